@@ -1,0 +1,15 @@
+//! Floor 0: the vocabulary of the trade. Pure values, no input or output, no clock of its own.
+//!
+//! Everything above speaks in these words: a *debtor* owes on *accounts* and is reached at *contact points*;
+//! upstream posts *contact requests*; the gateway takes *decisions*, makes *attempts* and records *events*.
+
+pub mod channel;
+pub mod consent;
+pub mod contact;
+pub mod contact_point;
+pub mod debtor;
+pub mod decision;
+pub mod id;
+pub mod money;
+pub mod outcome;
+pub mod time;

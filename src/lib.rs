@@ -1,0 +1,6 @@
+//! Dunwell: an omnichannel contact gateway for debt collection.
+//!
+//! Seven floors; each imports only from floors below it, siblings never from each other (see `ARCHITECTURE.md`, and
+//! `tests/architecture.rs`, which refuses anything else).
+
+pub mod domain;
