@@ -16,5 +16,7 @@ pub mod id;
 pub mod message;
 pub mod money;
 pub mod outcome;
+pub mod region;
 pub mod request;
 pub mod time;
+pub mod zone;
