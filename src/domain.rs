@@ -17,4 +17,6 @@ pub mod message;
 pub mod money;
 pub mod outcome;
 pub mod request;
+pub mod state;
+pub mod statement;
 pub mod time;
