@@ -168,7 +168,7 @@ impl<'a> Writer<'a> {
         Ok(match words {
             Words::Email { subject, text, html } => Content::Email {
                 subject: one_line(self.part(subject, None, SUBJECT)?),
-                text: self.part(text, Some(Slot::EmailText), TEXT)? + "\n",
+                text: paragraphs(self.part(text, Some(Slot::EmailText), TEXT)?),
                 html: html.as_ref().map(|html| self.part(html, Some(Slot::EmailHtml), HTML)).transpose()?,
             },
             Words::Sms { text } => {
@@ -292,4 +292,13 @@ impl<'a> Writer<'a> {
 fn one_line(text: String) -> String {
     let wrapped = |text: &str| text.contains("  ") || text.contains(['\n', '\t', '\r']);
     if wrapped(&text) { text.split_whitespace().collect::<Vec<_>>().join(" ") } else { text }
+}
+
+/// At most one empty line between paragraphs, wherever a condition left more, and a line end at the end.
+fn paragraphs(mut text: String) -> String {
+    while text.contains("\n\n\n") {
+        text = text.replace("\n\n\n", "\n\n");
+    }
+    text.push('\n');
+    text
 }
