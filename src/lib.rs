@@ -5,3 +5,4 @@
 
 pub mod domain;
 pub mod policy;
+pub mod template;
