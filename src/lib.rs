@@ -5,4 +5,6 @@
 
 pub mod domain;
 pub mod policy;
+pub mod ledger;
 pub mod template;
+pub mod storage;
