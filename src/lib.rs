@@ -4,3 +4,5 @@
 //! `tests/architecture.rs`, which refuses anything else).
 
 pub mod domain;
+
+pub mod provider;
