@@ -7,4 +7,5 @@ pub mod domain;
 pub mod policy;
 pub mod ledger;
 pub mod template;
+pub mod provider;
 pub mod storage;
