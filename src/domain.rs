@@ -3,15 +3,20 @@
 //! Everything above speaks in these words: a *debtor* owes on *accounts* and is reached at *contact points*;
 //! upstream posts *contact requests*; the gateway takes *decisions*, makes *attempts* and records *events*.
 
+pub mod attempt;
 pub mod channel;
 pub mod consent;
 pub mod contact;
 pub mod contact_point;
 pub mod debtor;
 pub mod decision;
+pub mod event;
 pub mod fault;
 pub mod id;
 pub mod message;
 pub mod money;
 pub mod outcome;
+pub mod request;
+pub mod state;
+pub mod statement;
 pub mod time;
