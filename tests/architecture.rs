@@ -102,7 +102,11 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("thread_rng", "app", "ask the Entropy that was handed in"),
     ("Uuid::new_v4", "app", "ask the Entropy that was handed in"),
     ("Uuid::now_v7", "app", "ask the Entropy that was handed in"),
+    (".writer()", "storage pipeline", "only the pipeline writes history; ask it"),
 ];
+
+/// What `storage` has for its writer alone.
+const WRITE_DOOR: &[&str] = &["Writer", "Batch"];
 
 /// Names that say nothing of the trade.
 const BANNED_NAMES: &[&str] =
@@ -398,10 +402,15 @@ fn floors(file: &Source, tokens: &[Token], report: &mut Report) {
         }
         let mut paths = Vec::new();
         unfold(tokens, at + 2, Vec::new(), &mut paths);
-        for named in paths.iter().filter_map(|path| path.first()) {
+        for path in &paths {
+            let Some(named) = path.first() else { continue };
             let known = FLOORS.iter().any(|(name, _)| name == named);
             if known && *named != module && !below.split(' ').any(|allowed| allowed == *named) {
                 report.fault(file, token.line, &format!("`{module}` may not name `{named}`"));
+            }
+            let writes = *named == "storage" && path.iter().any(|name| WRITE_DOOR.contains(name));
+            if writes && !matches!(module, "storage" | "pipeline") {
+                report.fault(file, token.line, "only the pipeline writes history; ask it");
             }
         }
     }
@@ -574,6 +583,13 @@ fn the_checker_finds_what_it_is_for() {
         ("http/api.rs", "use crate::template::Catalogue;", Some("may not name `template`")),
         ("console.rs", "use crate::portal::page;", Some("may not name `portal`")),
         ("config.rs", "use crate::app::App;", Some("may not name `app`")),
+        ("http.rs", "use crate::storage::{Reader, Writer};", Some("only the pipeline writes history")),
+        (
+            "app.rs",
+            "fn f(store: Store) { store.writer().append() }",
+            Some("`.writer()` is for storage pipeline only"),
+        ),
+        ("pipeline/seal.rs", "use crate::storage::Writer; fn f(store: Store) { store.writer(); }", None),
         ("pipeline.rs", "use crate::config::Config;", Some("may not name `config`")),
         ("main.rs", "fn main() { dunwell::app::run() }", Some("`main` may not name `app`")),
         ("gadget.rs", "", Some("module `gadget` has no floor")),

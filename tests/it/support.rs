@@ -28,7 +28,8 @@ pub struct Process(pub Child);
 impl Process {
     /// Sends a signal by its name, as `kill` does.
     pub fn signal(&self, name: &str) {
-        let status = std::process::Command::new("kill").args([&format!("-{name}"), &self.0.id().to_string()]).status();
+        let status =
+            std::process::Command::new("kill").args([&format!("-{name}"), &self.0.id().to_string()]).status();
         assert!(status.expect("kill is there").success(), "process {} is gone", self.0.id());
     }
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// The administrator's key of every test.
@@ -94,7 +95,10 @@ debt_type = "consumer"
         eventually("the gateway to be ready", Duration::from_secs(30), || {
             let child = &mut self.process.as_mut()?.0;
             if let Some(status) = child.try_wait().expect("a child") {
-                panic!("the gateway ended with {status}:\n{}", fs::read_to_string(self.log_path()).unwrap_or_default());
+                panic!(
+                    "the gateway ended with {status}:\n{}",
+                    fs::read_to_string(self.log_path()).unwrap_or_default()
+                );
             }
             let answer = self.anyone().try_send("GET", "/readyz", &[], b"").ok()?;
             (answer.status() == 200).then_some(())
@@ -105,7 +109,10 @@ debt_type = "consumer"
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dunwell"));
         command.arg(arguments[0]).arg("--config").arg(self.config_path()).arg("--data").arg(self.data_dir());
-        command.args(&arguments[1..]).current_dir(self.dir.path()).env("DUNWELL_BOOTSTRAP_KEY", BOOTSTRAP_KEY);
+        command
+            .args(&arguments[1..])
+            .current_dir(self.dir.path())
+            .env("DUNWELL_BOOTSTRAP_KEY", BOOTSTRAP_KEY);
         command.envs(self.setup.env.iter().cloned());
         command
     }
@@ -193,8 +200,15 @@ providers = ["sandbox"]
 providers = ["sandbox"]
 "#;
 
-/// A loopback address whose port nobody has now.
+/// A loopback address that no other test has, below the ports that systems hand out by themselves.
 pub fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    listener.local_addr().expect("an address")
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let offset =
+            std::process::id().wrapping_mul(53).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
+        let port = u16::try_from(20_000 + offset).expect("a port");
+        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            return listener.local_addr().expect("an address");
+        }
+    }
 }

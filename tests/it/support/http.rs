@@ -68,13 +68,17 @@ impl Message {
         if self.body.is_empty() {
             return Value::Null;
         }
-        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("not JSON ({e}): {}\n{}", self.start, self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|e| panic!("not JSON ({e}): {}\n{}", self.start, self.text()))
     }
 
     /// The body as lines of JSON.
     #[track_caller]
     pub fn ndjson(&self) -> Vec<Value> {
-        assert_eq!(self.header("content-type").and_then(|kind| kind.split(';').next()), Some("application/x-ndjson"));
+        assert_eq!(
+            self.header("content-type").and_then(|kind| kind.split(';').next()),
+            Some("application/x-ndjson")
+        );
         self.text().lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
     }
 
@@ -111,7 +115,10 @@ impl Message {
         let mut pointers: Vec<String> = errors
             .iter()
             .map(|error| {
-                assert!(error["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "no detail: {problem}");
+                assert!(
+                    error["detail"].as_str().is_some_and(|detail| !detail.is_empty()),
+                    "no detail: {problem}"
+                );
                 error["pointer"].as_str().unwrap_or_else(|| panic!("no pointer: {problem}")).to_owned()
             })
             .collect();
@@ -157,9 +164,10 @@ impl Client {
         bytes.extend_from_slice(body);
         // A server may answer, and close, before it has read all that it will not take.
         let written = (&stream).write_all(&bytes);
-        let answer = Message::read(&mut BufReader::new(&stream))?;
-        written.or(answer.as_ref().map(|_| ()).ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into()))?;
-        answer.ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
+        match Message::read(&mut BufReader::new(&stream))? {
+            Some(answer) => Ok(answer),
+            None => Err(written.err().unwrap_or_else(|| std::io::ErrorKind::UnexpectedEof.into())),
+        }
     }
 
     #[track_caller]
@@ -210,7 +218,9 @@ impl Client {
                 None => self.get(path),
             };
             let page = page.expect(200);
-            items.extend(page["items"].as_array().unwrap_or_else(|| panic!("no items: {page}")).iter().cloned());
+            items.extend(
+                page["items"].as_array().unwrap_or_else(|| panic!("no items: {page}")).iter().cloned(),
+            );
             match page.get("next_cursor") {
                 Some(Value::Null) => return items,
                 Some(Value::String(next)) => cursor = Some(next.clone()),
