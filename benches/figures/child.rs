@@ -39,7 +39,7 @@ impl Process {
     /// Fails if the process has already ended.
     pub fn alive(&mut self) -> anyhow::Result<()> {
         match self.child.try_wait()? {
-            Some(status) => anyhow::bail!("the program has ended: {status}"),
+            Some(status) => anyhow::bail!("dunwell has ended by itself ({status})"),
             None => Ok(()),
         }
     }

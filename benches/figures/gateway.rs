@@ -5,7 +5,7 @@ use crate::load::shown;
 use crate::portfolio::Upstream;
 use crate::sink::ACCOUNT;
 use crate::wire::Connection;
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -86,7 +86,9 @@ impl Gateway {
             match answered.await {
                 Ok((true, _)) => return Ok(self.begun.elapsed()),
                 Ok((false, answer)) => last = answer,
-                Err(_) => self.process.alive().with_context(|| self.setup.end_of_log())?,
+                Err(_) => {
+                    self.process.alive().map_err(|ended| anyhow!("{ended}; {}", self.setup.end_of_log()))?
+                }
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -108,7 +110,8 @@ impl Gateway {
 
     /// Ends it as an operator would.
     pub fn stop(self) -> anyhow::Result<Setup> {
-        self.process.stop(Duration::from_secs(60)).with_context(|| self.setup.end_of_log())?;
+        let stopped = self.process.stop(Duration::from_secs(60));
+        stopped.map_err(|fault| anyhow!("{fault}; {}", self.setup.end_of_log()))?;
         Ok(self.setup)
     }
 }

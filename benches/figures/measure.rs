@@ -108,12 +108,18 @@ async fn measure(options: &Options, data: PathBuf) -> anyhow::Result<Figures> {
         .iter()
         .any(|part| options.wants(*part))
     {
-        under_load(&mut bench, options).await?;
+        // What was measured before a fault is still worth printing; the fault fails the run.
+        let done = under_load(&mut bench, options).await;
+        bench.figures.faults.extend(done.err().map(|fault| format!("{fault:#}")));
+        bench.gateway = None;
     }
     if options.wants(Section::Start) {
-        start::measure(&mut bench, options.rebuild).await?;
+        let done = start::measure(&mut bench, options.rebuild).await;
+        bench.figures.faults.extend(done.err().map(|fault| format!("{fault:#}")));
     }
-    start::clear(&bench.folder)?;
+    if bench.figures.faults.is_empty() {
+        start::clear(&bench.folder)?;
+    }
     Ok(bench.figures)
 }
 

@@ -115,6 +115,14 @@ impl Upstream {
         )
     }
 
+    /// The question whether a debtor may be sent a text, as a line of NDJSON with its slots.
+    pub fn question(&self) -> Stencil {
+        Stencil::new(concat!(
+            r#"{"debtor_id":"B-@@@@@@@","account_ids":["BA-@@@@@@@"],"channel":"sms","purpose":"collection"}"#,
+            "\n"
+        ))
+    }
+
     fn write(&self, method: &str, path: &str, body: &str, into: &mut Vec<u8>) {
         let head =
             crate::stencil::head(method, path, self.address, &self.key, "application/json", body.len());

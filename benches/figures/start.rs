@@ -2,7 +2,7 @@
 //!
 //! The store is made through the API and kept for later runs; the files are in the page cache when it is measured.
 
-use crate::batch::LINES;
+use crate::batch::{LINES, lines};
 use crate::child::map_memory;
 use crate::figure::Name;
 use crate::gateway::{Gateway, Setup};
@@ -25,28 +25,23 @@ const JUDGED_AT: u64 = 1_000_000;
 /// At most this long for making the store.
 const BUILD: Duration = Duration::from_secs(3_600);
 
-/// Measures every round's start, one after the other.
+/// Measures every round's start, one after the other; the memory once, in the last.
 pub async fn measure(bench: &mut Bench, rebuild: bool) -> anyhow::Result<()> {
     let debtors = bench.sizes.on_file;
     let setup = store(bench, debtors, rebuild).await?;
-    let empty = empty_memory(bench).await?;
     for round in 0..bench.sizes.rounds {
-        let mut gateway = Gateway::start(setup.clone())?;
-        let mut request = Vec::new();
-        gateway.upstream.request(&format!("start-{round}"), true).write(0, debtors / 2, &mut request);
-        let taken = gateway.first_accepted(&request).await?;
-        let memory = gateway.process.memory()?;
-        gateway.stop()?;
-        let note = format!("{debtors} debtors, {} events on file", debtors * (1 + CONTACTS));
-        bench.figures.add(Name::Start, taken.as_secs_f64(), None, note);
-        let million = |bytes: f64| bytes * 1e6 / debtors as f64 / 1_048_576.0;
+        let (gateway, taken) = started(setup.clone(), &format!("start-{round}"), debtors / 2).await?;
+        let at_start = gateway.process.memory()?;
         let note = format!(
-            "resident {:.0} MiB with {debtors} debtors, {:.0} MiB with none",
-            memory / 1_048_576.0,
-            empty / 1_048_576.0
+            "{debtors} debtors, {} events on file; resident then {:.0} MiB",
+            debtors * (1 + CONTACTS),
+            mebibytes(at_start)
         );
-        let map = map_memory(1_000_000)? / 1_048_576.0;
-        bench.figures.add(Name::Memory, million((memory - empty).max(0.0)), Some(map), note);
+        bench.figures.add(Name::Start, taken.as_secs_f64(), None, note);
+        if round + 1 == bench.sizes.rounds {
+            memory(bench, &gateway, debtors).await?;
+        }
+        gateway.stop()?;
     }
     if debtors < JUDGED_AT {
         let reason = format!("not judged: {debtors} debtors (--large: {JUDGED_AT})");
@@ -56,25 +51,53 @@ pub async fn measure(bench: &mut Bench, rebuild: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn empty_memory(bench: &Bench) -> anyhow::Result<f64> {
+/// A gateway that has just accepted its first request, and the time that took from exec.
+async fn started(setup: Setup, label: &str, debtor: u64) -> anyhow::Result<(Gateway, Duration)> {
+    let mut gateway = Gateway::start(setup)?;
+    let mut request = Vec::new();
+    gateway.upstream.request(label, true).write(0, debtor, &mut request);
+    let taken = gateway.first_accepted(&request).await?;
+    Ok((gateway, taken))
+}
+
+/// What debtors take in memory once each of them has been decided about, beyond what the same work takes with one debtor.
+async fn memory(bench: &mut Bench, gateway: &Gateway, debtors: u64) -> anyhow::Result<()> {
+    let (full, rate) = decided_about(gateway, debtors).await?;
     let folder = bench.folder.join("empty");
     clear(&folder)?;
-    let mut gateway = Gateway::ready(Setup { folder, ..bench.setup.clone() }).await?;
-    prepare(&gateway.upstream, 0, 1, "one debtor", |upstream, debtor, into| {
-        upstream.put_debtor(debtor, into)
-    })
-    .await?;
-    let mut request = Vec::new();
-    gateway.upstream.request("empty", true).write(0, 0, &mut request);
-    gateway.first_accepted(&request).await?;
-    let memory = gateway.process.memory()?;
-    gateway.stop()?;
-    Ok(memory)
+    let bare = Gateway::ready(Setup { folder, ..bench.setup.clone() }).await?;
+    prepare(&bare.upstream, 0, 1, "one debtor", |upstream, debtor, into| upstream.put_debtor(debtor, into))
+        .await?;
+    let (empty, _) = decided_about(&bare, 1).await?;
+    bare.stop()?;
+    let million = mebibytes((full - empty).max(0.0)) * 1e6 / debtors as f64;
+    let map = mebibytes(map_memory(1_000_000)?);
+    let note = format!(
+        "resident {:.0} MiB once each of {debtors} debtors was decided about ({rate:.0} decisions/s), {:.0} MiB with one \
+         debtor",
+        mebibytes(full),
+        mebibytes(empty)
+    );
+    bench.figures.add(Name::Memory, million, Some(map), note);
+    Ok(())
+}
+
+/// Resident bytes after a decision about each debtor on file (at least so many that buffers have grown), and decisions/s.
+async fn decided_about(gateway: &Gateway, debtors: u64) -> anyhow::Result<(f64, f64)> {
+    let upstream = &gateway.upstream;
+    let batches = debtors.div_ceil(LINES).max(20);
+    let load = lines(upstream, "/v1/decisions/batch", upstream.question(), (0, debtors), batches);
+    let tally = load.run().await.whole("decisions")?;
+    Ok((gateway.process.memory()?, tally.rate()))
+}
+
+fn mebibytes(bytes: f64) -> f64 {
+    bytes / 1_048_576.0
 }
 
 /// The store with so many debtors: kept from an earlier run, or made now.
 async fn store(bench: &Bench, debtors: u64, rebuild: bool) -> anyhow::Result<Setup> {
-    let folder = bench.folder.with_file_name(format!("bench-data-{debtors}"));
+    let folder = bench.folder.with_file_name(format!("store-{debtors}"));
     let setup = Setup { folder: folder.clone(), ..bench.setup.clone() };
     let mark = folder.join("complete");
     if mark.exists() && !rebuild {
