@@ -22,13 +22,15 @@ const OVERRIDE: char = '\u{202e}';
 static CATALOGUE: OnceLock<Catalogue> = OnceLock::new();
 
 fn read(folder: &Path, under: &Path, files: &mut Vec<SourceFile>) {
-    let mut entries: Vec<_> = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+    let mut entries: Vec<_> =
+        std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
             read(&path, under, files);
         } else {
-            let name = path.strip_prefix(under).expect("under it").to_str().expect("UTF-8").replace('\\', "/");
+            let name =
+                path.strip_prefix(under).expect("under it").to_str().expect("UTF-8").replace('\\', "/");
             files.push(SourceFile { path: name, text: std::fs::read_to_string(&path).expect("UTF-8 text") });
         }
     }
@@ -90,7 +92,8 @@ fn every_message_as_sent() {
     for sample in catalogue.samples() {
         for (language, channel) in catalogue.combinations(&sample.template) {
             let rendered = catalogue.render(&sample.template, channel, Some(language), &sample.context());
-            let rendered = rendered.unwrap_or_else(|error| panic!("{} {channel} {language}: {error}", sample.file));
+            let rendered =
+                rendered.unwrap_or_else(|error| panic!("{} {channel} {language}: {error}", sample.file));
             let name = format!("{}.{}.{channel}.{language}", sample.template, sample.name);
             insta::assert_snapshot!(name, shown(&rendered.content));
         }
@@ -103,13 +106,17 @@ fn mark(disclosure: Disclosure, channel: Channel, language: &str) -> &'static st
     match (disclosure, channel) {
         (Disclosure::MiniMirandaInitial, _) if spanish => "que intenta cobrar una deuda. Tod",
         (Disclosure::MiniMirandaInitial, _) => "attempt to collect a debt by a debt collector.",
-        (Disclosure::MiniMirandaSubsequent, Channel::Voice) if spanish => "Esta llamada es de un cobrador de deudas.",
+        (Disclosure::MiniMirandaSubsequent, Channel::Voice) if spanish => {
+            "Esta llamada es de un cobrador de deudas."
+        }
         (Disclosure::MiniMirandaSubsequent, Channel::Voice) => "This call is from a debt collector.",
         (Disclosure::MiniMirandaSubsequent, _) if spanish => "Este mensaje es de un cobrador de deudas.",
         (Disclosure::MiniMirandaSubsequent, _) => "This message is from a debt collector.",
         (Disclosure::OptOutNotice, Channel::Sms) if spanish => "Responda STOP para no recibir mensajes.",
         (Disclosure::OptOutNotice, Channel::Sms) => "Reply STOP to opt out.",
-        (Disclosure::OptOutNotice, Channel::Voice) if spanish => "oprima 9 ahora, o llame al 6 1 4, 5 5 5, 0 1 0 0",
+        (Disclosure::OptOutNotice, Channel::Voice) if spanish => {
+            "oprima 9 ahora, o llame al 6 1 4, 5 5 5, 0 1 0 0"
+        }
         (Disclosure::OptOutNotice, Channel::Voice) => "press 9 now, or call 6 1 4, 5 5 5, 0 1 0 0",
         (Disclosure::OptOutNotice, _) => "https://gateway.example/u/sample",
         (Disclosure::TimeBarred, _) if spanish => "La ley limita el plazo",
@@ -129,7 +136,9 @@ fn every_disclosure_is_in_every_part_that_must_carry_it_and_only_then() {
                 let render = |disclosures: &[Disclosure]| {
                     let mut context = sample.context();
                     context.disclosures = disclosures;
-                    catalogue.render(&sample.template, channel, Some(language), &context).map(|done| done.content)
+                    catalogue
+                        .render(&sample.template, channel, Some(language), &context)
+                        .map(|done| done.content)
                 };
                 let mark = mark(disclosure, channel, language);
                 let name = format!("{} {channel} {language} {disclosure}", sample.file);
@@ -140,7 +149,10 @@ fn every_disclosure_is_in_every_part_that_must_carry_it_and_only_then() {
                         assert!(parts(&with).iter().all(|part| part.contains(mark)), "{name}");
                         seen += parts(&with).len();
                     }
-                    (Carries::OnlyItsWords | Carries::LimitedContent, Err(RenderError::MayNotCarry { .. })) => {}
+                    (
+                        Carries::OnlyItsWords | Carries::LimitedContent,
+                        Err(RenderError::MayNotCarry { .. }),
+                    ) => {}
                     (_, Ok(_)) => panic!("{name}: carries what it may not"),
                     (_, Err(error)) => panic!("{name}: {error}"),
                 }
@@ -179,7 +191,8 @@ fn a_language_falls_back_from_the_particular_to_the_general_to_the_default() {
         (Some("zh-Hant-TW"), "en"),
         (None, "en"),
     ] {
-        let rendered = catalogue.render("payment-reminder", Channel::Sms, asked, &sample.context()).expect("renders");
+        let rendered =
+            catalogue.render("payment-reminder", Channel::Sms, asked, &sample.context()).expect("renders");
         assert_eq!(rendered.language, given, "{asked:?}");
         assert_eq!(rendered.template_version, "payment-reminder@1");
     }
@@ -208,8 +221,14 @@ fn what_a_message_must_carry_and_lacks_refuses_it() {
     assert_eq!(pointer(Channel::Voice, Context { collector: &misdialled, ..base() }), "/collector/phone");
     assert_eq!(pointer(Channel::Email, Context { unsubscribe_url: None, ..base() }), "/unsubscribe_url");
     assert_eq!(pointer(Channel::Sms, licence()), "rendered");
-    assert_eq!(pointer(Channel::Sms, Context { collector: &unlicensed, ..licence() }), "/collector/licences/US-CA");
-    assert_eq!(pointer(Channel::Sms, Context { licence_regions: &texas, ..licence() }), "/collector/licences/US-TX");
+    assert_eq!(
+        pointer(Channel::Sms, Context { collector: &unlicensed, ..licence() }),
+        "/collector/licences/US-CA"
+    );
+    assert_eq!(
+        pointer(Channel::Sms, Context { licence_regions: &texas, ..licence() }),
+        "/collector/licences/US-TX"
+    );
     assert_eq!(pointer(Channel::Sms, Context { licence_regions: &[], ..licence() }), "/locations");
     assert_eq!(pointer(Channel::Sms, Context { variables: &none, ..base() }), "/variables/due_date");
 }
@@ -253,9 +272,15 @@ fn intake_is_told_everything_that_is_wrong_with_a_request() {
     assert_eq!(check("payment-remainder", all, json!({})), ["/template"]);
     assert_eq!(check("payment-reminder", all, json!({})), ["/variables/due_date"]);
     assert_eq!(check("payment-reminder", all, json!({"due_date": null})), ["/variables/due_date"]);
-    assert_eq!(check("payment-reminder", all, json!({"due_date": "soon", "x": 1})), ["/variables/due_date", "/variables/x"]);
+    assert_eq!(
+        check("payment-reminder", all, json!({"due_date": "soon", "x": 1})),
+        ["/variables/due_date", "/variables/x"]
+    );
     assert_eq!(check("opt-out-confirmation", &[Channel::Sms, Channel::Voice], json!({})), ["/channels/1"]);
-    assert_eq!(check("payment-reminder", &[Channel::Letter], json!({"due_date": "2026-12-01"})), ["/channels/0"]);
+    assert_eq!(
+        check("payment-reminder", &[Channel::Letter], json!({"due_date": "2026-12-01"})),
+        ["/channels/0"]
+    );
 }
 
 proptest! {
@@ -294,7 +319,7 @@ proptest! {
 #[test]
 fn the_digest_is_of_the_words() {
     let mut files = shipped();
-    let load = |files: &[SourceFile]| Catalogue::load(files).ok().expect("loads").digest().to_owned();
+    let load = |files: &[SourceFile]| Catalogue::load(files).expect("loads").digest().to_owned();
     let before = load(&files);
     assert!(before.starts_with("sha256:") && before.len() == 71);
     files.reverse();

@@ -175,21 +175,24 @@ fn split(elements: Vec<TemplateElement>, form: Form) -> (Vec<TemplateElement>, V
         before.pop();
         return (before, after);
     }
-    if form == Form::Html
-        && let Some(TemplateElement::RawString(last)) = before.last_mut()
-        && let Some(end) = last.rfind("</body>")
-    {
-        let after = last.split_off(end);
-        return (before, vec![TemplateElement::RawString(after)]);
+    let mut after = Vec::new();
+    if let Some(TemplateElement::RawString(last)) = before.last_mut() {
+        if let Some(end) = last.rfind("</body>").filter(|_| form == Form::Html) {
+            after.push(TemplateElement::RawString(last.split_off(end)));
+        }
+        // What separates the disclosures from the words is then the renderer's to put.
+        last.truncate(last.trim_end().len());
     }
-    (before, Vec::new())
+    (before, after)
 }
 
 fn whole(elements: Vec<TemplateElement>) -> Template {
     let mut template = Template::default();
     for element in elements {
         match (template.elements.last_mut(), element) {
-            (Some(TemplateElement::RawString(text)), TemplateElement::RawString(more)) => text.push_str(&more),
+            (Some(TemplateElement::RawString(text)), TemplateElement::RawString(more)) => {
+                text.push_str(&more)
+            }
             (_, element) => template.elements.push(element),
         }
     }
