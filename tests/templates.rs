@@ -173,10 +173,10 @@ fn text_messages_keep_to_the_gsm_alphabet() {
                 let counted = segment::count(&text);
                 assert_eq!((counted.encoding, counted.forced_by), (Encoding::Gsm7, None), "{text}");
                 assert_eq!(counted.segments, segments);
-                assert!(segments <= 3, "{text}");
             }
         }
     }
+    assert_eq!(catalogue.advice(), []);
 }
 
 #[test]
@@ -286,12 +286,14 @@ fn intake_is_told_everything_that_is_wrong_with_a_request() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever stands on file, it adds no tag to the HTML, no line to the text, and nothing that handlebars acts on.
+    /// Whatever stands on file, it adds no tag to the HTML, no line to the text, and nothing that handlebars
+    /// acts on.
     #[test]
     fn values_stay_values(value in "\\PC{0,40}|[<>&\"'{}!#/=]{1,20}|[a\\n\\r\\t\u{202e}]{1,10}") {
         let catalogue = CATALOGUE.get_or_init(catalogue);
         let sample = sample(catalogue, "payment-reminder", "one-account");
-        let account = |creditor: &str| Account { creditor: Some(creditor.to_owned()), ..sample.context().accounts[0].clone() };
+        let first = sample.context().accounts[0].clone();
+        let account = |creditor: &str| Account { creditor: Some(creditor.to_owned()), ..first.clone() };
         let name = |family: &str| Name { given: None, family: Some(family.to_owned()) };
         let (plain_name, plain_account) = (name("Sample"), account("Sample"));
         let (wild_name, wild_account) = (name(&format!("x{value}")), account(&format!("x{value}")));
@@ -307,7 +309,8 @@ proptest! {
             for (plain, wild) in parts(&plain).iter().zip(parts(&wild)) {
                 prop_assert_eq!(plain.lines().count(), wild.lines().count());
                 if plain.contains("<p>") {
-                    prop_assert_eq!(plain.matches(['<', '>', '"']).count(), wild.matches(['<', '>', '"']).count());
+                    let marks = |text: &str| text.matches(['<', '>', '"']).count();
+                    prop_assert_eq!(marks(plain), marks(wild));
                 } else {
                     prop_assert_eq!(wild.find(OVERRIDE), None);
                 }

@@ -1,9 +1,8 @@
 //! All words of an installation, read, judged and compiled at once.
 
 use crate::domain::channel::{Channel, Purpose};
-use crate::domain::decision::Disclosure;
 use crate::domain::fault::{Fault, SourceFile};
-use crate::template::manifest::{Carries, Manifest};
+use crate::template::manifest::Manifest;
 use crate::template::message::{Message, Tongue, Words};
 use crate::template::render::RenderError;
 use crate::template::sample::Sample;
@@ -125,35 +124,6 @@ impl Catalogue {
         }
     }
 
-    /// Renders every sample of every template in every channel and language, bare and with every disclosure; what fails.
-    pub fn check_samples(&self) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        for (name, message) in &self.messages {
-            if !self.samples.iter().any(|sample| sample.template == *name) {
-                faults.push(Fault::of(&format!("messages/{name}"), "has no sample"));
-            }
-            for sample in self.samples.iter().filter(|sample| sample.template == *name) {
-                let demanded: &[&[Disclosure]] = match message.manifest.disclosures {
-                    Carries::Disclosures => &[&[], Disclosure::ALL],
-                    Carries::OnlyItsWords | Carries::LimitedContent => &[&[]],
-                };
-                for (language, channel) in self.combinations(name) {
-                    for &disclosures in demanded {
-                        let mut context = sample.context();
-                        context.disclosures =
-                            if disclosures.is_empty() { context.disclosures } else { disclosures };
-                        if let Err(error) = self.render(name, channel, Some(language), &context) {
-                            faults.push(Fault::of(&sample.file, format!("{channel}, {language}: {error}")));
-                        }
-                    }
-                }
-            }
-        }
-        faults.sort();
-        faults.dedup();
-        faults
-    }
-
     /// Every language and channel of a template.
     pub fn combinations(&self, template: &str) -> Vec<(&str, Channel)> {
         let message = self.messages.get(template);
@@ -173,6 +143,7 @@ impl std::fmt::Debug for Catalogue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::decision::Disclosure;
     use crate::template::context::{Collector, Context};
     use serde_json::json;
 
@@ -260,7 +231,8 @@ meaning = "what else"
         ] {
             only(&[(SMS, text)], "messages/m/en/sms.txt.hbs:2", "neither a declared variable nor supplied");
         }
-        let scoped = "{{#each accounts}}{{creditor}}{{../debtor.name}}{{#if @last}}.{{/if}}{{/each}}{{#with debtor}}{{name}}{{/with}}";
+        let scoped = "{{#each accounts}}{{creditor}}{{../debtor.name}}{{#if @last}}.{{/if}}{{/each}}\
+            {{#with debtor}}{{name}}{{/with}}";
         assert_eq!(Catalogue::load(&files(&[(SMS, scoped)])).err(), None);
     }
 
@@ -458,11 +430,14 @@ meaning = "what else"
     fn a_limited_content_message_says_four_things_and_no_more() {
         const TOML: &str = "messages/l/template.toml";
         const VOICE: &str = "messages/l/en/voice.txt.hbs";
-        let manifest = "summary = \"x\"\npurpose = \"collection\"\nchannels = [\"voice\"]\ncarries = \"limited-content\"\nversion = 1\nreviewed = false\n[variables.ask_for]\ntype = \"text\"\nrequired = true\nexample = \"Pat\"\nmeaning = \"who\"\n";
+        let manifest = MANIFEST.replace("\"email\", \"sms\"", "\"voice\"");
+        let head = manifest.split_once("[variables").map_or("", |(head, _)| head);
+        let variable = "type = \"text\"\nrequired = true\nexample = \"Pat\"\nmeaning = \"who\"\n";
+        let manifest = format!("{head}carries = \"limited-content\"\n[variables.ask_for]\n{variable}");
         let words =
             "This is {{collector.neutral_name}}.\nCall {{variables.ask_for}} at {{phone collector.phone}}.";
         let load = |words: &str| {
-            let all = files(&[(TOML, manifest), (VOICE, words)]);
+            let all = files(&[(TOML, &manifest), (VOICE, words)]);
             let faults = Catalogue::load(&all).err().unwrap_or_default();
             faults.iter().map(ToString::to_string).collect::<Vec<_>>()
         };

@@ -1,5 +1,6 @@
-//! What a template may not do, found before it is ever rendered: every path must be declared, every helper known, every
-//! value escaped, every partial there and none in a circle, also in branches that no sample takes.
+//! What a template may not do, found before it is ever rendered: every path must be declared, every helper
+//! known, every value escaped, every partial there and none in a circle, also in branches that no sample
+//! takes.
 
 mod html;
 pub mod limited;

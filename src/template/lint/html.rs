@@ -1,4 +1,5 @@
-//! Where in an HTML text a value would land: text, a quoted attribute, or somewhere that escaping does not make safe.
+//! Where in an HTML text a value would land: text, a quoted attribute, or somewhere that escaping does not
+//! make safe.
 
 use crate::template::variable::Kind;
 
