@@ -1,6 +1,5 @@
 //! What the samples prove: that every message can be written, and what it costs as a text message.
 
-use crate::domain::channel::Channel;
 use crate::domain::decision::Disclosure;
 use crate::domain::fault::Fault;
 use crate::domain::message::Content;
