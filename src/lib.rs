@@ -6,3 +6,6 @@
 pub mod domain;
 
 pub mod provider;
+
+pub mod channel;
+pub mod coordination;
