@@ -11,5 +11,6 @@ pub mod ledger;
 pub mod policy;
 pub mod provider;
 
+// Floor 2: what touches the world; none sees another.
 pub mod channel;
 pub mod coordination;
