@@ -10,7 +10,15 @@ pub mod domain;
 pub mod ledger;
 pub mod policy;
 pub mod provider;
+pub mod template;
 
 // Floor 2: what touches the world; none sees another.
 pub mod channel;
 pub mod coordination;
+pub mod storage;
+
+// Floor 3: the one orchestrator, and the only writer of history.
+pub mod pipeline;
+
+// Floor 6: the assembly.
+pub mod config;
