@@ -1,10 +1,11 @@
-//! The registries of a language: one that escapes HTML, one that leaves text alone, one for what a voice reads out.
+//! The registries of a language: one that escapes HTML, one that leaves text alone, one for what a voice
+//! reads out.
 
 use crate::template::format::{self, Language};
 use crate::template::variable::{Kind, money_of};
 use handlebars::{
-    Context, Handlebars, Helper, HelperDef, Output, RenderContext, RenderError, RenderErrorReason, ScopedJson,
-    html_escape, no_escape,
+    Context, Handlebars, Helper, HelperDef, Output, RenderContext, RenderError, RenderErrorReason,
+    ScopedJson, html_escape, no_escape,
 };
 use serde_json::Value;
 
@@ -182,8 +183,8 @@ mod tests {
     #[test]
     fn values_are_shown_by_form() {
         let data = json!({
-            "m": {"amount": "1482.13", "currency": "USD"}, "d": "2026-12-01", "p": "+16145550100", "r": "xxxx1234",
-            "t": "<b>Tom & Co</b>"
+            "m": {"amount": "1482.13", "currency": "USD"}, "d": "2026-12-01", "p": "+16145550100",
+            "r": "xxxx1234", "t": "<b>Tom & Co</b>"
         });
         let template = "{{money m}}|{{date d}}|{{phone p}}|{{ending r}}|{{t}}";
         assert_eq!(
@@ -203,9 +204,15 @@ mod tests {
     #[test]
     fn wrong_arguments_are_errors() {
         let data = json!({"n": 5, "s": "soon", "x": null});
-        for template in
-            ["{{money n}}", "{{date s}}", "{{phone s}}", "{{date}}", "{{date s s}}", "{{money x}}", "{{ending n}}"]
-        {
+        for template in [
+            "{{money n}}",
+            "{{date s}}",
+            "{{phone s}}",
+            "{{date}}",
+            "{{date s s}}",
+            "{{money x}}",
+            "{{ending n}}",
+        ] {
             assert!(render(Form::Text, template, &data).is_err(), "{template}");
         }
     }

@@ -1,5 +1,6 @@
-//! What a template may not do, found before it is ever rendered: every path must be declared, every helper known, every
-//! value escaped, every partial there and none in a circle, also in branches that no sample takes.
+//! What a template may not do, found before it is ever rendered: every path must be declared, every helper
+//! known, every value escaped, every partial there and none in a circle, also in branches that no sample
+//! takes.
 
 mod html;
 pub mod limited;
@@ -117,8 +118,9 @@ impl Walk<'_> {
 
     fn raw(&mut self, text: &str) {
         if self.rules.form == Form::Html
-            && let Some(objection) = self.place.feed(text)
+            && let Some((lines, objection)) = self.place.feed(text)
         {
+            self.line += lines;
             self.fault(objection);
         }
     }
@@ -138,7 +140,11 @@ impl Walk<'_> {
         if let Some((canonical, kind)) = self.value(path) {
             self.needs(&canonical);
             if kind != show.kind() {
-                self.fault(format!("`{name}` needs {}; `{path}` is {}", show.kind().expected(), kind.expected()));
+                self.fault(format!(
+                    "`{name}` needs {}; `{path}` is {}",
+                    show.kind().expected(),
+                    kind.expected()
+                ));
             }
             self.placed(Kind::Text);
         }
@@ -190,9 +196,13 @@ impl Walk<'_> {
         };
         let (line, scopes, guards) = (self.line, self.scopes.len(), self.guards.len());
         match (name.as_str(), self.resolve(path)) {
-            ("if" | "unless", Some(Found::Value(canonical, _))) => return self.condition(block, &name, canonical),
+            ("if" | "unless", Some(Found::Value(canonical, _))) => {
+                return self.condition(block, &name, canonical);
+            }
             ("if" | "unless", None) if self.is_position(path) => {}
-            ("each", Some(Found::List(prefix))) | ("with", Some(Found::Object(prefix))) => self.scopes.push(prefix),
+            ("each", Some(Found::List(prefix))) | ("with", Some(Found::Object(prefix))) => {
+                self.scopes.push(prefix)
+            }
             (_, None) => self.unknown(path),
             ("each", Some(_)) => self.fault(format!("`{path}` is not a list")),
             ("with", Some(_)) => self.fault(format!("`{path}` is not an object")),
@@ -224,7 +234,8 @@ impl Walk<'_> {
     }
 
     fn partial(&mut self, partial: &DecoratorTemplate) {
-        let Some(name) = partial.name.as_name().filter(|_| partial.params.is_empty() && partial.hash.is_empty())
+        let Some(name) =
+            partial.name.as_name().filter(|_| partial.params.is_empty() && partial.hash.is_empty())
         else {
             return self.fault("a partial is named plainly and takes no arguments: {{> name}}");
         };
@@ -292,7 +303,9 @@ impl Walk<'_> {
     }
 
     fn look_up(&mut self, canonical: &str) -> Option<Found> {
-        if let Some(declared) = canonical.strip_prefix("variables.").and_then(|name| self.rules.variables.get(name)) {
+        if let Some(declared) =
+            canonical.strip_prefix("variables.").and_then(|name| self.rules.variables.get(name))
+        {
             self.uses.add_variables();
             return Some(Found::Value(canonical.to_owned(), declared.kind));
         }

@@ -10,8 +10,8 @@ use crate::template::disclosure::Slot;
 use crate::template::engine::Capped;
 use crate::template::manifest::Carries;
 use crate::template::message::{Tongue, Words};
-use crate::template::variable;
 use crate::template::segment;
+use crate::template::variable;
 use handlebars::template::Template;
 use handlebars::{RenderContext, RenderErrorReason, Renderable};
 
@@ -113,8 +113,8 @@ const SMS: Part = Part("the text message", 1_600);
 const VOICE: Part = Part("the script", 8 * 1_024);
 
 impl Catalogue {
-    /// Writes a message. The language falls back from the particular to the general (`es-MX`, `es`) and then to the
-    /// catalogue's default (RFC 4647 section 3.4); the answer says which it was.
+    /// Writes a message. The language falls back from the particular to the general (`es-MX`, `es`) and then
+    /// to the catalogue's default (RFC 4647 section 3.4); the answer says which it was.
     pub fn render(
         &self,
         template: &str,
@@ -282,7 +282,9 @@ impl<'a> Writer<'a> {
                 let pointer = format!("/accounts/{}/{field}", index.unwrap_or_default());
                 (pointer, format!("put the account's `{field}` on file"))
             }
-            other => (format!("/{other}"), "set `public_url` under `[server]` in the configuration".to_owned()),
+            other => {
+                (format!("/{other}"), "set `public_url` under `[server]` in the configuration".to_owned())
+            }
         };
         RenderError::Missing { pointer, remedy }
     }
