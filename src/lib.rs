@@ -4,3 +4,4 @@
 //! `tests/architecture.rs`, which refuses anything else).
 
 pub mod domain;
+pub mod http;
