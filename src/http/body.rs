@@ -3,14 +3,21 @@
 use crate::domain::statement::FieldFault;
 use crate::http::problem::{Problem, ProblemKind};
 use crate::http::shape::{self, Malformed};
+use axum::body::BodyDataStream;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
+use std::time::Duration;
 
 /// The largest single body, in bytes.
 pub const BODY_LIMIT: usize = 1024 * 1024;
+/// How much of a body that is too large is read and thrown away, in bytes …
+const DRAIN_LIMIT: usize = 64 * 1024 * 1024;
+/// … and how long the next piece of it is waited for.
+const DRAIN_TIME: Duration = Duration::from_secs(2);
 
 /// A JSON body read strictly: nothing unknown, nothing twice, nothing missing.
 pub struct Body<T>(pub T);
@@ -33,16 +40,42 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 /// Reads a whole body of at most `limit` bytes.
 pub async fn whole(request: Request, limit: usize) -> Result<Bytes, Problem> {
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if announced.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > limit) {
+    let announced = announced.and_then(|length| length.parse::<usize>().ok());
+    let mut body = request.into_body().into_data_stream();
+    if announced.is_some_and(|length| length > limit) {
+        drain(&mut body).await;
         return Err(too_large(limit));
     }
-    axum::body::to_bytes(request.into_body(), limit).await.map_err(|error| {
-        if std::error::Error::source(&error).is_some_and(|cause| cause.to_string().contains("length limit")) {
-            too_large(limit)
-        } else {
-            Problem::new(ProblemKind::Unreadable, "the body ended before it was complete")
+    let broken = || Problem::new(ProblemKind::Unreadable, "the body ended before it was complete");
+    let first = match body.next().await {
+        Some(frame) => frame.map_err(|_| broken())?,
+        None => return Ok(Bytes::new()),
+    };
+    // Most bodies come in one piece, which is then not copied.
+    if Some(first.len()) == announced && first.len() <= limit {
+        return Ok(first);
+    }
+    let mut whole = BytesMut::from(first);
+    while let Some(frame) = body.next().await {
+        whole.extend_from_slice(&frame.map_err(|_| broken())?);
+        if whole.len() > limit {
+            drain(&mut body).await;
+            return Err(too_large(limit));
         }
-    })
+    }
+    if whole.len() > limit { Err(too_large(limit)) } else { Ok(whole.freeze()) }
+}
+
+/// Reads on for a while without keeping anything: a caller that is still writing would otherwise see its connection reset
+/// instead of the answer.
+async fn drain(body: &mut BodyDataStream) {
+    let mut left = DRAIN_LIMIT;
+    while let Ok(Some(Ok(frame))) = tokio::time::timeout(DRAIN_TIME, body.next()).await {
+        match left.checked_sub(frame.len()) {
+            Some(less) => left = less,
+            None => return,
+        }
+    }
 }
 
 fn too_large(limit: usize) -> Problem {
@@ -140,5 +173,62 @@ fn expected(message: &str) -> &str {
         Some(wanted) if wanted.contains("date") => "a date such as 2026-08-01",
         Some(wanted) if !wanted.contains('"') => wanted,
         _ => "another value",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::debtor::DebtorFile;
+    use crate::domain::request::ContactRequest;
+    use crate::domain::statement::DecisionQuery;
+
+    fn faults<T: DeserializeOwned>(text: &str) -> serde_json::Value {
+        match parse::<T>(text.as_bytes()) {
+            Ok(_) => panic!("accepted: {text}"),
+            Err(problem) => serde_json::to_value(&problem).expect("JSON")["errors"].take(),
+        }
+    }
+
+    #[test]
+    fn every_fault_has_its_pointer_and_never_quotes_the_value() {
+        let secret = "Zebulonne";
+        for (text, pointer, detail) in [
+            ("{\"contact_points\": [{\"kind\": \"phone\", \"value\": \"x\", \"colour\": 1}]}", "/contact_points/0/colour", "is not known here"),
+            ("{\"nickname\": \"Zebulonne\"}", "/nickname", "is not known here"),
+            ("{\"contact_points\": [{\"kind\": \"phone\"}]}", "/contact_points/0/value", "is required"),
+            ("{\"contact_points\": [{\"kind\": \"Zebulonne\", \"value\": \"x\"}]}", "/contact_points/0/kind", "expected one of phone, email, portal"),
+            ("{\"contact_points\": [{\"kind\": \"phone\", \"value\": 7}]}", "/contact_points/0/value", "expected a string"),
+            ("{\"contact_points\": [{\"kind\": \"phone\", \"value\": \"x\", \"workplace\": \"Zebulonne\"}]}", "/contact_points/0/workplace", "expected true or false"),
+            ("{\"contact_points\": {}}", "/contact_points", "expected an array"),
+            ("{\"contact_points\": null}", "/contact_points", "expected an array"),
+            ("{\"name\": \"Zebulonne\"}", "/name", "expected an object"),
+            ("{\"date_of_birth\": \"Zebulonne\"}", "/date_of_birth", "not a date such as 2026-08-01"),
+            ("{\"date_of_birth\": \"1984-13-11\"}", "/date_of_birth", "not a date such as 2026-08-01"),
+            ("{\"date_of_birth\": 1984}", "/date_of_birth", "date"),
+            ("{\"accounts\": [{\"account_id\": \"A\", \"balance\": {\"amount\": 482.13, \"currency\": \"USD\"}}]}", "/accounts/0/balance/amount", "expected a string"),
+            ("{\"accounts\": [{\"account_id\": \"A\", \"balance\": {\"amount\": \"1,5\", \"currency\": \"USD\"}}]}", "/accounts/0/balance/amount", "is not a decimal number"),
+            ("{\"accounts\": [{\"account_id\": \"A\", \"balance\": {\"amount\": \"1\", \"currency\": \"usd\"}}]}", "/accounts/0/balance/currency", "is not an ISO 4217 code"),
+            ("{\"accounts\": [{\"account_id\": \"A\", \"balance\": {\"currency\": \"USD\"}}]}", "/accounts/0/balance/amount", "is required"),
+        ] {
+            let errors = faults::<DebtorFile>(text);
+            assert_eq!(errors[0]["pointer"], pointer, "{text}: {errors}");
+            let said = errors[0]["detail"].as_str().expect("a detail");
+            assert!(said.contains(detail) && !said.contains(secret), "{text}: {said}");
+        }
+    }
+
+    #[test]
+    fn words_and_moments_are_named_at_their_place() {
+        let request = r#"{"request_id": "r", "debtor_id": "D", "channels": ["sms", "pigeon"], "template": "t"}"#;
+        assert_eq!(faults::<ContactRequest>(request)[0]["pointer"], "/channels/1");
+        let query = r#"{"debtor_id": "D", "channel": "pigeon"}"#;
+        assert_eq!(faults::<DecisionQuery>(query)[0]["pointer"], "/channel");
+        let query = r#"{"debtor_id": "D", "channel": "sms", "at": "tomorrow"}"#;
+        let errors = faults::<DecisionQuery>(query);
+        assert_eq!(errors[0]["pointer"], "/at");
+        assert!(errors[0]["detail"].as_str().is_some_and(|said| said.starts_with("not an RFC 3339 timestamp")));
+        let request = r#"{"debtor_id": "D", "channels": ["sms"], "template": "t"}"#;
+        assert_eq!(faults::<ContactRequest>(request)[0]["pointer"], "/request_id");
     }
 }

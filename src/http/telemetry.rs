@@ -98,9 +98,9 @@ impl Meters {
             requests: Family::default(),
             seconds: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
         };
-        registry.register("http_requests", "Requests answered", meters.requests.clone());
+        registry.register("dunwell_http_requests", "Requests answered", meters.requests.clone());
         registry.register_with_unit(
-            "http_request_duration",
+            "dunwell_http_request_duration",
             "Time from the head of a request to the head of its answer",
             Unit::Seconds,
             meters.seconds.clone(),

@@ -133,8 +133,8 @@ impl QueryForm for Across {
             debtor_id: fields.text("debtor_id"),
             filter: HistoryFilter {
                 types: types(fields),
-                since: fields.read("since", INSTANT),
-                until: fields.read("until", INSTANT),
+                since: fields.read("from", INSTANT),
+                until: fields.read("to", INSTANT),
                 after: list::cursor(fields),
                 limit: fields.limit(),
             },
@@ -150,8 +150,8 @@ impl QueryForm for Across {
     params(
         ("debtor_id" = Option<String>, Query, description = "Of this debtor"),
         ("type" = Option<String>, Query, description = "Of these types, with commas between", example = "opt_out.received,hold.placed"),
-        ("since" = Option<String>, Query, description = "Recorded at this moment or later"),
-        ("until" = Option<String>, Query, description = "Recorded before this moment"),
+        ("from" = Option<String>, Query, description = "Recorded at this moment or later"),
+        ("to" = Option<String>, Query, description = "Recorded before this moment"),
         ("limit" = Option<u16>, Query, description = "At most so many: 100, up to 1000"),
         ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before")
     ),
@@ -207,11 +207,8 @@ struct Feed {
 impl QueryForm for Feed {
     fn take(fields: &mut Fields<'_>) -> Self {
         let after = fields.read("after", "a leaf_index");
-        let cursor = list::cursor(fields);
-        if after.is_some() && cursor.is_some() {
-            fields.fault("cursor", "give either after or cursor");
-        }
-        Self { after: after.or(cursor), limit: fields.limit() }
+        // A page's own cursor is further along than where the first page began.
+        Self { after: list::cursor(fields).or(after), limit: fields.limit() }
     }
 }
 
