@@ -541,10 +541,10 @@ pub struct NoteSecret {
 /// A contact point that must not be used any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PointInvalid {
-    /// Over which medium it showed.
-    pub channel: Channel,
     /// What it says of the address.
     pub cause: FailureCause,
+    /// The one medium for which it is invalid; none means all (it is not the debtor's).
+    pub channel: Option<Channel>,
     /// The point.
     pub point: PointKey,
 }
