@@ -54,6 +54,11 @@ impl Timestamp {
         self.to_jiff().to_zoned(jiff::tz::TimeZone::UTC).date()
     }
 
+    /// From a date as HTTP headers write it (RFC 9110, section 5.6.7); `None` if it is none.
+    pub fn from_http_date(date: &str) -> Option<Self> {
+        jiff::fmt::rfc2822::parse(date).ok().map(|zoned| Self::from_jiff(zoned.timestamp()))
+    }
+
     /// From the calendar library's instant, cut to milliseconds.
     pub fn from_jiff(instant: jiff::Timestamp) -> Self {
         Self(instant.as_millisecond())
