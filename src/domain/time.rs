@@ -54,9 +54,9 @@ impl Timestamp {
         self.to_jiff().to_zoned(jiff::tz::TimeZone::UTC).date()
     }
 
-    /// From a date as HTTP headers write it (RFC 9110, section 5.6.7); `None` if it is none.
-    pub fn from_http_date(date: &str) -> Option<Self> {
-        jiff::fmt::rfc2822::parse(date).ok().map(|zoned| Self::from_jiff(zoned.timestamp()))
+    /// Reads a date as HTTP headers write it (RFC 9110, section 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        jiff::fmt::rfc2822::parse(text).ok().map(|zoned| Self::from_jiff(zoned.timestamp()))
     }
 
     /// From the calendar library's instant, cut to milliseconds.

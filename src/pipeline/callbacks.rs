@@ -54,17 +54,24 @@ impl Pipeline {
         })?;
         let acknowledgement = manifest.acknowledgement(kind).cloned().ok_or(CallbackRefusal::Unknown)?;
         for event in events {
-            let result = match event {
-                CallbackEvent::Delivery(delivery) => self.delivered(channel, vendor, delivery).await,
-                CallbackEvent::Inbound(inbound) => self.replied(channel, vendor, inbound).await,
-            };
-            let found = result.map_err(|_| CallbackRefusal::Unavailable)?;
+            let found = self.take(channel, vendor, event).await.map_err(|_| CallbackRefusal::Unavailable)?;
             self.metrics().callback(channel, vendor, if found { "recorded" } else { "unmatched" });
             if !found {
                 tracing::warn!(provider = vendor, callback = kind.as_str(), "callback.unmatched");
             }
         }
         Ok(acknowledgement)
+    }
+
+    /// Takes what a provider says, once it is believed. `false` if it is about nothing of ours.
+    ///
+    /// # Errors
+    /// The history is out of reach.
+    pub async fn take(&self, channel: Channel, vendor: &str, event: CallbackEvent) -> Result<bool, Refusal> {
+        match event {
+            CallbackEvent::Delivery(delivery) => self.delivered(channel, vendor, delivery).await,
+            CallbackEvent::Inbound(inbound) => self.replied(channel, vendor, inbound).await,
+        }
     }
 
     /// A receipt. `false` if it is about no message of ours.

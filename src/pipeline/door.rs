@@ -95,8 +95,29 @@ impl Pipeline {
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
-        shop.open();
-        Ok(Self { shop, store })
+        let pipeline = Self { shop, store };
+        pipeline.hear_sandboxes();
+        pipeline.shop.open();
+        Ok(pipeline)
+    }
+
+    /// A sandbox reports what became of its messages without a callback from outside.
+    fn hear_sandboxes(&self) {
+        let runtime = tokio::runtime::Handle::current();
+        for carrier in self.desk().carriers.all() {
+            let Some(sandbox) = carrier.transport().sandbox() else { continue };
+            let (shop, store, runtime) = (Arc::downgrade(&self.shop), self.store.clone(), runtime.clone());
+            let (channel, name) = (carrier.channel, carrier.name.clone());
+            sandbox.listen(Arc::new(move |event| {
+                let Some(shop) = shop.upgrade() else { return };
+                let (pipeline, name) = (Self { shop, store: store.clone() }, name.clone());
+                runtime.spawn(async move {
+                    if pipeline.take(channel, &name, event).await.is_err() {
+                        tracing::warn!(provider = %name, "sandbox.report_not_recorded");
+                    }
+                });
+            }));
+        }
     }
 
     /// Begins nothing more, waits for what has begun, and closes the write door.

@@ -177,35 +177,42 @@ impl<'a> Case<'a> {
     }
 
     /// Whether the contact answers the debtor, who began one over the same medium and point within a span before `at`,
-    /// and is the only answer (comment 6(b)(1)-2; 12 CFR 1006.14(h)(2)(ii)). Gives until when it does.
+    /// and is the only answer (comment 6(b)(1)-2; 12 CFR 1006.14(h)(2)). Gives until when it does.
     pub fn answers_debtor(&self, at: Timestamp, within: Span) -> Option<Timestamp> {
-        let began = match self.facts.purpose {
-            Purpose::OptOutConfirmation => self.newest_stop(at, within),
-            Purpose::ConsumerRequested | Purpose::PaymentReceipt => None,
-            Purpose::Collection | Purpose::ValidationNotice | Purpose::RequiredNotice => return None,
-        };
-        let same = |contact: &&Contact| {
-            contact.channel == self.facts.channel
-                && (contact.point.is_none() || contact.point == self.point())
-        };
-        let earliest = at.minus(within);
-        let recent = self.newest_first(at).filter(|(_, own)| *own).map(|(contact, _)| contact);
-        let newest = recent.take_while(|contact| contact.occurred_at > earliest).find(same);
-        let asked = newest.filter(|contact| contact.direction == Direction::Inbound);
-        let answered = newest.filter(|contact| contact.direction == Direction::Outbound);
-        let began = began.max(asked.map(|contact| contact.occurred_at))?;
-        let open = answered.is_none_or(|contact| contact.occurred_at < began);
-        open.then(|| began.plus(within).min(self.next_contact(at)))
+        match self.facts.purpose {
+            Purpose::OptOutConfirmation => self.confirms_stop(at, within),
+            Purpose::ConsumerRequested | Purpose::PaymentReceipt => {
+                let newest = self.newest_here(at).next()?;
+                let answers = newest.direction == Direction::Inbound && at < newest.occurred_at.plus(within);
+                answers.then(|| newest.occurred_at.plus(within).min(self.next_contact(at)))
+            }
+            Purpose::Collection | Purpose::ValidationNotice | Purpose::RequiredNotice => None,
+        }
     }
 
-    /// When the newest stop over this medium and point was received, within a span before `at`.
-    fn newest_stop(&self, at: Timestamp, within: Span) -> Option<Timestamp> {
+    /// Whether the contact is the one confirmation of a stop that was received within a span before `at`
+    /// (12 CFR 1006.14(h)(2)(i), 47 CFR 64.1200(a)(12)). Gives until when it is.
+    pub fn confirms_stop(&self, at: Timestamp, within: Span) -> Option<Timestamp> {
         let recent = |stop: &&OptOut| stop.received_at <= at && at < stop.received_at.plus(within);
         let here = |stop: &&OptOut| {
             stop.channel.covers(self.facts.channel)
                 && stop.point.is_none_or(|stopped| self.point() == Some(stopped))
         };
-        self.facts.opt_outs.iter().filter(recent).filter(here).map(|stop| stop.received_at).max()
+        let received =
+            self.facts.opt_outs.iter().filter(recent).filter(here).map(|stop| stop.received_at).max()?;
+        let mut since = self.newest_here(at).take_while(|contact| contact.occurred_at >= received);
+        let answered = since.any(|contact| contact.direction == Direction::Outbound);
+        (!answered).then(|| received.plus(within).min(self.next_contact(at)))
+    }
+
+    /// The debtor's own contacts over the medium and point asked about, until and at an instant, the newest first.
+    fn newest_here(&self, at: Timestamp) -> impl Iterator<Item = &'a Contact> {
+        let (channel, point) = (self.facts.channel, self.point());
+        self.newest_first(at)
+            .filter(|(_, own)| *own)
+            .map(|(contact, _)| contact)
+            .filter(move |contact| contact.channel == channel)
+            .filter(move |contact| contact.point.is_none() || contact.point == point)
     }
 }
 

@@ -47,6 +47,7 @@ struct Worked {
     says: String,
     at: Timestamp,
     channel: Channel,
+    /// The debtor's mobile number, mailbox or login where absent; `none` for no point.
     #[serde(default)]
     point: Option<String>,
     #[serde(default)]
@@ -64,6 +65,9 @@ struct Worked {
     debtor: WorkedDebtor,
     #[serde(default)]
     contacts: Vec<WorkedContact>,
+    /// Whether the consents that texts, emails and automated calls need are on file since 2020.
+    #[serde(default)]
+    consented: bool,
     #[serde(default)]
     consents: Vec<WorkedConsent>,
     #[serde(default)]
@@ -264,10 +268,14 @@ impl Worked {
     fn decide(&self, policy: &Policy) -> (Decision, Vec<Disclosure>) {
         let debtor = self.debtor.outline();
         let about = accounts(self.about.as_deref().unwrap_or(&["A".to_owned()]));
-        let named = self.point.as_ref().map(|name| PointKey(key(name)));
+        let named =
+            self.point.as_deref().or_else(|| usual_point(self.channel)).map(|name| PointKey(key(name)));
         let (own, other): (Vec<_>, Vec<_>) = self.contacts.iter().partition(|contact| !contact.elsewhere);
         let (own, other) = (made(own), made(other));
-        let consents: Vec<Consent> = self.consents.iter().map(WorkedConsent::given).collect();
+        let mut consents: Vec<Consent> = self.consents.iter().map(WorkedConsent::given).collect();
+        if self.consented {
+            consents.extend(every_consent());
+        }
         let opt_outs: Vec<OptOut> = self.opt_outs.iter().map(WorkedOptOut::stop).collect();
         let holds: Vec<Hold> = self.holds.iter().map(WorkedHold::placed).collect();
         let keys = |names: &[String]| names.iter().map(|name| PointKey(key(name))).collect::<Vec<_>>();
@@ -295,6 +303,59 @@ impl Worked {
     }
 }
 
+/// The point that a case means where it names none.
+fn usual_point(channel: Channel) -> Option<&'static str> {
+    match channel {
+        Channel::Sms | Channel::Voice => Some("mobile"),
+        Channel::Email => Some("email"),
+        Channel::Portal => Some("portal"),
+        Channel::Letter | Channel::Visit => None,
+    }
+}
+
+/// The points of a debtor of whom a case says nothing else.
+fn usual_points() -> Vec<WorkedPoint> {
+    let point = |name: &str, kind, line_type, workplace, employer_provided| WorkedPoint {
+        name: name.to_owned(),
+        kind,
+        line_type,
+        workplace,
+        employer_provided,
+        zones: Vec::new(),
+        reassignment_check: None,
+    };
+    vec![
+        point("mobile", PointKind::Phone, Some(LineType::Mobile), false, false),
+        point("other-mobile", PointKind::Phone, Some(LineType::Mobile), false, false),
+        point("landline", PointKind::Phone, Some(LineType::Landline), false, false),
+        point("work", PointKind::Phone, Some(LineType::Landline), true, false),
+        point("email", PointKind::Email, None, false, false),
+        point("other-email", PointKind::Email, None, false, false),
+        point("work-email", PointKind::Email, None, false, true),
+        point("portal", PointKind::Portal, None, false, false),
+    ]
+}
+
+fn every_consent() -> Vec<Consent> {
+    let pairs = [
+        (ConsentScope::Automated, Channel::Sms),
+        (ConsentScope::Automated, Channel::Voice),
+        (ConsentScope::Electronic, Channel::Sms),
+        (ConsentScope::Electronic, Channel::Email),
+    ];
+    let given = |(scope, channel)| Consent {
+        accounts: Vec::new(),
+        channel,
+        expires_at: None,
+        form: None,
+        given_to: GivenTo::Collector,
+        granted_at: Timestamp::from_millis(1_577_836_800_000),
+        point: None,
+        scope,
+    };
+    pairs.into_iter().map(given).collect()
+}
+
 fn made(worked: Vec<&WorkedContact>) -> Vec<Contact> {
     let mut contacts: Vec<Contact> = worked.into_iter().flat_map(WorkedContact::contacts).collect();
     contacts.sort_by_key(|contact| contact.occurred_at);
@@ -313,11 +374,13 @@ impl WorkedDebtor {
             LocationOutline { country, locality: self.locality.clone(), region: self.region.clone(), zones };
         let default = [WorkedAccount::named("A")];
         let accounts = if self.accounts.is_empty() { default.as_slice() } else { &self.accounts };
+        let usual = usual_points();
+        let points = if self.points.is_empty() { &usual } else { &self.points };
         DebtorOutline {
             accounts: accounts.iter().map(WorkedAccount::outline).collect(),
             language: None,
             locations: vec![location],
-            points: self.points.iter().map(WorkedPoint::outline).collect(),
+            points: points.iter().map(WorkedPoint::outline).collect(),
             stated_zone: self.stated_zone.clone(),
         }
     }

@@ -244,7 +244,7 @@ impl ResponseSpec {
 
 /// RFC 9110, section 10.2.3: `Retry-After` may be a date.
 fn seconds_until(date: &str, now: Timestamp) -> Option<u32> {
-    let seconds = Timestamp::from_http_date(date)?.millis() / 1_000 - now.millis() / 1_000;
+    let seconds = Timestamp::parse_http_date(date)?.since(now).as_millis() / 1_000;
     u32::try_from(seconds.max(0)).ok()
 }
 

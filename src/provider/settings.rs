@@ -18,6 +18,8 @@ pub enum SettingKind {
     /// Any text.
     #[default]
     Text,
+    /// Text of several lines, such as a certificate in PEM.
+    Lines,
     /// An absolute `https` address, or `http` as a test uses it; no trailing slash is kept.
     Url,
     /// A whole number, zero or more.
@@ -187,6 +189,10 @@ fn check_kind(kind: SettingKind, value: &str) -> Result<String, String> {
     match kind {
         SettingKind::Text if value.chars().any(char::is_control) => Err("has control characters".to_owned()),
         SettingKind::Text => Ok(value.to_owned()),
+        SettingKind::Lines if value.chars().any(|c| c.is_control() && !matches!(c, '\r' | '\n')) => {
+            Err("has control characters".to_owned())
+        }
+        SettingKind::Lines => Ok(value.to_owned()),
         SettingKind::Number => match value.parse::<u32>() {
             Ok(_) => Ok(value.to_owned()),
             Err(_) => Err("is not a whole number".to_owned()),

@@ -44,7 +44,8 @@ impl Partials {
         Self { parsed }
     }
 
-    /// A partial by its name in a template, and the file that it stands in: the language's own before the common one.
+    /// A partial by its name in a template, and the file that it stands in: the language's own before the
+    /// common one.
     pub fn find(&self, name: &str, language: &str, form: Form) -> Option<(&str, &Template)> {
         let ending = if form == Form::Html { "html" } else { "txt" };
         let own = format!("partials/{language}/{name}.{ending}.hbs");
@@ -132,8 +133,8 @@ fn fault_of(file: &SourceFile, error: &TemplateError) -> Fault {
     }
 }
 
-/// Puts each partial's elements where it is named, so that a render neither looks it up nor copies the context for it.
-/// The lint has refused unknown names and circles.
+/// Puts each partial's elements where it is named, so that a render neither looks it up nor copies the
+/// context for it. The lint has refused unknown names and circles.
 fn put_partials_in(template: Template, setting: Setting<'_>, out: &mut Vec<TemplateElement>) {
     for element in template.elements {
         match element {
@@ -175,14 +176,15 @@ fn split(elements: Vec<TemplateElement>, form: Form) -> (Vec<TemplateElement>, V
         before.pop();
         return (before, after);
     }
-    if form == Form::Html
-        && let Some(TemplateElement::RawString(last)) = before.last_mut()
-        && let Some(end) = last.rfind("</body>")
-    {
-        let after = last.split_off(end);
-        return (before, vec![TemplateElement::RawString(after)]);
+    let mut after = Vec::new();
+    if let Some(TemplateElement::RawString(last)) = before.last_mut() {
+        if let Some(end) = last.rfind("</body>").filter(|_| form == Form::Html) {
+            after.push(TemplateElement::RawString(last.split_off(end)));
+        }
+        // What separates the disclosures from the words is then the renderer's to put.
+        last.truncate(last.trim_end().len());
     }
-    (before, Vec::new())
+    (before, after)
 }
 
 fn whole(elements: Vec<TemplateElement>) -> Template {

@@ -1,4 +1,5 @@
-//! What the engine itself supplies to a template: the parties, the accounts, the links; and only what is used of it.
+//! What the engine itself supplies to a template: the parties, the accounts, the links; and only what is used
+//! of it.
 
 use crate::domain::debtor::{Account, Name};
 use crate::domain::decision::Disclosure;

@@ -26,7 +26,8 @@ impl Slot {
     /// Every one.
     pub const ALL: [Self; 5] = [Self::EmailHtml, Self::EmailText, Self::Portal, Self::Sms, Self::Voice];
 
-    /// The ending of its files: `en.sms.txt.hbs` holds a wording for text messages, `en.hbs` the one for all places.
+    /// The ending of its files: `en.sms.txt.hbs` holds a wording for text messages, `en.hbs` the one for all
+    /// places.
     pub const fn ending(self) -> &'static str {
         match self {
             Self::EmailHtml => "email.html",
@@ -66,7 +67,8 @@ pub fn folder(disclosure: Disclosure) -> String {
 }
 
 impl Notices {
-    /// Compiles those of a language from the files under `disclosures/`; a fault for every one that is not there.
+    /// Compiles those of a language from the files under `disclosures/`; a fault for every one that is not
+    /// there.
     pub fn read(
         language: &str,
         files: &BTreeMap<&str, &SourceFile>,

@@ -1,4 +1,5 @@
-//! The registries of a language: one that escapes HTML, one that leaves text alone, one for what a voice reads out.
+//! The registries of a language: one that escapes HTML, one that leaves text alone, one for what a voice
+//! reads out.
 
 use crate::template::format::{self, Language};
 use crate::template::variable::{Kind, money_of};
@@ -182,8 +183,8 @@ mod tests {
     #[test]
     fn values_are_shown_by_form() {
         let data = json!({
-            "m": {"amount": "1482.13", "currency": "USD"}, "d": "2026-12-01", "p": "+16145550100", "r": "xxxx1234",
-            "t": "<b>Tom & Co</b>"
+            "m": {"amount": "1482.13", "currency": "USD"}, "d": "2026-12-01", "p": "+16145550100",
+            "r": "xxxx1234", "t": "<b>Tom & Co</b>"
         });
         let template = "{{money m}}|{{date d}}|{{phone p}}|{{ending r}}|{{t}}";
         assert_eq!(

@@ -1,7 +1,8 @@
 //! Money, dates and telephone numbers as the reader of a language expects them.
 //!
-//! English follows the United States. Spanish is that of the United States and Mexico (CLDR `es-US`, `es-MX`): a decimal
-//! point and grouping commas as in English, `$1,482.13`; day before month, months in lower case.
+//! English follows the United States. Spanish is that of the United States and Mexico (CLDR `es-US`,
+//! `es-MX`): a decimal point and grouping commas as in English, `$1,482.13`; day before month, months in
+//! lower case.
 
 use crate::domain::money::Money;
 use crate::domain::time::Date;
@@ -88,7 +89,8 @@ pub fn money(money: &Money) -> String {
     out
 }
 
-/// A date in words: "December 1, 2026", "1 de diciembre de 2026" ("1.º" is not used: most of the Americas say "1 de").
+/// A date in words: "December 1, 2026", "1 de diciembre de 2026" ("1.º" is not used: most of the Americas say
+/// "1 de").
 pub fn date(date: Date, language: Language) -> String {
     let month = usize::from(date.month().unsigned_abs()) - 1;
     match language {
@@ -97,8 +99,8 @@ pub fn date(date: Date, language: Language) -> String {
     }
 }
 
-/// An E.164 number as it is dialled: the national form for North America, the international one elsewhere. None if it is
-/// not a telephone number.
+/// An E.164 number as it is dialled: the national form for North America, the international one elsewhere.
+/// None if it is not a telephone number.
 pub fn phone(e164: &str) -> Option<String> {
     match e164.strip_prefix("+1").map(str::as_bytes) {
         Some(digits) if digits.len() == 10 && digits.iter().all(u8::is_ascii_digit) => {
@@ -205,7 +207,8 @@ mod tests {
     proptest! {
         #[test]
         fn an_amount_loses_no_digit(minor in -1_000_000_000_000_i64..1_000_000_000_000) {
-            let text = format!("{}{}.{:02}", if minor < 0 { "-" } else { "" }, minor.abs() / 100, minor.abs() % 100);
+            let minus = if minor < 0 { "-" } else { "" };
+            let text = format!("{}{}.{:02}", minus, minor.abs() / 100, minor.abs() % 100);
             let shown = money(&Money::parse(&text, "USD").expect("made from digits"));
             prop_assert_eq!(shown.replace(['$', ','], ""), text);
         }

@@ -1,5 +1,6 @@
-//! What a template may not do, found before it is ever rendered: every path must be declared, every helper known, every
-//! value escaped, every partial there and none in a circle, also in branches that no sample takes.
+//! What a template may not do, found before it is ever rendered: every path must be declared, every helper
+//! known, every value escaped, every partial there and none in a circle, also in branches that no sample
+//! takes.
 
 mod html;
 pub mod limited;
@@ -117,8 +118,9 @@ impl Walk<'_> {
 
     fn raw(&mut self, text: &str) {
         if self.rules.form == Form::Html
-            && let Some(objection) = self.place.feed(text)
+            && let Some((lines, objection)) = self.place.feed(text)
         {
+            self.line += lines;
             self.fault(objection);
         }
     }

@@ -113,8 +113,8 @@ const SMS: Part = Part("the text message", 1_600);
 const VOICE: Part = Part("the script", 8 * 1_024);
 
 impl Catalogue {
-    /// Writes a message. The language falls back from the particular to the general (`es-MX`, `es`) and then to the
-    /// catalogue's default (RFC 4647 section 3.4); the answer says which it was.
+    /// Writes a message. The language falls back from the particular to the general (`es-MX`, `es`) and then
+    /// to the catalogue's default (RFC 4647 section 3.4); the answer says which it was.
     pub fn render(
         &self,
         template: &str,

@@ -32,7 +32,8 @@ pub struct Sample {
     variables: Map<String, Value>,
 }
 
-/// A sample as written. What a sample leaves out comes from `sample.toml`; an empty list or text takes it away.
+/// A sample as written. What a sample leaves out comes from `sample.toml`; an empty list or text takes it
+/// away.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::template) struct Written {

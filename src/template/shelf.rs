@@ -10,7 +10,7 @@ use crate::template::engine::Engine;
 use crate::template::format::Language;
 use crate::template::lint::limited;
 use crate::template::manifest::{Carries, Manifest, fault_of};
-use crate::template::message::{LEAVES, Message, Tongue, Words};
+use crate::template::message::{LEAVES, Leaf, Message, Tongue, Words};
 use crate::template::sample::{Sample, Written};
 use aws_lc_rs::digest::{Context as Digest, SHA256};
 use serde::Deserialize;
@@ -148,25 +148,7 @@ impl<'a> Shelf<'a> {
     ) -> Vec<(Channel, Words)> {
         let mut bodies: BTreeMap<Channel, BTreeMap<&str, _>> = BTreeMap::new();
         for leaf in LEAVES {
-            let path = format!("{folder}{}.hbs", leaf.ending);
-            let offered = manifest.channels.contains(&leaf.channel);
-            let file = match (self.files.get(path.as_str()), offered) {
-                (Some(file), true) => file,
-                (Some(_), false) => {
-                    let what = format!("{} is not among the channels of template.toml", leaf.channel);
-                    faults.push(Fault::of(&path, what));
-                    continue;
-                }
-                (None, offered) => {
-                    if offered && !leaf.optional {
-                        faults.push(Fault::of(
-                            &path,
-                            format!("is missing: template.toml offers {}", leaf.channel),
-                        ));
-                    }
-                    continue;
-                }
-            };
+            let Some(file) = self.leaf(folder, leaf, manifest, faults) else { continue };
             let setting = Setting {
                 form: leaf.form,
                 language,
@@ -186,6 +168,29 @@ impl<'a> Shelf<'a> {
         channels
             .filter_map(|channel| Some((channel, Words::from_bodies(channel, bodies.remove(&channel)?)?)))
             .collect()
+    }
+
+    /// A file of a message's words, if it is there and is offered; a fault where only one of the two holds.
+    fn leaf(
+        &self,
+        folder: &str,
+        leaf: Leaf,
+        manifest: &Manifest,
+        faults: &mut Vec<Fault>,
+    ) -> Option<&'a SourceFile> {
+        let path = format!("{folder}{}.hbs", leaf.ending);
+        match (self.files.get(path.as_str()), manifest.channels.contains(&leaf.channel)) {
+            (Some(file), true) => return Some(file),
+            (Some(_), false) => {
+                let what = format!("{} is not among the channels of template.toml", leaf.channel);
+                faults.push(Fault::of(&path, what));
+            }
+            (None, true) if !leaf.optional => {
+                faults.push(Fault::of(&path, format!("is missing: template.toml offers {}", leaf.channel)));
+            }
+            (None, _) => {}
+        }
+        None
     }
 
     fn under(&self, folder: &str) -> impl Iterator<Item = &'a SourceFile> {

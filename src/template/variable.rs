@@ -95,7 +95,8 @@ impl Kind {
     }
 }
 
-/// Everything wrong with a request's variables: JSON pointer into the request, and a sentence without the value.
+/// Everything wrong with a request's variables: JSON pointer into the request, and a sentence without the
+/// value.
 pub fn check(declared: &BTreeMap<String, Declared>, given: &Map<String, Value>) -> Vec<(String, String)> {
     let missing = declared.iter().filter(|(name, one)| one.required && !given.contains_key(*name)).map(
         |(name, one)| (pointer_to(name), format!("is missing: {}, {}", one.meaning, one.kind.expected())),
@@ -127,8 +128,9 @@ pub fn json_of(value: &toml::Value) -> Value {
     }
 }
 
-/// Whether a character may stand in a message as it is: no control characters, and none that reorder what follows
-/// (Unicode bidirectional overrides and isolates), with which a value could forge the words around it.
+/// Whether a character may stand in a message as it is: no control characters, and none that reorder what
+/// follows (Unicode bidirectional overrides and isolates), with which a value could forge the words around
+/// it.
 pub fn is_printable(c: char) -> bool {
     !c.is_control()
         && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')

@@ -4,6 +4,7 @@
 //! refusal was of the whole medium. One confirmation may follow the refusal, and one answer a contact that the debtor
 //! makes over the refused medium.
 
+use crate::domain::channel::Purpose;
 use crate::domain::consent::{Consent, OptOut as Stop, covers_all, covers_any};
 use crate::domain::time::{Span, Timestamp};
 use crate::policy::case::{Case, FAR};
@@ -28,6 +29,9 @@ impl OptOut {
 
     pub fn say(&self, ask: &Ask, at: Timestamp) -> Say {
         let case = ask.case;
+        if case.facts.purpose == Purpose::OptOutConfirmation {
+            return self.confirmation(case, at);
+        }
         let mut say = Say::ALWAYS;
         for stop in case.facts.opt_outs.iter().filter(|stop| concerns(case, stop)) {
             let lifted = lifted_at(case, stop);
@@ -47,8 +51,20 @@ impl OptOut {
         }
     }
 
+    /// A confirmation confirms a stop, once and at once, or has no business to go out.
+    fn confirmation(&self, case: &Case, at: Timestamp) -> Say {
+        let confirms = self.answer_within.and_then(|within| case.confirms_stop(at, within));
+        let later =
+            case.facts.opt_outs.iter().map(|stop| stop.received_at).filter(|received| *received > at).min();
+        confirms.map_or(Say::Bar { until: later, liftable: false }, |until| Say::Permit { until })
+    }
+
     pub fn explain(&self, ask: &Ask, at: Timestamp) -> Words {
         let case = ask.case;
+        if case.facts.purpose == Purpose::OptOutConfirmation {
+            let within = self.answer_within.unwrap_or(Span::millis(0));
+            return Words::plain(format!("one confirmation may follow an opt-out, within {within} of it"));
+        }
         let in_force =
             |stop: &&Stop| concerns(case, stop) && stop.received_at <= at && at < lifted_at(case, stop);
         let what = contacts(case.facts.channel);

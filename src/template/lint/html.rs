@@ -1,4 +1,5 @@
-//! Where in an HTML text a value would land: text, a quoted attribute, or somewhere that escaping does not make safe.
+//! Where in an HTML text a value would land: text, a quoted attribute, or somewhere that escaping does not
+//! make safe.
 
 use crate::template::variable::Kind;
 
@@ -23,10 +24,13 @@ const ADDRESSES: [&str; 6] = ["href", "src", "action", "formaction", "background
 const REFUSED: [&str; 7] = ["script", "iframe", "object", "embed", "form", "base", "svg"];
 
 impl Place {
-    /// Reads on; what in the text itself is refused.
-    pub fn feed(&mut self, text: &str) -> Option<String> {
-        let mut objection = None;
+    /// Reads on; what in the text itself is refused, and how many lines down.
+    pub fn feed(&mut self, text: &str) -> Option<(usize, String)> {
+        let mut found = None;
+        let mut lines = 0;
         for c in text.chars() {
+            lines += usize::from(c == '\n');
+            let mut objection = None;
             match (self.quote, &mut self.tag, c) {
                 (Some(quote), _, c) if c == quote => {
                     if self.value.trim_start().to_ascii_lowercase().starts_with("javascript:") {
@@ -54,8 +58,9 @@ impl Place {
                 (None, None, '<') => self.tag = Some(String::new()),
                 (None, None, _) => {}
             }
+            found = found.or(objection.map(|objection| (lines, objection)));
         }
-        objection
+        found
     }
 
     /// What is wrong with a value of this type at this place.

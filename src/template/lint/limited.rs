@@ -1,5 +1,6 @@
-//! Limited-content messages (12 CFR 1006.2(j)): a voicemail that says who called, whom to ask for and which number to
-//! call, and nothing else. Anything more, even what a state asks for, makes it a communication about a debt.
+//! Limited-content messages (12 CFR 1006.2(j)): a voicemail that says who called, whom to ask for and which
+//! number to call, and nothing else. Anything more, even what a state asks for, makes it a communication
+//! about a debt.
 
 use crate::domain::channel::Channel;
 use crate::domain::fault::{Fault, SourceFile};
@@ -17,7 +18,8 @@ const REVEALING: [&str; 22] = [
     "acreedor",
 ];
 
-/// What such a message may speak of: the four required items and a salutation or the date (12 CFR 1006.2(j)(1), (2)).
+/// What such a message may speak of: the four required items and a salutation or the date (12 CFR
+/// 1006.2(j)(1), (2)).
 pub fn permits(one: BuiltIn) -> bool {
     matches!(
         one,
