@@ -259,8 +259,8 @@ fn lists_filter_and_page() {
     assert_eq!(count("channel=voice"), 4);
     assert_eq!(count("request_id=r-7"), 1);
     assert_eq!(count("request_id=none"), 0);
-    assert_eq!(count(&format!("from={}", encode(&days_ago(1).to_string()))), 12);
-    assert_eq!(count(&format!("to={}", encode(&days_ago(1).to_string()))), 0);
+    assert_eq!(count(&format!("accepted_since={}", encode(&days_ago(1).to_string()))), 12);
+    assert_eq!(count(&format!("accepted_until={}", encode(&days_ago(1).to_string()))), 0);
     let page = client.get("/v1/contact-requests?limit=5").expect(200);
     assert_eq!(page["items"].as_array().map(Vec::len), Some(5));
     for wrong in ["limit=0", "limit=1001", "limit=many", "cursor=nonsense", "status=happy", "colour=red"] {
