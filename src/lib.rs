@@ -5,3 +5,8 @@
 
 pub mod config;
 pub mod domain;
+pub mod policy;
+pub mod ledger;
+pub mod template;
+pub mod provider;
+pub mod storage;

@@ -39,7 +39,7 @@ pub struct DebtorState {
     /// Every contact that counts or may count, by the time it occurred.
     pub contacts: Vec<Contact>,
     /// Points that must not be used.
-    pub invalid_points: Vec<PointKey>,
+    pub invalid_points: Vec<PointInvalid>,
     /// Points frozen by a reply that nobody has understood yet.
     pub frozen: Vec<(ReviewId, PointKey)>,
     /// Every contact request.
@@ -185,7 +185,7 @@ impl DebtorState {
             EventBody::ReplyReleased(release, _) => {
                 self.frozen.retain(|(review, _)| *review != release.review);
             }
-            EventBody::ContactPointInvalid(invalid, _) => self.invalid_points.push(invalid.point),
+            EventBody::ContactPointInvalid(invalid, _) => self.invalid_points.push(invalid.clone()),
             EventBody::InboundReceived(..)
             | EventBody::DisputeReceived(..)
             | EventBody::PromiseReceived(..)

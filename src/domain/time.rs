@@ -49,6 +49,11 @@ impl Timestamp {
         })
     }
 
+    /// The date at this instant in UTC.
+    pub fn utc_date(self) -> Date {
+        self.to_jiff().to_zoned(jiff::tz::TimeZone::UTC).date()
+    }
+
     /// From the calendar library's instant, cut to milliseconds.
     pub fn from_jiff(instant: jiff::Timestamp) -> Self {
         Self(instant.as_millisecond())

@@ -1,0 +1,105 @@
+//! To whom and to what a rule applies.
+
+use crate::domain::channel::{Channel, Party, Purpose};
+use crate::domain::contact_point::LineType;
+use crate::domain::debtor::{AccountOutline, CollectorRole, DebtType, DebtorOutline, LocationOutline};
+use crate::policy::case::Case;
+use serde::Deserialize;
+
+/// The scope of a rule. An empty list does not narrow it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::policy) struct Applies {
+    /// For whom the debt is collected.
+    #[serde(default)]
+    pub collector_role: Vec<CollectorRole>,
+    /// What the debt is.
+    #[serde(default)]
+    pub debt_type: Vec<DebtType>,
+    /// What the debt is not.
+    #[serde(default)]
+    pub debt_type_not: Vec<DebtType>,
+    /// Over which media.
+    #[serde(default)]
+    pub channels: Vec<Channel>,
+    /// For which purposes.
+    #[serde(default)]
+    pub purposes: Vec<Purpose>,
+    /// For which purposes not.
+    #[serde(default)]
+    pub purposes_not: Vec<Purpose>,
+    /// Meant for whom.
+    #[serde(default)]
+    pub parties: Vec<Party>,
+    /// Meant for whom not.
+    #[serde(default)]
+    pub parties_not: Vec<Party>,
+    /// Made by a machine, or not.
+    #[serde(default)]
+    pub automated: Option<bool>,
+    /// To a number of which kinds of line.
+    #[serde(default)]
+    pub line_types: Vec<LineType>,
+    /// To the place of work, or not.
+    #[serde(default)]
+    pub workplace: Option<bool>,
+    /// Where the debtor is: regions (`US-MA`) or countries (`GB`). Without it a region's rule holds in that region, a
+    /// country's for every debtor of a collector in that country.
+    #[serde(default)]
+    pub regions: Vec<String>,
+    /// In which localities of the regions, lower case.
+    #[serde(default)]
+    pub localities: Vec<String>,
+}
+
+fn admits<T: PartialEq>(list: &[T], value: &T) -> bool {
+    list.is_empty() || list.contains(value)
+}
+
+impl Applies {
+    /// Whether the rule has anything to do with a case.
+    pub fn to(&self, case: &Case) -> bool {
+        let facts = case.facts;
+        admits(&self.channels, &facts.channel)
+            && admits(&self.purposes, &facts.purpose)
+            && !self.purposes_not.contains(&facts.purpose)
+            && admits(&self.parties, &facts.party)
+            && !self.parties_not.contains(&facts.party)
+            && self.automated.is_none_or(|automated| automated == facts.automated)
+            && self
+                .workplace
+                .is_none_or(|workplace| workplace == facts.point.is_some_and(|point| point.workplace))
+            && (self.line_types.is_empty()
+                || facts.point.is_some_and(|point| self.line_types.contains(&point.line_type)))
+            && self.to_debtor(facts.debtor)
+            && self.to_any_account(case)
+    }
+
+    /// Whether the rule has anything to do with a debtor, whatever the contact.
+    pub fn to_debtor(&self, debtor: &DebtorOutline) -> bool {
+        self.regions.is_empty() || debtor.locations.iter().any(|location| self.covers(location))
+    }
+
+    fn covers(&self, location: &LocationOutline) -> bool {
+        let here =
+            |region: &String| location.region.as_deref() == Some(region) || location.country == *region;
+        let city = || {
+            location.locality.as_deref().is_some_and(|name| self.localities.iter().any(|city| city == name))
+        };
+        self.regions.iter().any(here) && (self.localities.is_empty() || city())
+    }
+
+    /// Whether any account of the case is of the right sort. What is not known of an account does not exempt it.
+    pub fn to_any_account(&self, case: &Case) -> bool {
+        case.accounts.is_empty()
+            || case.names_unknown_account()
+            || case.accounts.iter().any(|account| self.to_account(account))
+    }
+
+    /// Whether an account is of the right sort.
+    pub fn to_account(&self, account: &AccountOutline) -> bool {
+        admits(&self.collector_role, &account.collector_role)
+            && admits(&self.debt_type, &account.debt_type)
+            && !self.debt_type_not.contains(&account.debt_type)
+    }
+}

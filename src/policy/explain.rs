@@ -1,0 +1,81 @@
+//! Findings in words: one plain sentence with the real figures, and what the rule looked at.
+
+use crate::domain::decision::{Finding, Outcome};
+use crate::domain::time::Timestamp;
+use crate::domain::zone::Zone;
+use crate::policy::case::Case;
+use crate::policy::rule::{Ask, Rule, Say};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A sentence, and the figures behind it. Never anything personal.
+#[derive(Debug)]
+pub(in crate::policy) struct Words {
+    pub reason: String,
+    pub facts: BTreeMap<String, Value>,
+}
+
+impl Words {
+    /// A sentence without figures.
+    pub fn plain(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), facts: BTreeMap::new() }
+    }
+
+    /// The same with one more figure.
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.facts.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+/// The finding of a rule at an instant; `limit` is how far the search for its end goes.
+pub(in crate::policy) fn finding(rule: &Rule, case: &Case, at: Timestamp, limit: Timestamp) -> Finding {
+    let (effect, until) = match rule.say(case, at) {
+        Say::Permit { .. } => (Outcome::Allow, None),
+        Say::Bar { .. } => match rule.next_permit(case, at, limit) {
+            Some(until) => (Outcome::Defer, Some(until)),
+            None => (Outcome::Block, None),
+        },
+    };
+    let ask = Ask { case, applies: &rule.applies };
+    let words = rule
+        .telling_clause(case, at)
+        .map_or_else(|| Words::plain("not in force at that time"), |clause| clause.kind.explain(&ask, at));
+    Finding {
+        citation: rule.citation.clone(),
+        effect,
+        facts: words.facts,
+        reason: words.reason,
+        rule: rule.id.clone(),
+        until,
+    }
+}
+
+/// `21:10 in America/New_York`.
+pub(in crate::policy) fn clock(zone: Zone, at: Timestamp) -> String {
+    let minute = zone.local(at).minute();
+    format!("{:02}:{:02} in {zone}", minute / 60, minute % 60)
+}
+
+/// `2026-04-08` in a zone.
+pub(in crate::policy) fn date(zone: Zone, at: Timestamp) -> String {
+    zone.local(at).date().to_string()
+}
+
+/// The date of an instant in the first candidate zone.
+pub(in crate::policy) fn local_date(case: &Case, at: Timestamp) -> String {
+    case.zones.first().map_or_else(|| at.to_string(), |zone| date(*zone, at))
+}
+
+/// What a contact over a channel is called.
+pub(in crate::policy) fn contacts(channel: crate::domain::channel::Channel) -> &'static str {
+    use crate::domain::channel::Channel;
+    match channel {
+        Channel::Email => "emails",
+        Channel::Sms => "texts",
+        Channel::Voice => "calls",
+        Channel::Portal => "portal messages",
+        Channel::Letter => "letters",
+        Channel::Visit => "visits",
+    }
+}

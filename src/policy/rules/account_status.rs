@@ -1,0 +1,50 @@
+//! Citation: 12 CFR 1006.18(b)(2)(i), 15 USC 1692e(2)(A): nothing is collected where nothing is owed.
+
+use crate::domain::debtor::{AccountOutline, AccountStatus as Status};
+use crate::domain::time::Timestamp;
+use crate::policy::explain::Words;
+use crate::policy::rule::{Ask, Say};
+use serde::Deserialize;
+
+/// Contact about an account only while there is something to collect.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::policy) struct AccountStatus {
+    /// With one of these statuses there is.
+    pub collectable: Vec<Status>,
+}
+
+impl AccountStatus {
+    pub fn fault(&self) -> Option<String> {
+        self.collectable.is_empty().then(|| "`collectable` names at least one status".to_owned())
+    }
+
+    fn done(&self, account: &AccountOutline) -> bool {
+        !self.collectable.contains(&account.status)
+    }
+
+    /// A named account must be open; where none was named, one open account is enough.
+    pub fn say(&self, ask: &Ask, _at: Timestamp) -> Say {
+        let (case, facts) = (ask.case, ask.case.facts);
+        let unknown = case.names_unknown_account();
+        let done = if facts.accounts.is_empty() {
+            !case.accounts.is_empty() && case.accounts.iter().all(|account| self.done(account))
+        } else {
+            case.accounts.iter().any(|account| self.done(account))
+        };
+        if unknown || done { Say::Bar { until: None, liftable: unknown && !done } } else { Say::ALWAYS }
+    }
+
+    pub fn explain(&self, ask: &Ask, _at: Timestamp) -> Words {
+        match ask.case.accounts.iter().find(|account| self.done(account)) {
+            Some(account) => {
+                Words::plain(format!("the account is {}: there is nothing to collect", account.status))
+                    .with("status", account.status.as_str())
+            }
+            None if ask.case.names_unknown_account() => {
+                Words::plain("the account is not on the debtor's file")
+            }
+            None => Words::plain("there is something to collect"),
+        }
+    }
+}

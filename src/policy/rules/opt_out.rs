@@ -1,0 +1,87 @@
+//! Citation: 12 CFR 1006.14(h), 1006.6(e); 47 CFR 64.1200(a)(10), (12): a refusal of a medium or of one address.
+//!
+//! A consent for the same point that is dated after the refusal lifts it; so does a consent for the whole medium where the
+//! refusal was of the whole medium. One confirmation may follow the refusal, and one answer a contact that the debtor
+//! makes over the refused medium.
+
+use crate::domain::consent::{Consent, OptOut as Stop, covers_all, covers_any};
+use crate::domain::time::{Span, Timestamp};
+use crate::policy::case::{Case, FAR};
+use crate::policy::explain::{Words, contacts, local_date};
+use crate::policy::rule::{Ask, Say};
+use serde::Deserialize;
+
+/// A refusal of a medium or an address.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::policy) struct OptOut {
+    /// How soon after the refusal its one confirmation may go out, and after the debtor wrote or called over the refused
+    /// medium the one answer.
+    #[serde(default)]
+    pub answer_within: Option<Span>,
+}
+
+impl OptOut {
+    pub fn fault(&self) -> Option<String> {
+        None
+    }
+
+    pub fn say(&self, ask: &Ask, at: Timestamp) -> Say {
+        let case = ask.case;
+        let mut say = Say::ALWAYS;
+        for stop in case.facts.opt_outs.iter().filter(|stop| concerns(case, stop)) {
+            let lifted = lifted_at(case, stop);
+            say = say.and(if at < stop.received_at {
+                Say::Permit { until: stop.received_at }
+            } else if at < lifted {
+                Say::Bar { until: (lifted < FAR).then_some(lifted), liftable: false }
+            } else {
+                Say::ALWAYS
+            });
+        }
+        match (say, self.answer_within) {
+            (Say::Bar { .. }, Some(within)) => {
+                case.answers_debtor(at, within).map_or(say, |until| Say::Permit { until })
+            }
+            (Say::Bar { .. }, None) | (Say::Permit { .. }, _) => say,
+        }
+    }
+
+    pub fn explain(&self, ask: &Ask, at: Timestamp) -> Words {
+        let case = ask.case;
+        let in_force =
+            |stop: &&Stop| concerns(case, stop) && stop.received_at <= at && at < lifted_at(case, stop);
+        let what = contacts(case.facts.channel);
+        match case.facts.opt_outs.iter().filter(in_force).min_by_key(|stop| stop.received_at) {
+            Some(stop) => {
+                let on = local_date(case, stop.received_at);
+                let reach = if stop.point.is_some() { " to this contact point" } else { "" };
+                Words::plain(format!("the debtor refused {what}{reach} on {on}"))
+                    .with("received_at", stop.received_at.to_string())
+                    .with("channel", stop.channel.as_str())
+            }
+            None => Words::plain(format!("the debtor has not refused {what}")),
+        }
+    }
+}
+
+fn concerns(case: &Case, stop: &Stop) -> bool {
+    stop.channel.covers(case.facts.channel)
+        && stop.point.is_none_or(|point| case.point() == Some(point))
+        && covers_any(&stop.accounts, case.facts.accounts)
+}
+
+/// When a consent lifts a refusal; never, if none does.
+fn lifted_at(case: &Case, stop: &Stop) -> Timestamp {
+    let lifts = |given: &&Consent| {
+        let same_point = match given.point {
+            Some(point) => case.point() == Some(point),
+            None => stop.point.is_none(),
+        };
+        given.granted_at > stop.received_at
+            && given.channel == case.facts.channel
+            && same_point
+            && covers_all(&given.accounts, case.facts.accounts)
+    };
+    case.facts.consents.iter().filter(lifts).map(|given| given.granted_at).min().unwrap_or(FAR)
+}

@@ -1,0 +1,72 @@
+//! Citation: 12 CFR 1006.6(d)(1), 1006.14(a); house rule: a contact goes only where it can reach the debtor.
+
+use crate::domain::channel::Channel;
+use crate::domain::contact_point::{LineType, PointKind};
+use crate::domain::time::Timestamp;
+use crate::policy::case::Case;
+use crate::policy::explain::Words;
+use crate::policy::rule::{Ask, Say};
+use serde::Deserialize;
+
+/// A point that cannot be used.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::policy) struct UsablePoint {
+    /// What makes it so.
+    pub bars: Vec<Trouble>,
+}
+
+/// What can be wrong with a contact point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::policy) enum Trouble {
+    /// None is on file that the channel could use.
+    Missing,
+    /// It was found not to reach the debtor.
+    Invalid,
+    /// A reply from it waits until a person has understood it.
+    Frozen,
+    /// A text to a line that cannot show one.
+    Landline,
+}
+
+impl UsablePoint {
+    pub fn fault(&self) -> Option<String> {
+        self.bars
+            .is_empty()
+            .then(|| "`bars` names at least one of missing, invalid, frozen, landline".to_owned())
+    }
+
+    fn trouble(&self, case: &Case) -> Option<Trouble> {
+        let facts = case.facts;
+        let kind = PointKind::of(facts.channel);
+        let found = |trouble: &Trouble| match (*trouble, facts.point) {
+            (Trouble::Missing, point) => kind.is_some() && point.map(|point| point.kind) != kind,
+            (_, None) => false,
+            (Trouble::Invalid, Some(point)) => facts.invalid_points.contains(&point.point),
+            (Trouble::Frozen, Some(point)) => facts.frozen_points.contains(&point.point),
+            (Trouble::Landline, Some(point)) => {
+                facts.channel == Channel::Sms && point.line_type == LineType::Landline
+            }
+        };
+        self.bars.iter().copied().find(found)
+    }
+
+    pub fn say(&self, ask: &Ask, _at: Timestamp) -> Say {
+        match self.trouble(ask.case) {
+            None => Say::ALWAYS,
+            Some(trouble) => Say::Bar { until: None, liftable: trouble == Trouble::Frozen },
+        }
+    }
+
+    pub fn explain(&self, ask: &Ask, _at: Timestamp) -> Words {
+        let channel = ask.case.facts.channel;
+        Words::plain(match self.trouble(ask.case) {
+            None => "nothing is known against the contact point".to_owned(),
+            Some(Trouble::Missing) => format!("no contact point on file can be used for {channel}"),
+            Some(Trouble::Invalid) => "the contact point was found not to reach the debtor".to_owned(),
+            Some(Trouble::Frozen) => "a reply from this contact point waits to be understood".to_owned(),
+            Some(Trouble::Landline) => "the number is a landline, which shows no texts".to_owned(),
+        })
+    }
+}
