@@ -10,3 +10,5 @@ pub mod ledger;
 pub mod template;
 pub mod provider;
 pub mod storage;
+pub mod app;
+pub mod cli;

@@ -31,7 +31,7 @@ pub struct Engines {
     /// The law.
     pub policy: Policy,
     /// The words.
-    pub templates: template::Catalogue,
+    pub templates: template::catalogue::Catalogue,
     /// Who carries what, in the order to try.
     pub providers: Vec<Provider>,
 }
@@ -86,9 +86,9 @@ pub fn policy(config: &Config) -> Result<(Policy, Vec<SourceFile>), Vec<Fault>> 
 ///
 /// # Errors
 /// Every fault, its file named from the working directory.
-pub fn templates(config: &Config) -> Result<template::Catalogue, Vec<Fault>> {
+pub fn templates(config: &Config) -> Result<template::catalogue::Catalogue, Vec<Fault>> {
     let files = folder::read(&config.templates)?;
-    template::Catalogue::load(&files).map_err(|faults| folder::located(&config.templates, faults))
+    template::catalogue::Catalogue::load(&files).map_err(|faults| folder::located(&config.templates, faults))
 }
 
 /// Every vendor that there is a manifest of.

@@ -4,7 +4,8 @@ use crate::app::engines;
 use crate::cli::{Render, print};
 use crate::config::{Config, Refused};
 use crate::domain::message::Content;
-use crate::template::{Catalogue, Sample};
+use crate::template::catalogue::Catalogue;
+use crate::template::sample::Sample;
 use std::fmt::Write;
 use std::process::ExitCode;
 

@@ -9,7 +9,7 @@ use crate::domain::debtor::{DebtorFile, DebtorOutline};
 use crate::domain::decision::Outcome;
 use crate::domain::event::{
     AttemptFailure, AttemptSecret, AttemptStart, DecisionRecord, DeliveryUpdate, Event, EventBody, HoldLift,
-    PermitGrant, PermitUse, RequestSecret, Sealed,
+    PermitGrant, PermitUse, PointInvalid, RequestSecret, Sealed,
 };
 use crate::domain::id::{AccountKey, AttemptId, PermitId, PointKey, RequestId, ReviewId};
 use crate::domain::outcome::FailureClass;

@@ -10,8 +10,10 @@ use crate::domain::consent::{
     Weekday,
 };
 use crate::domain::contact::ContactResult;
-use crate::domain::contact_point::{ContactPoint, LineType, PointKind};
-use crate::domain::debtor::{Account, AccountStatus, CollectorRole, DebtType, DebtorFile, Location, Name};
+use crate::domain::contact_point::{LineType, PointKind};
+use crate::domain::debtor::{
+    Account, AccountStatus, CollectorRole, ContactPoint, DebtType, DebtorFile, Location, Name,
+};
 use crate::domain::money::Money;
 use crate::domain::request::{ChannelChoice, ContactRequest};
 use crate::domain::statement::{ConsentStatement, ContactEvent, HoldStatement, OptOutStatement};

@@ -1,0 +1,4 @@
+//! The demo.
+
+mod place;
+mod portfolio;
