@@ -46,7 +46,8 @@ use crate::domain::statement::FieldFault;
 use crate::domain::time::{Clock, Entropy, Span};
 use crate::pipeline::carriers::Carriers;
 use crate::policy::Policy;
-use crate::template::{Catalogue, Collector};
+use crate::template::catalogue::Catalogue;
+use crate::template::context::Collector;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 

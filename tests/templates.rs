@@ -10,13 +10,15 @@ use dunwell::template::segment::{self, Encoding};
 use std::path::Path;
 
 fn read(folder: &Path, under: &Path, files: &mut Vec<SourceFile>) {
-    let mut entries: Vec<_> = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+    let mut entries: Vec<_> =
+        std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
             read(&path, under, files);
         } else {
-            let name = path.strip_prefix(under).expect("under it").to_str().expect("UTF-8").replace('\\', "/");
+            let name =
+                path.strip_prefix(under).expect("under it").to_str().expect("UTF-8").replace('\\', "/");
             files.push(SourceFile { path: name, text: std::fs::read_to_string(&path).expect("UTF-8 text") });
         }
     }
@@ -73,7 +75,8 @@ fn every_message_as_sent() {
     for sample in catalogue.samples() {
         for (language, channel) in catalogue.combinations(&sample.template) {
             let rendered = catalogue.render(&sample.template, channel, Some(language), &sample.context());
-            let rendered = rendered.unwrap_or_else(|error| panic!("{} {channel} {language}: {error}", sample.file));
+            let rendered =
+                rendered.unwrap_or_else(|error| panic!("{} {channel} {language}: {error}", sample.file));
             let name = format!("{}.{}.{channel}.{language}", sample.template, sample.name);
             insta::assert_snapshot!(name, shown(&rendered.content));
         }

@@ -1,6 +1,7 @@
 //! The real clock and the real dice: the only ones in the house.
 
 use crate::domain::time::{Clock, Entropy, Span, Timestamp};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// The machine's clock.
 pub struct MachineClock;
@@ -13,19 +14,24 @@ impl Clock for MachineClock {
 
 /// The machine's clock, moved: runs at its pace from an instant of our choice.
 pub struct MovedClock {
-    by: Span,
+    by: AtomicI64,
 }
 
 impl MovedClock {
     /// A clock that shows `start` now.
     pub fn starting_at(start: Timestamp) -> Self {
-        Self { by: start.since(MachineClock.now()) }
+        Self { by: AtomicI64::new(start.since(MachineClock.now()).as_millis()) }
+    }
+
+    /// Sets the clock forward; it is never set back.
+    pub fn advance_to(&self, to: Timestamp) {
+        self.by.fetch_max(to.since(MachineClock.now()).as_millis(), Ordering::Relaxed);
     }
 }
 
 impl Clock for MovedClock {
     fn now(&self) -> Timestamp {
-        MachineClock.now().plus(self.by)
+        MachineClock.now().plus(Span::millis(self.by.load(Ordering::Relaxed)))
     }
 }
 
@@ -49,6 +55,10 @@ mod tests {
         let clock = MovedClock::starting_at(start);
         let now = clock.now();
         assert!(now >= start && now.since(start) < Span::minutes(1));
+        clock.advance_to(start.plus(Span::hours(1)));
+        assert!(clock.now() >= start.plus(Span::hours(1)));
+        clock.advance_to(start);
+        assert!(clock.now() >= start.plus(Span::hours(1)), "never back");
     }
 
     #[test]

@@ -1,16 +1,22 @@
 //! Who may call: the API keys in force, from the store to the gate, also while it runs.
 
 use crate::config::Config;
+use crate::domain::id::KeyId;
+use crate::domain::time::{Entropy, Timestamp};
 use crate::http::auth::{Gate, KnownKey, Role, digest_of};
 use crate::storage::{ApiKeyRow, StorageError, Store};
+use base64::Engine;
 use secrecy::ExposeSecret;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
 
 /// Between two looks at the store: how long a revoked key may still open, at most.
 pub const REFRESH: Duration = Duration::from_millis(500);
 /// Between two looks for the sake of unknown keys: whoever guesses must not keep the store busy.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// What a key begins with, so that a leaked one is recognised.
+const PREFIX: &str = "dunwell_";
 /// The name under which the bootstrap key stands in the history.
 const BOOTSTRAP: &str = "bootstrap";
 
@@ -81,6 +87,40 @@ impl Keyring {
             tracing::warn!(error = %error, "keys.not_refreshed");
         }
     }
+}
+
+/// A key as it was just made: its text is shown once and kept nowhere.
+pub struct NewKey {
+    /// Its identifier.
+    pub id: KeyId,
+    /// What a caller sends.
+    pub text: String,
+}
+
+/// Makes a key of 256 random bits; the store keeps its hash.
+///
+/// # Errors
+/// The store cannot be written.
+pub fn create(
+    store: &Store,
+    role: &str,
+    name: &str,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> Result<NewKey, StorageError> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    entropy.fill(bytes.as_mut_slice());
+    let text = format!("{PREFIX}{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes.as_slice()));
+    let id = KeyId::new(now, &entropy.ten());
+    store.put_api_key(&ApiKeyRow {
+        id,
+        hash: digest_of(&text),
+        role: role.to_owned(),
+        name: name.to_owned(),
+        created_at: now,
+        revoked_at: None,
+    })?;
+    Ok(NewKey { id, text })
 }
 
 fn known(rows: &[ApiKeyRow], bootstrap: Option<&KnownKey>) -> Vec<KnownKey> {

@@ -2,18 +2,13 @@
 
 use crate::app;
 use crate::app::clock::{MachineClock, MachineEntropy};
+use crate::app::keyring;
 use crate::cli::{Keys, print};
 use crate::config::Config;
 use crate::config::environment::Environment;
 use crate::domain::id::KeyId;
-use crate::domain::time::{Clock, Entropy};
-use crate::http::auth;
-use crate::storage::ApiKeyRow;
-use base64::Engine;
+use crate::domain::time::Clock;
 use std::process::ExitCode;
-
-/// What a key begins with, so that a leaked one is recognised.
-const PREFIX: &str = "dunwell_";
 
 /// Creates, lists or revokes.
 pub fn run(config: &Config, environment: &Environment, keys: &Keys) -> anyhow::Result<ExitCode> {
@@ -24,19 +19,12 @@ pub fn run(config: &Config, environment: &Environment, keys: &Keys) -> anyhow::R
                 !name.trim().is_empty() && !name.chars().any(char::is_control),
                 "--name must say whose key it is"
             );
-            let now = MachineClock.now();
-            let (key, hash) = new_key(&MachineEntropy);
-            let id = KeyId::new(now, &MachineEntropy.ten());
-            store.put_api_key(&ApiKeyRow {
-                id,
-                hash,
-                role: role.clone(),
-                name: name.clone(),
-                created_at: now,
-                revoked_at: None,
-            })?;
+            let key = keyring::create(&store, role, name, MachineClock.now(), &MachineEntropy)?;
             // The key comes last and alone on its line, for scripts.
-            print(&format!("{id}  {role}  {name}\nShown this once; send it as `Authorization: Bearer KEY`:\n{key}\n"))?;
+            print(&format!(
+                "{}  {role}  {name}\nShown this once; send it as `Authorization: Bearer KEY`:\n{}\n",
+                key.id, key.text
+            ))?;
         }
         Keys::List => {
             let mut text = String::new();
@@ -59,13 +47,4 @@ pub fn run(config: &Config, environment: &Environment, keys: &Keys) -> anyhow::R
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// A key of 256 random bits, and the hash it is known by.
-pub fn new_key(entropy: &dyn Entropy) -> (String, auth::KeyDigest) {
-    let mut bytes = [0; 32];
-    entropy.fill(&mut bytes);
-    let key = format!("{PREFIX}{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes));
-    let hash = auth::digest_of(&key);
-    (key, hash)
 }

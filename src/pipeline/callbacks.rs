@@ -8,7 +8,8 @@ use crate::domain::id::DebtorKey;
 use crate::pipeline::receive::{self, Reply, Report};
 use crate::pipeline::{Pipeline, Refusal, naming};
 use crate::provider::callback::{
-    Acknowledgement, CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Delivery, DeliveryStatus, Inbound,
+    Acknowledgement, CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Delivery, DeliveryStatus,
+    Inbound,
 };
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ impl Pipeline {
         request: &CallbackRequest,
     ) -> Result<Acknowledgement, CallbackRefusal> {
         let carrier = self.desk().carriers.find(channel, vendor).ok_or(CallbackRefusal::Unknown)?;
-        let (manifest, settings) = carrier.transport().vendor().ok_or(CallbackRefusal::Unknown)?;
+        let (manifest, settings) = carrier.vendor();
         let now = self.desk().clock.now();
         let events = manifest.verify_and_parse(kind, request, settings, now).map_err(|error| {
             let refusal = refusal(&error);

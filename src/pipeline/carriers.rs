@@ -1,13 +1,16 @@
 //! Who carries what: the providers of each channel in their order, with their slots.
 
 use crate::channel::{Gate, Transport};
-use crate::coordination::Throttle;
+use crate::coordination::throttle::Throttles;
 use crate::domain::channel::Channel;
 use crate::domain::event::Pause;
 use crate::domain::message::Outgoing;
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Timestamp;
 use crate::pipeline::agenda::Agenda;
+use crate::provider::callback::CallbackKind;
+use crate::provider::manifest::Manifest;
+use crate::provider::settings::Settings;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -19,9 +22,30 @@ pub struct Carrier {
     pub name: String,
     /// What waits for one of its slots.
     pub waiting: Agenda,
+    manifest: Arc<Manifest>,
+    settings: Settings,
     transport: Transport,
-    throttle: Throttle,
+    throttles: Arc<Throttles>,
+    label: String,
     places: Arc<Semaphore>,
+}
+
+/// What a provider is made of.
+pub struct CarrierParts {
+    /// The channel.
+    pub channel: Channel,
+    /// The provider's name, `twilio`.
+    pub name: String,
+    /// How it is spoken to.
+    pub manifest: Arc<Manifest>,
+    /// With what: credentials and sender.
+    pub settings: Settings,
+    /// What moves the bytes.
+    pub transport: Transport,
+    /// The throttles of all providers, by `sms/twilio`.
+    pub throttles: Arc<Throttles>,
+    /// Messages on their way at once, at most.
+    pub places: usize,
 }
 
 /// A place at a provider: taken before the decision, given back when the provider has answered.
@@ -38,23 +62,26 @@ impl Slot {
 }
 
 impl Carrier {
-    /// A provider with so many messages on their way at once.
-    pub fn new(channel: Channel, name: String, transport: Transport, throttle: Throttle, places: usize) -> Self {
+    /// Puts a provider together.
+    pub fn new(parts: CarrierParts) -> Self {
+        let CarrierParts { channel, name, manifest, settings, transport, throttles, places } = parts;
+        let label = format!("{channel}/{name}");
         let places = Arc::new(Semaphore::new(places));
-        Self { channel, name, waiting: Agenda::default(), transport, throttle, places }
+        let waiting = Agenda::default();
+        Self { channel, name, waiting, manifest, settings, transport, throttles, label, places }
     }
 
     /// A slot, if there is one right now.
     pub fn try_slot(self: &Arc<Self>) -> Option<Slot> {
         let place = self.places.clone().try_acquire_owned().ok()?;
-        self.throttle.try_take().ok()?;
+        self.throttles.try_take(&self.label).ok()?;
         Some(Slot { carrier: self.clone(), _place: place })
     }
 
     /// A slot, as soon as there is one; none once the provider is closed.
     pub async fn slot(self: &Arc<Self>) -> Option<Slot> {
         let place = self.places.clone().acquire_owned().await.ok()?;
-        self.throttle.take().await;
+        self.throttles.take(&self.label).await;
         Some(Slot { carrier: self.clone(), _place: place })
     }
 
@@ -65,10 +92,15 @@ impl Carrier {
 
     /// Whether it reports what becomes of a message to an address of ours.
     pub fn reports(&self) -> bool {
-        self.transport.reports()
+        self.manifest.acknowledgement(CallbackKind::Status).is_some()
     }
 
-    /// How the bytes move.
+    /// How it is spoken to, and with what.
+    pub fn vendor(&self) -> (&Manifest, &Settings) {
+        (&self.manifest, &self.settings)
+    }
+
+    /// What moves the bytes.
     pub fn transport(&self) -> &Transport {
         &self.transport
     }
@@ -106,7 +138,8 @@ impl Carriers {
         let paused = |carrier: &Carrier| {
             pauses.iter().any(|pause| {
                 let named = pause.provider.as_deref().is_some_and(|provider| {
-                    let bare = provider.strip_prefix(carrier.channel.as_str()).and_then(|p| p.strip_prefix('/'));
+                    let bare =
+                        provider.strip_prefix(carrier.channel.as_str()).and_then(|p| p.strip_prefix('/'));
                     bare.unwrap_or(provider) == carrier.name
                 });
                 let on_channel = pause.channel.is_none_or(|on| on == carrier.channel);

@@ -23,7 +23,13 @@ pub struct Terms {
 }
 
 /// The decision for one intent: over the point it names, or over the best usable one.
-pub fn decide(desk: &Desk, policy: &Policy, subject: &Subject<'_>, intent: &Intent, terms: Terms) -> Decision {
+pub fn decide(
+    desk: &Desk,
+    policy: &Policy,
+    subject: &Subject<'_>,
+    intent: &Intent,
+    terms: Terms,
+) -> Decision {
     let invalid = subject.invalid(intent.channel);
     let mut best: Option<Decision> = None;
     for point in subject.points(intent.channel).filter(|p| intent.point.is_none_or(|key| key == p.point)) {
@@ -104,14 +110,15 @@ fn channels(desk: &Desk, state: &DebtorState, request: &RequestState) -> Vec<Cha
 /// The gateway's own choice: what the debtor prefers, then what has reached it before, then the cheapest to ignore.
 fn own_choice(desk: &Desk, state: &DebtorState, template: &str) -> Vec<Channel> {
     let delivered = |channel: &Channel| {
-        state
-            .contacts
-            .iter()
-            .any(|contact| contact.channel == *channel && contact.result == crate::domain::contact::ContactResult::Delivered)
+        state.contacts.iter().any(|contact| {
+            contact.channel == *channel && contact.result == crate::domain::contact::ContactResult::Delivered
+        })
     };
     let mut order: Vec<Channel> = [Channel::Sms, Channel::Email, Channel::Portal, Channel::Voice].into();
     order.sort_by_key(|channel| (state.preferences.preferred_channel != Some(*channel), !delivered(channel)));
-    order.retain(|channel| desk.templates.offers(template, *channel));
+    order.retain(|channel| {
+        desk.templates.combinations(template).iter().any(|(_, offered)| offered == channel)
+    });
     order
 }
 
@@ -215,7 +222,12 @@ pub fn house_block(
 }
 
 /// A decision as the history keeps it.
-pub fn record(policy: &Policy, state: &DebtorState, request: Option<RequestId>, decision: Decision) -> DecisionRecord {
+pub fn record(
+    policy: &Policy,
+    state: &DebtorState,
+    request: Option<RequestId>,
+    decision: Decision,
+) -> DecisionRecord {
     DecisionRecord {
         as_of_seq: state.seq,
         decision,

@@ -6,7 +6,8 @@ use crate::domain::contact::{Contact, ContactResult, ContactSource};
 use crate::domain::contact_point::PointValue;
 use crate::domain::decision::{Decision, Outcome as Verdict};
 use crate::domain::event::{
-    Actor, AttemptFailure, AttemptSecret, AttemptSent, AttemptStart, EventBody, PointInvalid, RequestEnd, Sealed,
+    Actor, AttemptFailure, AttemptSecret, AttemptSent, AttemptStart, EventBody, PointInvalid, RequestEnd,
+    Sealed,
 };
 use crate::domain::id::{AttemptId, DebtorKey, PointKey, RequestId};
 use crate::domain::message::{Content, Outgoing};
@@ -58,7 +59,9 @@ pub fn look(
     let desk = unit.desk;
     let policy = desk.policy.load();
     let state = unit.debtor(debtor)?;
-    let Some(request) = state.requests.get(&id).filter(|request| is_due(request)) else { return Ok(Step::Rest) };
+    let Some(request) = state.requests.get(&id).filter(|request| is_due(request)) else {
+        return Ok(Step::Rest);
+    };
     if now >= request.order.expires_at {
         return expire(unit, debtor, id);
     }
@@ -152,9 +155,8 @@ fn depart(
         Ok(written) => written,
         Err(reason) => {
             let citation = "configuration [collector] and the debtor's file";
-            let refused = decide::house_block(
-                decision.channel, now, "house.message", citation, reason, None, false,
-            );
+            let refused =
+                decide::house_block(decision.channel, now, "house.message", citation, reason, None, false);
             return wait(unit, policy, debtor, id, refused);
         }
     };
@@ -166,7 +168,10 @@ fn depart(
         provider: carrier.name.clone(),
         request: id,
         template: rendered.template_version,
-        zones: crate::policy::zones_in_play(&state.outline).iter().map(|zone| zone.name().to_owned()).collect(),
+        zones: crate::policy::zones_in_play(&state.outline)
+            .iter()
+            .map(|zone| zone.name().to_owned())
+            .collect(),
     };
     let secret = AttemptSecret {
         content: rendered.content.clone(),
@@ -248,7 +253,9 @@ pub fn settle(
     let Failure { class, cause, code, retry_after_seconds: _ } = failure;
     let record = AttemptFailure { attempt, cause, class, code };
     let body = match class {
-        FailureClass::NeverLeft | FailureClass::Throttled => EventBody::AttemptAbandoned(record, Sealed::Gone),
+        FailureClass::NeverLeft | FailureClass::Throttled => {
+            EventBody::AttemptAbandoned(record, Sealed::Gone)
+        }
         FailureClass::Refused => EventBody::AttemptFailed(record, Sealed::Gone),
         FailureClass::Uncertain => EventBody::AttemptUnknown(record, Sealed::Gone),
     };
@@ -273,6 +280,9 @@ pub fn invalidate(
             unit.record(debtor, &Actor::Gateway, EventBody::ContactPointInvalid(invalid, Sealed::Gone))?;
             unit.facts_changed(debtor)
         }
-        FailureCause::Content | FailureCause::Account | FailureCause::Provider | FailureCause::Unspecified => Ok(()),
+        FailureCause::Content
+        | FailureCause::Account
+        | FailureCause::Provider
+        | FailureCause::Unspecified => Ok(()),
     }
 }

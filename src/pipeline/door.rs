@@ -7,8 +7,8 @@ use crate::domain::id::{AttemptId, DebtorKey, PermitId, RequestId, ReviewId};
 use crate::domain::request::{ContactRequest, RequestStatus};
 use crate::domain::state::DebtorState;
 use crate::domain::statement::{
-    ConsentStatement, ContactEvent, DecisionQuery, HoldStatement, OptOutStatement, PauseStatement, PermitOutcome,
-    PermitQuery, ReviewAnswer,
+    ConsentStatement, ContactEvent, DecisionQuery, HoldStatement, OptOutStatement, PauseStatement,
+    PermitOutcome, PermitQuery, ReviewAnswer,
 };
 use crate::pipeline::agenda::Agenda;
 use crate::pipeline::barrier::Barrier;
@@ -21,7 +21,8 @@ use crate::pipeline::roster::Roster;
 use crate::pipeline::unit::Unit;
 use crate::pipeline::worker::Workshop;
 use crate::pipeline::{
-    Accepted, DecisionAnswer, Desk, Refusal, filing, intake, oversight, permits, preview, receive, recovery, writing,
+    Accepted, DecisionAnswer, Desk, Refusal, filing, intake, oversight, permits, preview, receive, recovery,
+    writing,
 };
 use crate::policy::CapUse;
 use crate::storage::{StorageError, Store};
@@ -129,25 +130,45 @@ impl Pipeline {
     }
 
     /// Creates or replaces a debtor; `true` if it was not on file.
-    pub async fn put_debtor(&self, actor: &Actor, debtor_id: &str, file: DebtorFile) -> Result<bool, Refusal> {
+    pub async fn put_debtor(
+        &self,
+        actor: &Actor,
+        debtor_id: &str,
+        file: DebtorFile,
+    ) -> Result<bool, Refusal> {
         let (actor, debtor_id) = (actor.clone(), debtor_id.to_owned());
         self.file(move |unit| filing::put_debtor(unit, &actor, debtor_id, file)).await
     }
 
     /// Records a consent.
-    pub async fn add_consent(&self, actor: &Actor, debtor_id: &str, said: ConsentStatement) -> Result<(), Refusal> {
+    pub async fn add_consent(
+        &self,
+        actor: &Actor,
+        debtor_id: &str,
+        said: ConsentStatement,
+    ) -> Result<(), Refusal> {
         let (actor, key) = (actor.clone(), self.key(debtor_id));
         self.file(move |unit| filing::add_consent(unit, &actor, key, said)).await
     }
 
     /// Records a stop; once this returns, no send that it forbids starts.
-    pub async fn add_opt_out(&self, actor: &Actor, debtor_id: &str, said: OptOutStatement) -> Result<(), Refusal> {
+    pub async fn add_opt_out(
+        &self,
+        actor: &Actor,
+        debtor_id: &str,
+        said: OptOutStatement,
+    ) -> Result<(), Refusal> {
         let (actor, key) = (actor.clone(), self.key(debtor_id));
         self.file(move |unit| filing::add_opt_out(unit, &actor, key, said)).await
     }
 
     /// Replaces what the debtor prefers.
-    pub async fn put_preferences(&self, actor: &Actor, debtor_id: &str, said: Preferences) -> Result<(), Refusal> {
+    pub async fn put_preferences(
+        &self,
+        actor: &Actor,
+        debtor_id: &str,
+        said: Preferences,
+    ) -> Result<(), Refusal> {
         let (actor, key) = (actor.clone(), self.key(debtor_id));
         self.file(move |unit| filing::put_preferences(unit, &actor, key, said)).await
     }
@@ -177,7 +198,11 @@ impl Pipeline {
     }
 
     /// Records contacts made elsewhere, each by itself, in order.
-    pub async fn record_contacts(&self, actor: &Actor, said: Vec<ContactEvent>) -> Vec<Result<Recorded, Refusal>> {
+    pub async fn record_contacts(
+        &self,
+        actor: &Actor,
+        said: Vec<ContactEvent>,
+    ) -> Vec<Result<Recorded, Refusal>> {
         let actor = actor.clone();
         let record = move |unit: &mut Unit<'_>, one| filing::record_contact(unit, &actor, one);
         let results = self.each(said, record).await;
@@ -205,7 +230,11 @@ impl Pipeline {
     }
 
     /// Answers questions, each by itself; nothing is recorded or counted.
-    pub async fn decide(&self, said: Vec<DecisionQuery>, explain_all: bool) -> Vec<Result<DecisionAnswer, Refusal>> {
+    pub async fn decide(
+        &self,
+        said: Vec<DecisionQuery>,
+        explain_all: bool,
+    ) -> Vec<Result<DecisionAnswer, Refusal>> {
         let pipeline = self.clone();
         let count = said.len();
         let answers = tokio::task::spawn_blocking(move || {
@@ -224,7 +253,12 @@ impl Pipeline {
     }
 
     /// Says what became of a permitted contact.
-    pub async fn permit_outcome(&self, actor: &Actor, id: PermitId, said: PermitOutcome) -> Result<(), Refusal> {
+    pub async fn permit_outcome(
+        &self,
+        actor: &Actor,
+        id: PermitId,
+        said: PermitOutcome,
+    ) -> Result<(), Refusal> {
         let actor = actor.clone();
         self.file(move |unit| permits::used(unit, &actor, id, said)).await
     }
@@ -246,7 +280,8 @@ impl Pipeline {
         let (actor, name) = (actor.clone(), name.to_owned());
         self.file(move |unit| oversight::lift(unit, &actor, name)).await?;
         let (store, shop) = (self.store.clone(), self.shop.clone());
-        let renewed = tokio::task::spawn_blocking(move || recovery::renew(&store, &shop.agenda, shop.desk.clock.now()));
+        let renewed =
+            tokio::task::spawn_blocking(move || recovery::renew(&store, &shop.agenda, shop.desk.clock.now()));
         match renewed.await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Refusal::Unavailable),
@@ -259,7 +294,12 @@ impl Pipeline {
     }
 
     /// A person has understood a held reply.
-    pub async fn resolve_review(&self, actor: &Actor, id: ReviewId, said: ReviewAnswer) -> Result<(), Refusal> {
+    pub async fn resolve_review(
+        &self,
+        actor: &Actor,
+        id: ReviewId,
+        said: ReviewAnswer,
+    ) -> Result<(), Refusal> {
         let actor = actor.clone();
         self.file(move |unit| oversight::resolve(unit, &actor, id, said)).await
     }
@@ -280,7 +320,9 @@ impl Pipeline {
     /// What a provider of ours says became of an attempt.
     pub async fn report(&self, actor: Actor, attempt: AttemptId, said: Report) -> Result<(), Refusal> {
         self.file(move |unit| {
-            let Some(row) = unit.batch.attempt(attempt)? else { return Ok(Err(Refusal::NotFound("attempt"))) };
+            let Some(row) = unit.batch.attempt(attempt)? else {
+                return Ok(Err(Refusal::NotFound("attempt")));
+            };
             receive::report(unit, &actor, row.debtor, attempt, &said).map(Ok)
         })
         .await
@@ -289,7 +331,9 @@ impl Pipeline {
     /// A debtor's state by upstream's identifier; none if nothing was ever recorded.
     pub async fn debtor(&self, debtor_id: &str) -> Result<Option<DebtorState>, Refusal> {
         let key = self.key(debtor_id);
-        self.read(move |store| preview::state(store, key)).await.map(|state| state.is_known().then_some(state))
+        self.read(move |store| preview::state(store, key))
+            .await
+            .map(|state| state.is_known().then_some(state))
     }
 
     /// A request with the state of its debtor.
@@ -350,7 +394,8 @@ impl Pipeline {
         F: Fn(&mut Unit<'_>, I) -> Filed<T> + Send + 'static,
     {
         let count = items.len();
-        let run = self.shop.recorder.run(move |unit| items.into_iter().map(|item| work(unit, item)).collect());
+        let run =
+            self.shop.recorder.run(move |unit| items.into_iter().map(|item| work(unit, item)).collect());
         match run.await {
             Ok(results) => results,
             Err(Unavailable) => (0..count).map(|_| Err(Refusal::Unavailable)).collect(),

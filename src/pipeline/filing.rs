@@ -5,8 +5,8 @@ use crate::domain::contact::{Contact, ContactSource};
 use crate::domain::contact_point::PointKind;
 use crate::domain::debtor::DebtorFile;
 use crate::domain::event::{
-    Actor, ConsentSecret, ContactReport, ContactSecret, DebtorSecret, EventBody, HoldLift, HoldSecret, Nothing,
-    OptOutSecret, Sealed,
+    Actor, ConsentSecret, ContactReport, ContactSecret, DebtorSecret, EventBody, HoldLift, HoldSecret,
+    Nothing, OptOutSecret, Sealed,
 };
 use crate::domain::id::{AccountKey, DebtorKey, PointKey};
 use crate::domain::statement::{ConsentStatement, ContactEvent, FieldFault, HoldStatement, OptOutStatement};
@@ -16,6 +16,9 @@ use crate::storage::StorageError;
 
 /// The outcome of a command that may be refused: refused, or done, or the store out of reach.
 pub type Filed<T> = Result<Result<T, Refusal>, StorageError>;
+
+/// The accounts and the contact point that a statement is about.
+pub type About = (Vec<AccountKey>, Option<PointKey>);
 
 /// A stated contact may lie this far in the future, for clocks that differ.
 const CLOCK_SKEW: crate::domain::time::Span = crate::domain::time::Span::minutes(5);
@@ -126,7 +129,12 @@ pub fn add_opt_out(unit: &mut Unit<'_>, actor: &Actor, key: DebtorKey, said: Opt
 }
 
 /// Replaces what the debtor prefers.
-pub fn put_preferences(unit: &mut Unit<'_>, actor: &Actor, key: DebtorKey, preferences: Preferences) -> Filed<()> {
+pub fn put_preferences(
+    unit: &mut Unit<'_>,
+    actor: &Actor,
+    key: DebtorKey,
+    preferences: Preferences,
+) -> Filed<()> {
     let mut faults = Vec::new();
     for (index, time) in preferences.inconvenient.iter().enumerate() {
         if time.days.is_empty() {
@@ -242,7 +250,7 @@ pub fn about(
     contact_point: Option<&str>,
     kind: Option<PointKind>,
     faults: &mut Vec<FieldFault>,
-) -> Result<Option<(Vec<AccountKey>, Option<PointKey>)>, StorageError> {
+) -> Result<Option<About>, StorageError> {
     let desk = unit.desk;
     naming::check_ids(faults, "/account_ids", account_ids);
     let accounts: Vec<_> = account_ids.iter().map(|id| desk.names.account(id)).collect();

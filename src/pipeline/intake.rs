@@ -44,7 +44,8 @@ pub fn prepare(desk: &Desk, request: ContactRequest) -> Result<Prepared, Refusal
         Some(value) => {
             let points = naming::points(desk, value);
             if points.is_empty() {
-                faults.push(FieldFault::new("/contact_point", "is not a phone number, email address or login"));
+                faults
+                    .push(FieldFault::new("/contact_point", "is not a phone number, email address or login"));
             }
             points
         }
@@ -126,9 +127,9 @@ pub fn cancel(
             Ok(Ok(RequestStatus::Cancelled))
         }
         Some(RequestStatus::Cancelled) => Ok(Ok(RequestStatus::Cancelled)),
-        Some(status) => {
-            Ok(Err(Refusal::Conflict(format!("the request is {status}: only what has not gone out can be cancelled"))))
-        }
+        Some(status) => Ok(Err(Refusal::Conflict(format!(
+            "the request is {status}: only what has not gone out can be cancelled"
+        )))),
         None => Ok(Err(Refusal::NotFound("contact request"))),
     }
 }

@@ -42,7 +42,11 @@ impl Metrics {
         );
         registry.register("dunwell_attempts", "Attempts by how they ended", metrics.attempts.clone());
         registry.register("dunwell_callbacks", "Callbacks by what became of them", metrics.callbacks.clone());
-        registry.register("dunwell_agenda_tasks", "Requests and permits waiting for a moment", metrics.agenda.clone());
+        registry.register(
+            "dunwell_agenda_tasks",
+            "Requests and permits waiting for a moment",
+            metrics.agenda.clone(),
+        );
         metrics
     }
 

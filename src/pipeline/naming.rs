@@ -46,7 +46,9 @@ pub fn unknown_accounts(state: &DebtorState, pointer: &str, accounts: &[AccountK
         .iter()
         .enumerate()
         .filter(|(_, key)| !known(key))
-        .map(|(index, _)| FieldFault::new(format!("{pointer}/{index}"), "is not an account on this debtor's file"))
+        .map(|(index, _)| {
+            FieldFault::new(format!("{pointer}/{index}"), "is not an account on this debtor's file")
+        })
         .collect()
 }
 

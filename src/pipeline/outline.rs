@@ -2,7 +2,8 @@
 
 use crate::domain::contact_point::{InvalidPoint, LineType, PointKind, PointOutline, PointValue};
 use crate::domain::debtor::{
-    Account, AccountOutline, AccountStatus, ContactPoint, DebtorFile, DebtorOutline, Location, LocationOutline,
+    Account, AccountOutline, AccountStatus, ContactPoint, DebtorFile, DebtorOutline, Location,
+    LocationOutline,
 };
 use crate::domain::id::{AccountKey, DebtKey};
 use crate::domain::region;
@@ -16,7 +17,12 @@ pub fn outline(desk: &Desk, file: &DebtorFile) -> Result<DebtorOutline, Vec<Fiel
     let outline = DebtorOutline {
         accounts: accounts(desk, &file.accounts, &mut faults),
         language: file.language.clone(),
-        locations: file.locations.iter().enumerate().map(|(n, place)| location(n, place, &mut faults)).collect(),
+        locations: file
+            .locations
+            .iter()
+            .enumerate()
+            .map(|(n, place)| location(n, place, &mut faults))
+            .collect(),
         points: points(desk, &file.contact_points, &mut faults),
         stated_zone: file.time_zone.clone(),
     };
@@ -55,7 +61,10 @@ fn accounts(desk: &Desk, accounts: &[Account], faults: &mut Vec<FieldFault>) -> 
         if let Some(url) = &account.payment_url
             && !url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "https" | "http"))
         {
-            faults.push(FieldFault::new(format!("/accounts/{index}/payment_url"), "is not an http or https address"));
+            faults.push(FieldFault::new(
+                format!("/accounts/{index}/payment_url"),
+                "is not an http or https address",
+            ));
         }
         let debt = match &account.servicing_account {
             Some(servicing) => DebtKey(desk.names.pseudonym("servicing", servicing)),

@@ -1,9 +1,10 @@
 //! What people at the controls do: pauses, and replies held until understood.
 
-use crate::domain::event::{
-    Actor, EventBody, NoteSecret, Pause, PauseEnd, PointInvalid, ReplyRelease, ReviewResolution, Sealed, Statement,
-};
 use crate::domain::consent::{Hold, HoldKind};
+use crate::domain::event::{
+    Actor, EventBody, NoteSecret, Pause, PauseEnd, PointInvalid, ReplyRelease, ReviewResolution, Sealed,
+    Statement,
+};
 use crate::domain::id::ReviewId;
 use crate::domain::outcome::FailureCause;
 use crate::domain::statement::{PauseStatement, ReviewAnswer};
@@ -59,7 +60,8 @@ pub fn resolve(unit: &mut Unit<'_>, actor: &Actor, review: ReviewId, said: Revie
         ReviewResolution::NotStop => {}
         ReviewResolution::Stop => receive::stop(unit, actor, row.debtor, row.channel, row.point, None)?,
         ReviewResolution::WrongNumber => {
-            let invalid = PointInvalid { cause: FailureCause::InvalidAddress, channel: None, point: row.point };
+            let invalid =
+                PointInvalid { cause: FailureCause::InvalidAddress, channel: None, point: row.point };
             unit.record(row.debtor, actor, EventBody::ContactPointInvalid(invalid, Sealed::Gone))?;
         }
         ReviewResolution::Dispute => dispute(unit, actor, row.debtor, row.channel)?,

@@ -1,5 +1,6 @@
 //! Contacts that others carry: reserved against the same caps and rules as our own, answered, given back, or expired.
 
+use crate::domain::channel::Priority;
 use crate::domain::channel::{Direction, Party, Purpose};
 use crate::domain::contact::{Contact, ContactResult, ContactSource};
 use crate::domain::contact_point::PointKind;
@@ -10,7 +11,6 @@ use crate::domain::event::{
 use crate::domain::id::PermitId;
 use crate::domain::statement::{FieldFault, PermitOutcome, PermitQuery};
 use crate::domain::time::{Span, Timestamp};
-use crate::domain::channel::Priority;
 use crate::pipeline::agenda::{Due, Task};
 use crate::pipeline::answer::DecisionAnswer;
 use crate::pipeline::decide::{self, Terms};
@@ -45,7 +45,8 @@ pub fn issue(unit: &mut Unit<'_>, actor: &Actor, said: PermitQuery) -> Filed<Per
         faults.push(FieldFault::new("/ttl", "must be longer than nothing and at most P1D"));
     }
     let kind = PointKind::of(said.channel);
-    let about = filing::about(unit, key, &said.account_ids, said.contact_point.as_deref(), kind, &mut faults)?;
+    let about =
+        filing::about(unit, key, &said.account_ids, said.contact_point.as_deref(), kind, &mut faults)?;
     let Some((accounts, point)) = about else {
         return Ok(Err(Refusal::invalid("/debtor_id", "is not a debtor on file")));
     };

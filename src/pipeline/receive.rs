@@ -9,8 +9,8 @@ use crate::domain::event::{
 use crate::domain::id::{AttemptId, DebtorKey, PointKey, ReviewId};
 use crate::domain::outcome::FailureCause;
 use crate::pipeline::dispatch;
-use crate::pipeline::unit::Unit;
 use crate::pipeline::understanding::understand;
+use crate::pipeline::unit::Unit;
 use crate::storage::StorageError;
 
 /// What a provider says became of an attempt.

@@ -4,11 +4,11 @@
 //! thread, nothing comes between (invariant 2). A batch that cannot be committed leaves nothing behind: its callers hear
 //! [`Unavailable`], and the state at hand is forgotten.
 
+use crate::pipeline::Desk;
 use crate::pipeline::agenda::Agenda;
 use crate::pipeline::barrier::Barrier;
 use crate::pipeline::roster::Roster;
 use crate::pipeline::unit::{Effect, Unit};
-use crate::pipeline::Desk;
 use crate::storage::{StorageError, Writer};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender};

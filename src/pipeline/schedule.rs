@@ -31,17 +31,19 @@ pub fn awaits_decision(request: &RequestState) -> bool {
 }
 
 /// The moment at which something is to be done for a request; none while it is under way or once it has ended.
-pub fn wake(request: &RequestState, attempts: Option<&BTreeMap<AttemptId, AttemptState>>) -> Option<Timestamp> {
+pub fn wake(
+    request: &RequestState,
+    attempts: Option<&BTreeMap<AttemptId, AttemptState>>,
+) -> Option<Timestamp> {
     let last = request.attempts.last().and_then(|id| attempts.and_then(|attempts| attempts.get(id)));
     let earliest = request.order.not_before.unwrap_or(request.accepted_at).max(request.accepted_at);
     let expires = request.order.expires_at;
     match request.status {
         RequestStatus::Accepted => {
             let rested = match last {
-                Some(attempt) if attempt.status == AttemptStatus::Abandoned => attempt
-                    .finished_at
-                    .unwrap_or(attempt.started_at)
-                    .plus(setback_pause(request.setbacks)),
+                Some(attempt) if attempt.status == AttemptStatus::Abandoned => {
+                    attempt.finished_at.unwrap_or(attempt.started_at).plus(setback_pause(request.setbacks))
+                }
                 _ => earliest,
             };
             Some(rested.max(earliest).min(expires))

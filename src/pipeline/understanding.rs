@@ -5,9 +5,31 @@ use crate::domain::event::Understanding;
 
 /// Reply words that revoke per se (47 CFR 64.1200(a)(10)), the further ones that carriers honour, and the Spanish ones.
 const STOP: &[&str] = &[
-    "stop", "stopall", "stop all", "quit", "end", "revoke", "opt out", "optout", "opt-out", "cancel", "unsubscribe",
-    "remove", "remove me", "stop texting me", "stop calling me", "stop emailing me", "alto", "parar", "pare", "baja",
-    "cancelar", "detener", "no mas", "no más", "darse de baja",
+    "stop",
+    "stopall",
+    "stop all",
+    "quit",
+    "end",
+    "revoke",
+    "opt out",
+    "optout",
+    "opt-out",
+    "cancel",
+    "unsubscribe",
+    "remove",
+    "remove me",
+    "stop texting me",
+    "stop calling me",
+    "stop emailing me",
+    "alto",
+    "parar",
+    "pare",
+    "baja",
+    "cancelar",
+    "detener",
+    "no mas",
+    "no más",
+    "darse de baja",
 ];
 /// Asks for help; answered, never a stop.
 const HELP: &[&str] = &["help", "info", "ayuda"];
@@ -39,7 +61,9 @@ fn plain(text: &str) -> String {
     let words: Vec<&str> = lower
         .split_whitespace()
         .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()))
-        .filter(|word| !word.is_empty() && !matches!(*word, "please" | "pls" | "por" | "favor" | "thanks" | "gracias"))
+        .filter(|word| {
+            !word.is_empty() && !matches!(*word, "please" | "pls" | "por" | "favor" | "thanks" | "gracias")
+        })
         .collect();
     words.join(" ")
 }
@@ -50,7 +74,17 @@ mod tests {
 
     #[test]
     fn whole_words_are_understood() {
-        for text in ["STOP", "stop.", " Stop! ", "Please stop", "ALTO", "Alto por favor", "unsubscribe", "opt out", "Quit"] {
+        for text in [
+            "STOP",
+            "stop.",
+            " Stop! ",
+            "Please stop",
+            "ALTO",
+            "Alto por favor",
+            "unsubscribe",
+            "opt out",
+            "Quit",
+        ] {
             assert_eq!(understand(text, None), Understanding::Stop, "{text}");
         }
         assert_eq!(understand("HELP", None), Understanding::Help);
@@ -66,7 +100,8 @@ mod tests {
 
     #[test]
     fn anything_else_waits_for_a_person() {
-        for text in ["who is this", "I already paid", "", "👍", "stop by my office", "can't stop laughing"] {
+        for text in ["who is this", "I already paid", "", "👍", "stop by my office", "can't stop laughing"]
+        {
             assert_eq!(understand(text, None), Understanding::Unclear, "{text}");
         }
     }

@@ -1,8 +1,9 @@
 //! The loops that keep things moving: what is due is looked at, what may go is sent, what came of it is recorded.
 
-use crate::domain::id::{DebtorKey, RequestId};
+use crate::channel::Gate;
+use crate::domain::id::{AttemptId, DebtorKey, RequestId};
 use crate::domain::outcome::{Failure, FailureCause, FailureClass, Outcome};
-use crate::domain::time::{Clock, Span};
+use crate::domain::time::Span;
 use crate::pipeline::agenda::{Agenda, Due, Task};
 use crate::pipeline::barrier::{Barrier, Refused};
 use crate::pipeline::carriers::{Carrier, Slot};
@@ -140,10 +141,11 @@ impl Workshop {
             Ok(()) => true,
             Err(why) => seen.set(why).is_err(),
         };
-        let mut outcome = carrier.send(&message, Box::new(gate)).await;
+        let mut outcome = carrier.send(&message, Gate::new(gate)).await;
         self.barrier.withdraw(attempt);
         if let Some(why) = refused.get() {
-            outcome = Outcome::Failed(Failure::of(FailureClass::NeverLeft, FailureCause::Unspecified, code(*why)));
+            outcome =
+                Outcome::Failed(Failure::of(FailureClass::NeverLeft, FailureCause::Unspecified, code(*why)));
         }
         drop(slot);
         self.metrics.attempt(carrier.channel, &carrier.name, &outcome);
@@ -156,7 +158,7 @@ impl Workshop {
 
     /// Records what came of an attempt. While the store is out of reach it is tried again; if the process ends before, the
     /// attempt is found in doubt at the next start.
-    async fn settle(&self, debtor: DebtorKey, attempt: crate::domain::id::AttemptId, outcome: Outcome) {
+    async fn settle(&self, debtor: DebtorKey, attempt: AttemptId, outcome: Outcome) {
         loop {
             let result = outcome.clone();
             if self.recorder.run(move |unit| dispatch::settle(unit, debtor, attempt, result)).await.is_ok() {

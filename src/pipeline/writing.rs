@@ -1,13 +1,14 @@
 //! From a decision to the words that go out, and the signed link that stops them.
 
-use crate::domain::decision::{Decision, Disclosure};
 use crate::domain::debtor::Account;
+use crate::domain::decision::{Decision, Disclosure};
 use crate::domain::id::{DebtorKey, PointKey, Pseudonym};
 use crate::domain::state::{DebtorState, RequestState};
 use crate::domain::time::{Date, Timestamp};
 use crate::pipeline::Desk;
 use crate::policy::zones_in_play;
-use crate::template::{Context, Rendered};
+use crate::template::context::Context;
+use crate::template::render::Rendered;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 

@@ -68,7 +68,10 @@ impl Catalogue {
 
     /// The languages that a template has words in.
     pub fn languages(&self, template: &str) -> impl Iterator<Item = &str> {
-        self.messages.get(template).into_iter().flat_map(|message| message.languages.keys().map(String::as_str))
+        self.messages
+            .get(template)
+            .into_iter()
+            .flat_map(|message| message.languages.keys().map(String::as_str))
     }
 
     /// All samples, by template and name.

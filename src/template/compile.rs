@@ -189,7 +189,9 @@ fn whole(elements: Vec<TemplateElement>) -> Template {
     let mut template = Template::default();
     for element in elements {
         match (template.elements.last_mut(), element) {
-            (Some(TemplateElement::RawString(text)), TemplateElement::RawString(more)) => text.push_str(&more),
+            (Some(TemplateElement::RawString(text)), TemplateElement::RawString(more)) => {
+                text.push_str(&more)
+            }
             (_, element) => template.elements.push(element),
         }
     }

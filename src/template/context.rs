@@ -151,10 +151,18 @@ impl Uses {
     }
 }
 
-const ACCOUNT: [BuiltIn; 4] =
-    [BuiltIn::AccountCreditor, BuiltIn::AccountReference, BuiltIn::AccountBalance, BuiltIn::AccountPaymentUrl];
-const ACCOUNTS: [BuiltIn; 4] =
-    [BuiltIn::AccountsCreditor, BuiltIn::AccountsReference, BuiltIn::AccountsBalance, BuiltIn::AccountsPaymentUrl];
+const ACCOUNT: [BuiltIn; 4] = [
+    BuiltIn::AccountCreditor,
+    BuiltIn::AccountReference,
+    BuiltIn::AccountBalance,
+    BuiltIn::AccountPaymentUrl,
+];
+const ACCOUNTS: [BuiltIn; 4] = [
+    BuiltIn::AccountsCreditor,
+    BuiltIn::AccountsReference,
+    BuiltIn::AccountsBalance,
+    BuiltIn::AccountsPaymentUrl,
+];
 
 impl Context<'_> {
     /// The values in use as Handlebars takes them. What is not on file is absent: nulls never enter.
@@ -180,8 +188,7 @@ impl Context<'_> {
         if uses.has(BuiltIn::Today) {
             root.insert("today".to_owned(), Value::String(self.today.to_string()));
         }
-        let links =
-            [(BuiltIn::PortalUrl, self.portal_url), (BuiltIn::UnsubscribeUrl, self.unsubscribe_url)];
+        let links = [(BuiltIn::PortalUrl, self.portal_url), (BuiltIn::UnsubscribeUrl, self.unsubscribe_url)];
         for (link, value) in links {
             if let Some(value) = value
                 && uses.has(link)
@@ -245,7 +252,9 @@ impl Context<'_> {
 fn account(one: &Account, index: usize, uses: Uses, fields: [BuiltIn; 4]) -> Result<Value, RenderError> {
     let [creditor, reference, balance, payment_url] = fields;
     let mut object = Map::new();
-    for (key, field, value) in [("creditor", creditor, &one.creditor), ("reference", reference, &one.reference)] {
+    for (key, field, value) in
+        [("creditor", creditor, &one.creditor), ("reference", reference, &one.reference)]
+    {
         if let Some(value) = value.as_deref().filter(|value| uses.has(field) && !value.trim().is_empty()) {
             object.insert(key.to_owned(), text(value));
         }

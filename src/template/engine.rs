@@ -3,8 +3,8 @@
 use crate::template::format::{self, Language};
 use crate::template::variable::{Kind, money_of};
 use handlebars::{
-    Context, Handlebars, Helper, HelperDef, Output, RenderContext, RenderError, RenderErrorReason, ScopedJson,
-    html_escape, no_escape,
+    Context, Handlebars, Helper, HelperDef, Output, RenderContext, RenderError, RenderErrorReason,
+    ScopedJson, html_escape, no_escape,
 };
 use serde_json::Value;
 
@@ -203,9 +203,15 @@ mod tests {
     #[test]
     fn wrong_arguments_are_errors() {
         let data = json!({"n": 5, "s": "soon", "x": null});
-        for template in
-            ["{{money n}}", "{{date s}}", "{{phone s}}", "{{date}}", "{{date s s}}", "{{money x}}", "{{ending n}}"]
-        {
+        for template in [
+            "{{money n}}",
+            "{{date s}}",
+            "{{phone s}}",
+            "{{date}}",
+            "{{date s s}}",
+            "{{money x}}",
+            "{{ending n}}",
+        ] {
             assert!(render(Form::Text, template, &data).is_err(), "{template}");
         }
     }

@@ -182,9 +182,14 @@ mod tests {
 
     #[test]
     fn references() {
-        for (reference, shown) in
-            [("xxxx1234", "1234"), ("****-9876", "9876"), ("12", "12"), ("xx12", "12"), ("ñandú", "andú"), ("", "")]
-        {
+        for (reference, shown) in [
+            ("xxxx1234", "1234"),
+            ("****-9876", "9876"),
+            ("12", "12"),
+            ("xx12", "12"),
+            ("ñandú", "andú"),
+            ("", ""),
+        ] {
             assert_eq!(ending(reference), shown);
         }
     }

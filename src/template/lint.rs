@@ -138,7 +138,11 @@ impl Walk<'_> {
         if let Some((canonical, kind)) = self.value(path) {
             self.needs(&canonical);
             if kind != show.kind() {
-                self.fault(format!("`{name}` needs {}; `{path}` is {}", show.kind().expected(), kind.expected()));
+                self.fault(format!(
+                    "`{name}` needs {}; `{path}` is {}",
+                    show.kind().expected(),
+                    kind.expected()
+                ));
             }
             self.placed(Kind::Text);
         }
@@ -190,9 +194,13 @@ impl Walk<'_> {
         };
         let (line, scopes, guards) = (self.line, self.scopes.len(), self.guards.len());
         match (name.as_str(), self.resolve(path)) {
-            ("if" | "unless", Some(Found::Value(canonical, _))) => return self.condition(block, &name, canonical),
+            ("if" | "unless", Some(Found::Value(canonical, _))) => {
+                return self.condition(block, &name, canonical);
+            }
             ("if" | "unless", None) if self.is_position(path) => {}
-            ("each", Some(Found::List(prefix))) | ("with", Some(Found::Object(prefix))) => self.scopes.push(prefix),
+            ("each", Some(Found::List(prefix))) | ("with", Some(Found::Object(prefix))) => {
+                self.scopes.push(prefix)
+            }
             (_, None) => self.unknown(path),
             ("each", Some(_)) => self.fault(format!("`{path}` is not a list")),
             ("with", Some(_)) => self.fault(format!("`{path}` is not an object")),
@@ -224,7 +232,8 @@ impl Walk<'_> {
     }
 
     fn partial(&mut self, partial: &DecoratorTemplate) {
-        let Some(name) = partial.name.as_name().filter(|_| partial.params.is_empty() && partial.hash.is_empty())
+        let Some(name) =
+            partial.name.as_name().filter(|_| partial.params.is_empty() && partial.hash.is_empty())
         else {
             return self.fault("a partial is named plainly and takes no arguments: {{> name}}");
         };
@@ -292,7 +301,9 @@ impl Walk<'_> {
     }
 
     fn look_up(&mut self, canonical: &str) -> Option<Found> {
-        if let Some(declared) = canonical.strip_prefix("variables.").and_then(|name| self.rules.variables.get(name)) {
+        if let Some(declared) =
+            canonical.strip_prefix("variables.").and_then(|name| self.rules.variables.get(name))
+        {
             self.uses.add_variables();
             return Some(Found::Value(canonical.to_owned(), declared.kind));
         }

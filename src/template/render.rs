@@ -10,8 +10,8 @@ use crate::template::disclosure::Slot;
 use crate::template::engine::Capped;
 use crate::template::manifest::Carries;
 use crate::template::message::{Tongue, Words};
-use crate::template::variable;
 use crate::template::segment;
+use crate::template::variable;
 use handlebars::template::Template;
 use handlebars::{RenderContext, RenderErrorReason, Renderable};
 
@@ -282,7 +282,9 @@ impl<'a> Writer<'a> {
                 let pointer = format!("/accounts/{}/{field}", index.unwrap_or_default());
                 (pointer, format!("put the account's `{field}` on file"))
             }
-            other => (format!("/{other}"), "set `public_url` under `[server]` in the configuration".to_owned()),
+            other => {
+                (format!("/{other}"), "set `public_url` under `[server]` in the configuration".to_owned())
+            }
         };
         RenderError::Missing { pointer, remedy }
     }

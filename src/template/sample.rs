@@ -80,7 +80,10 @@ impl Written {
             collector: self.collector.or_else(|| common.collector.clone()).unwrap_or_default(),
             debtor: self.debtor.or_else(|| common.debtor.clone()).unwrap_or_default(),
             disclosures: self.disclosures.or_else(|| common.disclosures.clone()).unwrap_or_default(),
-            licence_regions: self.licence_regions.or_else(|| common.licence_regions.clone()).unwrap_or_default(),
+            licence_regions: self
+                .licence_regions
+                .or_else(|| common.licence_regions.clone())
+                .unwrap_or_default(),
             portal_url: some(self.portal_url, &common.portal_url),
             today,
             unsubscribe_url: some(self.unsubscribe_url, &common.unsubscribe_url),

@@ -49,7 +49,8 @@ pub fn count(text: &str) -> Segments {
         Encoding::Ucs2 => c.len_utf16(),
     };
     let units = text.chars().map(width).sum();
-    let segments = if units <= encoding.alone() { 1 } else { parts(text.chars().map(width), encoding.a_part()) };
+    let segments =
+        if units <= encoding.alone() { 1 } else { parts(text.chars().map(width), encoding.a_part()) };
     Segments { encoding, forced_by, segments, units }
 }
 
@@ -69,7 +70,8 @@ pub fn septets(c: char) -> Option<usize> {
         ' '..='~' | '\n' | '\r' => Some(1),
         '£' | '¥' | 'è' | 'é' | 'ù' | 'ì' | 'ò' | 'Ç' | 'Ø' | 'ø' | 'Å' | 'å' => Some(1),
         'Δ' | 'Φ' | 'Γ' | 'Λ' | 'Ω' | 'Π' | 'Ψ' | 'Σ' | 'Θ' | 'Ξ' => Some(1),
-        'Æ' | 'æ' | 'ß' | 'É' | '¤' | '¡' | 'Ä' | 'Ö' | 'Ñ' | 'Ü' | '§' | '¿' | 'ä' | 'ö' | 'ñ' | 'ü' | 'à' => Some(1),
+        'Æ' | 'æ' | 'ß' | 'É' | '¤' | '¡' | 'Ä' | 'Ö' | 'Ñ' | 'Ü' | '§' | '¿' | 'ä' | 'ö' | 'ñ' | 'ü'
+        | 'à' => Some(1),
         _ => None,
     }
 }

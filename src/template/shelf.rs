@@ -96,7 +96,8 @@ impl<'a> Shelf<'a> {
         let mut tongues = BTreeMap::new();
         for tag in self.languages() {
             let Some(language) = Language::of(tag) else {
-                let what = format!("no conventions for dates and money are known for `{tag}`; there are en and es");
+                let what =
+                    format!("no conventions for dates and money are known for `{tag}`; there are en and es");
                 faults.extend(self.words_in(tag).map(|file| Fault::of(&file.path, what.clone())));
                 continue;
             };
@@ -158,7 +159,10 @@ impl<'a> Shelf<'a> {
                 }
                 (None, offered) => {
                     if offered && !leaf.optional {
-                        faults.push(Fault::of(&path, format!("is missing: template.toml offers {}", leaf.channel)));
+                        faults.push(Fault::of(
+                            &path,
+                            format!("is missing: template.toml offers {}", leaf.channel),
+                        ));
                     }
                     continue;
                 }
@@ -211,8 +215,10 @@ fn stranger(path: &str) -> Option<&'static str> {
         ["messages", _, language, name] => tag(language) && leaf(name),
         ["disclosures", id, name] => {
             let words = name.strip_suffix(".hbs").map(|stem| stem.split_once('.').unwrap_or((stem, "")));
-            let slot = |ending: &str| ending.is_empty() || Slot::ALL.iter().any(|slot| slot.ending() == ending);
-            Disclosure::from_word(id).is_some() && words.is_some_and(|(language, ending)| tag(language) && slot(ending))
+            let slot =
+                |ending: &str| ending.is_empty() || Slot::ALL.iter().any(|slot| slot.ending() == ending);
+            Disclosure::from_word(id).is_some()
+                && words.is_some_and(|(language, ending)| tag(language) && slot(ending))
         }
         ["partials", name] => name.ends_with(".html.hbs") || name.ends_with(".txt.hbs"),
         ["partials", language, name] => {

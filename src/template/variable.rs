@@ -130,7 +130,8 @@ pub fn json_of(value: &toml::Value) -> Value {
 /// Whether a character may stand in a message as it is: no control characters, and none that reorder what follows
 /// (Unicode bidirectional overrides and isolates), with which a value could forge the words around it.
 pub fn is_printable(c: char) -> bool {
-    !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+    !c.is_control()
+        && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }
 
 /// Whether it is an absolute web address without anything that could leave an attribute or a line.
@@ -138,7 +139,9 @@ pub fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     text.len() <= MAX_URL
         && rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
-        && text.chars().all(|c| is_printable(c) && !c.is_whitespace() && !matches!(c, '"' | '<' | '>' | '\\' | '`'))
+        && text
+            .chars()
+            .all(|c| is_printable(c) && !c.is_whitespace() && !matches!(c, '"' | '<' | '>' | '\\' | '`'))
 }
 
 fn is_date(text: &str) -> bool {
@@ -218,7 +221,10 @@ mod tests {
 
     #[test]
     fn everything_wrong_is_named_at_once() {
-        let all = BTreeMap::from([("due_date".to_owned(), declared(Kind::Date)), ("note".to_owned(), declared(Kind::Text))]);
+        let all = BTreeMap::from([
+            ("due_date".to_owned(), declared(Kind::Date)),
+            ("note".to_owned(), declared(Kind::Text)),
+        ]);
         let given = json!({"note": "a\tb", "a/b~c": 1});
         let found = check(&all, given.as_object().expect("an object"));
         let pointers: Vec<_> = found.iter().map(|(pointer, _)| pointer.as_str()).collect();

@@ -22,7 +22,7 @@ use crate::domain::time::{Span, Timestamp};
 /// How many people there are.
 pub const PEOPLE: u16 = 300;
 /// How many of them a contact is asked for.
-pub const REQUESTS: u16 = 60;
+pub const REQUESTS: u16 = 40;
 /// What the contact requests have in common.
 pub const CAMPAIGN: &str = "demo";
 
@@ -59,6 +59,10 @@ pub enum Situation {
     Joint,
     /// Left neither a place nor a telephone number.
     Nowhere,
+    /// Has a number that is not in service.
+    BadNumber,
+    /// Has a number at which the provider's answer gets lost.
+    LostAnswer,
 }
 
 /// The situations in turn; the plain one is the most common, as in life.
@@ -88,8 +92,9 @@ const SITUATIONS: &[Situation] = &[
     Situation::Paid,
     Situation::Plain,
     Situation::Bankrupt,
-    Situation::Plain,
+    Situation::BadNumber,
     Situation::Nowhere,
+    Situation::LostAnswer,
 ];
 
 const CREDITORS: &[(&str, DebtType)] = &[
@@ -191,11 +196,15 @@ fn point(kind: PointKind, value: String, line_type: Option<LineType>) -> Contact
 
 fn phone(number: u16, situation: Situation, home: Home) -> String {
     let index = usize::from(number - 1);
-    match situation {
+    let (area_code, line) = match situation {
         // A number of the other coast than most of these homes; nobody's home has this area code.
-        Situation::TwoZones => format!("+131055501{:02}", index / SITUATIONS.len()),
-        _ => format!("+1{}55501{:02}", home.area_code, index / HOMES.len()),
-    }
+        Situation::TwoZones => ("310", 10 + index / SITUATIONS.len()),
+        // The sandbox provider refuses numbers that end in 0101, and loses its answer to those in 0102.
+        Situation::BadNumber => (home.area_code, 1),
+        Situation::LostAnswer => (home.area_code, 2),
+        _ => (home.area_code, 10 + index / HOMES.len()),
+    };
+    format!("+1{area_code}55501{line:02}")
 }
 
 fn email(number: u16) -> String {
@@ -231,6 +240,7 @@ fn with_past(mut person: Person, now: Timestamp) -> Person {
     match person.situation {
         Situation::Plain | Situation::NoConsent | Situation::TwoZones => {}
         Situation::Paid | Situation::Joint | Situation::Nowhere => {}
+        Situation::BadNumber | Situation::LostAnswer => {}
         Situation::Stopped => person.opt_outs.push(OptOutStatement {
             channel: OptOutChannel::Sms,
             contact_point: None,
@@ -332,6 +342,7 @@ fn channels(index: usize, situation: Situation) -> Vec<Channel> {
         Situation::Stopped => vec![Channel::Sms, Channel::Email],
         Situation::Nowhere => vec![Channel::Email],
         Situation::NoConsent | Situation::TwoZones | Situation::BadTuesdays => vec![Channel::Sms],
+        Situation::BadNumber | Situation::LostAnswer => vec![Channel::Sms],
         Situation::Ceased | Situation::Represented | Situation::Bankrupt | Situation::Disputed => {
             vec![Channel::Sms, Channel::Email]
         }

@@ -69,7 +69,9 @@ impl Place {
                     || (kind == Kind::Phone && self.is_telephone_link());
                 (!fits).then(|| format!("`{}` must be a whole address of type url", self.attribute))
             }
-            (Some(_), Some(_)) if self.attribute == "style" => Some("no value may stand in a style".to_owned()),
+            (Some(_), Some(_)) if self.attribute == "style" => {
+                Some("no value may stand in a style".to_owned())
+            }
             (Some(_), Some(_)) => None,
         }
     }
