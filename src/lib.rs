@@ -20,7 +20,7 @@ pub mod storage;
 // Floor 3: the one orchestrator, and the only writer of history.
 pub mod pipeline;
 
-// Floor 4: the outside contract.
+// Floor 4: HTTP.
 pub mod http;
 
 // Floor 6: the assembly.
