@@ -24,4 +24,6 @@ pub mod pipeline;
 pub mod http;
 
 // Floor 6: the assembly.
+pub mod app;
+pub mod cli;
 pub mod config;
