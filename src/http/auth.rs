@@ -115,7 +115,9 @@ impl Gate {
         for key in keys.iter().filter(|key| key.revoked_at.is_none()) {
             match Role::from_word(&key.role) {
                 Some(role) => add(key.id.to_string(), role, key.hash),
-                None => tracing::warn!(key = %key.id, "an API key has a role that this version does not know"),
+                None => {
+                    tracing::warn!(key = %key.id, "an API key has a role that this version does not know")
+                }
             }
         }
         if let Some(digest) = self.bootstrap {
@@ -196,13 +198,15 @@ impl<A: Allows> FromRequestParts<Api> for Caller<A> {
 
     async fn from_request_parts(parts: &mut Parts, _api: &Api) -> Result<Self, Problem> {
         let holder = parts.extensions.get::<Arc<Holder>>().ok_or_else(|| {
-            Problem::new(ProblemKind::Unauthenticated, "send Authorization: Bearer KEY, with a key that is known here")
+            Problem::new(
+                ProblemKind::Unauthenticated,
+                "send Authorization: Bearer KEY, with a key that is known here",
+            )
         })?;
         if holder.role == Role::Admin || A::ROLES.contains(&holder.role) {
             Ok(Self { holder: Arc::clone(holder), allowed: PhantomData })
         } else {
-            let needed: Vec<&str> =
-                A::ROLES.iter().copied().chain([Role::Admin]).map(Role::as_str).collect();
+            let needed: Vec<&str> = A::ROLES.iter().copied().chain([Role::Admin]).map(Role::as_str).collect();
             Err(Problem::new(
                 ProblemKind::Forbidden,
                 format!("this key's role is {}; this needs {}", holder.role.as_str(), needed.join(" or ")),
