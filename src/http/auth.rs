@@ -16,7 +16,6 @@
 use crate::domain::event::Actor;
 use crate::http::Api;
 use crate::http::problem::{Problem, ProblemKind};
-use crate::storage::ApiKeyRow;
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest;
 use axum::extract::FromRequestParts;
@@ -24,7 +23,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use std::collections::HashMap;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use subtle::ConstantTimeEq;
 
 /// What an API key may do.
@@ -71,6 +70,17 @@ pub fn digest_of(key: &str) -> KeyDigest {
     bytes
 }
 
+/// A key as the gate knows it: never the key itself.
+#[derive(Clone, Debug)]
+pub struct KnownKey {
+    /// The key's identifier, for logs and the history.
+    pub id: String,
+    /// What it may do.
+    pub role: Role,
+    /// Its SHA-256.
+    pub digest: KeyDigest,
+}
+
 /// A key that was let in.
 pub struct Holder {
     /// As it stands in the history.
@@ -81,47 +91,61 @@ pub struct Holder {
     pub role: Role,
 }
 
+#[derive(Clone)]
 struct Entry {
     digest: KeyDigest,
     holder: Arc<Holder>,
 }
 
-/// The keys that open the door now.
-pub struct Gate {
-    ring: ArcSwap<Ring>,
-    bootstrap: Option<KeyDigest>,
-}
-
 type Ring = HashMap<[u8; 8], Vec<Entry>>;
 
-/// What stands for the bootstrap key in logs and the history.
-const BOOTSTRAP: &str = "bootstrap";
+/// The keys that open the door now.
+#[derive(Default)]
+pub struct Gate {
+    ring: ArcSwap<Ring>,
+    looking: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
 
 impl Gate {
-    /// A gate that only a bootstrap key opens, as an administrator's; nobody, where there is none.
-    pub fn new(bootstrap: Option<&str>) -> Self {
-        let gate = Self { ring: ArcSwap::default(), bootstrap: bootstrap.map(digest_of) };
-        gate.load(&[]);
+    /// A gate that knows these keys.
+    pub fn new(keys: Vec<KnownKey>) -> Self {
+        let gate = Self::default();
+        gate.replace(keys);
         gate
     }
 
-    /// Takes these keys in place of those known so far; revoked ones stay outside.
-    pub fn load(&self, keys: &[ApiKeyRow]) {
-        let mut ring = Ring::with_capacity(keys.len() + 1);
-        let mut add = |id: String, role, digest: KeyDigest| {
-            let holder = Arc::new(Holder { actor: Actor::Key(id.clone()), id, role });
-            ring.entry(bucket(&digest)).or_default().push(Entry { digest, holder });
-        };
-        for key in keys.iter().filter(|key| key.revoked_at.is_none()) {
-            match Role::from_word(&key.role) {
-                Some(role) => add(key.id.to_string(), role, key.hash),
-                None => tracing::warn!(key = %key.id, "an API key has a role that this version does not know"),
-            }
-        }
-        if let Some(digest) = self.bootstrap {
-            add(BOOTSTRAP.to_owned(), Role::Admin, digest);
+    /// Has this done whenever a key is not known, before it is refused: another process may just have made it. It is called
+    /// for every wrong key, so it must itself see to it that guessing keeps nobody busy.
+    pub fn when_unknown(&self, look: impl Fn() + Send + Sync + 'static) {
+        // Whoever came first stays.
+        let _ = self.looking.set(Box::new(look));
+    }
+
+    /// Forgets the keys known so far for these.
+    pub fn replace(&self, keys: Vec<KnownKey>) {
+        let mut ring = Ring::with_capacity(keys.len());
+        for key in keys {
+            enter(&mut ring, key);
         }
         self.ring.store(Arc::new(ring));
+    }
+
+    /// Knows one more key from now on.
+    pub fn add(&self, key: &KnownKey) {
+        self.ring.rcu(|ring| {
+            let mut ring = Ring::clone(ring);
+            enter(&mut ring, key.clone());
+            ring
+        });
+    }
+
+    /// Knows a key no more.
+    pub fn forget(&self, id: &str) {
+        self.ring.rcu(|ring| {
+            let mut ring = Ring::clone(ring);
+            ring.values_mut().for_each(|entries| entries.retain(|entry| entry.holder.id != id));
+            ring
+        });
     }
 
     /// Who holds this key. The bucket follows from a hash of the whole key, so looking it up tells nothing of the key; the
@@ -133,6 +157,11 @@ impl Gate {
         let found = entries.iter().find(|entry| bool::from(entry.digest.ct_eq(&digest)));
         found.map(|entry| Arc::clone(&entry.holder))
     }
+}
+
+fn enter(ring: &mut Ring, key: KnownKey) {
+    let holder = Holder { actor: Actor::Key(key.id.clone()), id: key.id, role: key.role };
+    ring.entry(bucket(&key.digest)).or_default().push(Entry { digest: key.digest, holder: Arc::new(holder) });
 }
 
 fn bucket(digest: &KeyDigest) -> [u8; 8] {
@@ -213,33 +242,48 @@ impl<A: Allows> FromRequestParts<Api> for Caller<A> {
 
 /// Looks at the key that a request carries, if any, and remembers its holder for [`Caller`] and the access log.
 pub fn identify(gate: &Gate, headers: &HeaderMap) -> Option<Arc<Holder>> {
-    bearer(headers).and_then(|key| gate.admit(key))
+    let key = bearer(headers)?;
+    gate.admit(key).or_else(|| {
+        (gate.looking.get()?)();
+        gate.admit(key)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::id::KeyId;
-    use crate::domain::time::Timestamp;
 
-    fn row(key: &str, role: &str, revoked_at: Option<Timestamp>) -> ApiKeyRow {
-        let (created_at, name) = (Timestamp::from_millis(1_000), "sample".to_owned());
-        let id = KeyId::new(created_at, &[7; 10]);
-        ApiKeyRow { id, hash: digest_of(key), role: role.to_owned(), name, created_at, revoked_at }
+    fn known(id: &str, key: &str, role: Role) -> KnownKey {
+        KnownKey { id: id.to_owned(), role, digest: digest_of(key) }
     }
 
     #[test]
     fn a_revoked_key_no_longer_opens() {
-        let gate = Gate::new(Some("the-bootstrap-key"));
-        let rows = [row("first-key", "upstream", None), row("of-tomorrow", "archivist", None)];
-        gate.load(&rows);
+        let gate = Gate::new(vec![known("one", "first-key", Role::Upstream)]);
+        gate.add(&known("two", "second-key", Role::Admin));
         assert_eq!(gate.admit("first-key").map(|holder| holder.role), Some(Role::Upstream));
         assert!(gate.admit("first-kez").is_none());
-        assert!(gate.admit("of-tomorrow").is_none(), "a role that is not known opens nothing");
-        gate.load(&[row("first-key", "upstream", Some(Timestamp::from_millis(2_000)))]);
+        gate.forget("one");
         assert!(gate.admit("first-key").is_none());
-        assert_eq!(gate.admit("the-bootstrap-key").map(|holder| holder.role), Some(Role::Admin));
-        assert!(Gate::new(None).admit("the-bootstrap-key").is_none());
+        assert_eq!(gate.admit("second-key").map(|holder| holder.id.clone()).as_deref(), Some("two"));
+        gate.replace(Vec::new());
+        assert!(gate.admit("second-key").is_none());
+    }
+
+    #[test]
+    fn a_key_that_another_process_just_made_is_looked_for() {
+        let gate = Arc::new(Gate::default());
+        let later = Arc::downgrade(&gate);
+        gate.when_unknown(move || {
+            if let Some(gate) = later.upgrade() {
+                gate.replace(vec![known("new", "new-key", Role::Operator)]);
+            }
+        });
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, axum::http::HeaderValue::from_static("Bearer new-key"));
+        assert!(identify(&gate, &headers).is_some());
+        headers.insert(header::AUTHORIZATION, axum::http::HeaderValue::from_static("Bearer no-key"));
+        assert!(identify(&gate, &headers).is_none());
     }
 
     #[test]

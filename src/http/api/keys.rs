@@ -4,7 +4,7 @@ use crate::domain::id::KeyId;
 use crate::domain::statement::FieldFault;
 use crate::domain::time::{Entropy, Timestamp};
 use crate::http::Api;
-use crate::http::auth::{self, Administers, Caller, Role};
+use crate::http::auth::{self, Administers, Caller, KnownKey, Role};
 use crate::http::body::Body;
 use crate::http::list::List;
 use crate::http::problem::Problem;
@@ -26,11 +26,11 @@ pub(in crate::http) fn routes() -> OpenApiRouter<Api> {
 /// The longest name of a key, in characters.
 const NAME_MAX: usize = 200;
 
-/// Makes a key: `dw_` and 256 random bits.
+/// Makes a key of 256 random bits; what it begins with tells a leaked one for what it is.
 pub fn make(entropy: &dyn Entropy) -> String {
     let mut secret = [0; 32];
     entropy.fill(&mut secret);
-    format!("dw_{}", URL_SAFE_NO_PAD.encode(secret))
+    format!("dunwell_{}", URL_SAFE_NO_PAD.encode(secret))
 }
 
 /// A key to make.
@@ -66,7 +66,7 @@ struct MadeKey {
     #[serde(flatten)]
     about: KeyView,
     /// The key itself. It is not kept and cannot be shown again.
-    #[schema(example = "dw_…")]
+    #[schema(example = "dunwell_…")]
     key: String,
 }
 
@@ -114,11 +114,8 @@ async fn create(
         revoked_at: None,
     };
     let kept = row.clone();
-    let rows = api.pipeline().read(move |store| {
-        store.put_api_key(&kept)?;
-        store.reader()?.api_keys()
-    });
-    api.gate().load(&rows.await?);
+    api.pipeline().read(move |store| store.put_api_key(&kept)).await?;
+    api.gate().add(&KnownKey { id: row.id.to_string(), role: wanted.role, digest: row.hash });
     Ok((StatusCode::CREATED, Json(MadeKey { about: row.into(), key })))
 }
 
@@ -134,11 +131,7 @@ async fn revoke(
     State(api): State<Api>, _: Caller<Administers>, At(id): At<KeyId>, _: Query<NoQuery>,
 ) -> Result<StatusCode, Problem> {
     let now = api.setup().clock.now();
-    let done = api.pipeline().read(move |store| {
-        let revoked = store.revoke_api_key(id, now)?;
-        Ok((revoked, store.reader()?.api_keys()?))
-    });
-    let (revoked, rows) = done.await?;
-    api.gate().load(&rows);
+    let revoked = api.pipeline().read(move |store| store.revoke_api_key(id, now)).await?;
+    api.gate().forget(&id.to_string());
     if revoked { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("API key in force")) }
 }
