@@ -50,11 +50,7 @@ pub fn serve(file: &Path, data: &Path, environment: &Environment) -> anyhow::Res
 }
 
 /// The configuration and everything that it points to.
-fn load(
-    file: &Path,
-    data: &Path,
-    environment: &Environment,
-) -> Result<(Config, engines::Engines), Refused> {
+fn load(file: &Path, data: &Path, environment: &Environment) -> Result<(Config, engines::Engines), Refused> {
     let (config, mut faults) = Config::survey(file, data, environment);
     let Some(config) = config else { return Err(Refused(faults)) };
     match engines::load(&config, environment) {
@@ -141,7 +137,8 @@ pub fn open_existing_store(config: &Config, environment: &Environment) -> anyhow
 fn make_folders(config: &Config) -> anyhow::Result<()> {
     for dir in [Some(config.data.as_path()), config.store.parent()].into_iter().flatten() {
         if !dir.as_os_str().is_empty() {
-            std::fs::create_dir_all(dir).with_context(|| format!("cannot make the folder {}", dir.display()))?;
+            std::fs::create_dir_all(dir)
+                .with_context(|| format!("cannot make the folder {}", dir.display()))?;
         }
     }
     Ok(())

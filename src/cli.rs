@@ -212,7 +212,7 @@ fn obey(cli: &Cli) -> anyhow::Result<ExitCode> {
             if let Some(listen) = serve.listen {
                 environment.set("--listen", &["server", "listen"], listen.to_string());
             }
-            app::serve(&cli.file(), &cli.data(), environment)?;
+            app::serve(&cli.file(), &cli.data(), &environment)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Check(check) => check::run(&cli.file(), &cli.data(), &environment, check.what),

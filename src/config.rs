@@ -171,7 +171,8 @@ impl Config {
         match std::fs::read_to_string(file) {
             Ok(text) => Self::survey_text(&name, &text, data, environment),
             Err(error) => {
-                let fault = Fault::of(&name, format!("cannot be read: {error}; name another file with --config"));
+                let fault =
+                    Fault::of(&name, format!("cannot be read: {error}; name another file with --config"));
                 (None, vec![fault])
             }
         }

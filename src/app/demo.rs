@@ -122,11 +122,15 @@ impl Show<'_> {
         environment: &Environment,
     ) -> anyhow::Result<()> {
         let engines = engines::load(config, environment).map_err(Refused)?;
-        let law = format!("{} rules of {}", engines.policy.rules().len(), engines.policy.stamp().packs.join(", "));
+        let law =
+            format!("{} rules of {}", engines.policy.rules().len(), engines.policy.stamp().packs.join(", "));
         let morning: Timestamp = MORNING.parse()?;
         let moved = Arc::new(MovedClock::starting_at(morning));
-        let clock: Arc<dyn Clock> =
-            if self.options.real_clock { Arc::new(MachineClock) } else { Arc::clone(&moved) as Arc<dyn Clock> };
+        let clock: Arc<dyn Clock> = if self.options.real_clock {
+            Arc::new(MachineClock)
+        } else {
+            Arc::clone(&moved) as Arc<dyn Clock>
+        };
         let entropy = Arc::new(MachineEntropy);
         let gateway = Gateway::start(config, engines, environment, Arc::clone(&clock), entropy).await?;
         let key = keyring::create(gateway.store(), "admin", "demo", clock.now(), &MachineEntropy)?;
@@ -153,7 +157,13 @@ impl Show<'_> {
     }
 
     /// Puts everybody on file, posts the contact requests, and tells what comes of them.
-    async fn tell(&self, door: &Door, clock: &dyn Clock, moved: &MovedClock, law: &str) -> anyhow::Result<()> {
+    async fn tell(
+        &self,
+        door: &Door,
+        clock: &dyn Clock,
+        moved: &MovedClock,
+        law: &str,
+    ) -> anyhow::Result<()> {
         let began = Instant::now();
         let people = portfolio::people(clock.now());
         let facts: usize = people.iter().map(facts).sum();

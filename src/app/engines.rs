@@ -67,7 +67,8 @@ pub fn policy(config: &Config) -> Result<(Policy, Vec<SourceFile>), Vec<Fault>> 
     let mut faults: Vec<Fault> = missing
         .iter()
         .map(|pack| {
-            let message = format!("[policy] packs names `{}`, but {} has no such pack", pack.value, dir.display());
+            let message =
+                format!("[policy] packs names `{}`, but {} has no such pack", pack.value, dir.display());
             config.fault(&pack.place, message)
         })
         .collect();

@@ -3,28 +3,21 @@
 use crate::config::Config;
 use crate::domain::id::KeyId;
 use crate::domain::time::{Entropy, Timestamp};
-use crate::http::auth::{Gate, KnownKey, Role, digest_of};
+use crate::http::api::keys::make;
+use crate::http::auth::{Gate, digest_of};
 use crate::storage::{ApiKeyRow, StorageError, Store};
-use base64::Engine;
 use secrecy::ExposeSecret;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use zeroize::Zeroizing;
 
 /// Between two looks at the store: how long a revoked key may still open, at most.
 pub const REFRESH: Duration = Duration::from_millis(500);
 /// Between two looks for the sake of unknown keys: whoever guesses must not keep the store busy.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// What a key begins with, so that a leaked one is recognised.
-const PREFIX: &str = "dunwell_";
-/// The name under which the bootstrap key stands in the history.
-const BOOTSTRAP: &str = "bootstrap";
-
 /// The keys of the store, and the one from the environment.
 pub struct Keyring {
     store: Store,
     gate: Arc<Gate>,
-    bootstrap: Option<KnownKey>,
     seen: Mutex<Seen>,
 }
 
@@ -39,15 +32,11 @@ impl Keyring {
     /// # Errors
     /// The store cannot be read.
     pub fn open(config: &Config, store: Store) -> Result<Self, StorageError> {
-        let bootstrap = config.bootstrap_key.as_ref().map(|key| KnownKey {
-            id: BOOTSTRAP.to_owned(),
-            role: Role::Admin,
-            digest: digest_of(key.expose_secret()),
-        });
+        let gate = Gate::new(config.bootstrap_key.as_ref().map(ExposeSecret::expose_secret));
         let rows = store.reader()?.api_keys()?;
-        let gate = Arc::new(Gate::new(known(&rows, bootstrap.as_ref())));
+        gate.load(&rows);
         let seen = Mutex::new(Seen { rows, looked: Instant::now() });
-        Ok(Self { store, gate, bootstrap, seen })
+        Ok(Self { store, gate: Arc::new(gate), seen })
     }
 
     /// The gate that the keys open.
@@ -64,7 +53,7 @@ impl Keyring {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.looked = Instant::now();
         if seen.rows != rows {
-            self.gate.replace(known(&rows, self.bootstrap.as_ref()));
+            self.gate.load(&rows);
             seen.rows = rows;
         }
         Ok(())
@@ -108,9 +97,7 @@ pub fn create(
     now: Timestamp,
     entropy: &dyn Entropy,
 ) -> Result<NewKey, StorageError> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    entropy.fill(bytes.as_mut_slice());
-    let text = format!("{PREFIX}{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes.as_slice()));
+    let text = make(entropy);
     let id = KeyId::new(now, &entropy.ten());
     store.put_api_key(&ApiKeyRow {
         id,
@@ -121,15 +108,4 @@ pub fn create(
         revoked_at: None,
     })?;
     Ok(NewKey { id, text })
-}
-
-fn known(rows: &[ApiKeyRow], bootstrap: Option<&KnownKey>) -> Vec<KnownKey> {
-    let in_force = rows.iter().filter(|row| row.revoked_at.is_none());
-    in_force
-        .filter_map(|row| {
-            let role = Role::from_word(&row.role)?;
-            Some(KnownKey { id: row.id.to_string(), role, digest: row.hash })
-        })
-        .chain(bootstrap.cloned())
-        .collect()
 }

@@ -33,8 +33,10 @@ pub fn start(form: LogForm, filter: Option<&str>) {
             registry.with(layer).try_init()
         }
         LogForm::Plain => {
-            let layer =
-                tracing_subscriber::fmt::layer().without_time().with_target(false).with_writer(std::io::stderr);
+            let layer = tracing_subscriber::fmt::layer()
+                .without_time()
+                .with_target(false)
+                .with_writer(std::io::stderr);
             registry.with(layer).try_init()
         }
     };

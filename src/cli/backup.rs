@@ -17,7 +17,9 @@ pub fn back_up(config: &Config, environment: &Environment, backup: &Backup) -> a
             "{}: a copy of the wrapped keys; keep it apart, and 30 days at most\n",
             keys.display()
         )),
-        None => text.push_str("the wrapped keys were not copied (--keys FILE): without them nothing personal can be read\n"),
+        None => text.push_str(
+            "the wrapped keys were not copied (--keys FILE): without them nothing personal can be read\n",
+        ),
     }
     print(&text)?;
     Ok(ExitCode::SUCCESS)

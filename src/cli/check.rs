@@ -22,12 +22,7 @@ struct Findings {
 }
 
 /// Checks, prints and says whether all is well.
-pub fn run(
-    file: &Path,
-    data: &Path,
-    environment: &Environment,
-    what: What,
-) -> anyhow::Result<ExitCode> {
+pub fn run(file: &Path, data: &Path, environment: &Environment, what: What) -> anyhow::Result<ExitCode> {
     let (config, faults) = Config::survey(file, data, environment);
     let mut findings = Findings { faults, ..Findings::default() };
     // Without it nobody knows where the rest is.
@@ -148,7 +143,10 @@ fn report(findings: Findings) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     text.push_str(&listing);
-    text.push_str(&format!("{} found\n", if faults.len() == 1 { "1 fault".to_owned() } else { format!("{} faults", faults.len()) }));
+    text.push_str(&format!(
+        "{} found\n",
+        if faults.len() == 1 { "1 fault".to_owned() } else { format!("{} faults", faults.len()) }
+    ));
     print(&text)?;
     Ok(ExitCode::FAILURE)
 }

@@ -33,7 +33,10 @@ pub fn run(config: &Config, environment: &Environment, keys: &Keys) -> anyhow::R
                     Some(at) => format!("revoked {at}"),
                     None => "in force".to_owned(),
                 };
-                let line = format!("{}  {:<10}  since {}  {state}  {}\n", row.id, row.role, row.created_at, row.name);
+                let line = format!(
+                    "{}  {:<10}  since {}  {state}  {}\n",
+                    row.id, row.role, row.created_at, row.name
+                );
                 text.push_str(&line);
             }
             print(if text.is_empty() { "no keys; make one with `dunwell keys create`\n" } else { &text })?;

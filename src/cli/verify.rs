@@ -9,7 +9,8 @@ use std::process::ExitCode;
 pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     match storage::verify_log(&config.store) {
         Ok(walked) => {
-            let last = walked.last.map(|hash| format!(", the last with leaf hash {hash}")).unwrap_or_default();
+            let last =
+                walked.last.map(|hash| format!(", the last with leaf hash {hash}")).unwrap_or_default();
             print(&format!(
                 "{}: whole: {} events in {} chains{last}\n",
                 config.store.display(),

@@ -16,6 +16,7 @@
 use crate::domain::event::Actor;
 use crate::http::Api;
 use crate::http::problem::{Problem, ProblemKind};
+use crate::storage::ApiKeyRow;
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest;
 use axum::extract::FromRequestParts;
@@ -70,17 +71,6 @@ pub fn digest_of(key: &str) -> KeyDigest {
     bytes
 }
 
-/// A key as the gate knows it: never the key itself.
-#[derive(Clone, Debug)]
-pub struct KnownKey {
-    /// The key's identifier, for logs and the history.
-    pub id: String,
-    /// What it may do.
-    pub role: Role,
-    /// Its SHA-256.
-    pub digest: KeyDigest,
-}
-
 /// A key that was let in.
 pub struct Holder {
     /// As it stands in the history.
@@ -91,26 +81,29 @@ pub struct Holder {
     pub role: Role,
 }
 
-#[derive(Clone)]
 struct Entry {
     digest: KeyDigest,
     holder: Arc<Holder>,
 }
 
-type Ring = HashMap<[u8; 8], Vec<Entry>>;
-
 /// The keys that open the door now.
-#[derive(Default)]
 pub struct Gate {
     ring: ArcSwap<Ring>,
+    bootstrap: Option<KeyDigest>,
     looking: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
+type Ring = HashMap<[u8; 8], Vec<Entry>>;
+
+/// What stands for the bootstrap key in logs and the history.
+const BOOTSTRAP: &str = "bootstrap";
+
 impl Gate {
-    /// A gate that knows these keys.
-    pub fn new(keys: Vec<KnownKey>) -> Self {
-        let gate = Self::default();
-        gate.replace(keys);
+    /// A gate that only a bootstrap key opens, as an administrator's; nobody, where there is none.
+    pub fn new(bootstrap: Option<&str>) -> Self {
+        let ring = ArcSwap::default();
+        let gate = Self { ring, bootstrap: bootstrap.map(digest_of), looking: OnceLock::new() };
+        gate.load(&[]);
         gate
     }
 
@@ -121,31 +114,25 @@ impl Gate {
         let _ = self.looking.set(Box::new(look));
     }
 
-    /// Forgets the keys known so far for these.
-    pub fn replace(&self, keys: Vec<KnownKey>) {
-        let mut ring = Ring::with_capacity(keys.len());
-        for key in keys {
-            enter(&mut ring, key);
+    /// Takes these keys in place of those known so far; revoked ones stay outside.
+    pub fn load(&self, keys: &[ApiKeyRow]) {
+        let mut ring = Ring::with_capacity(keys.len() + 1);
+        let mut add = |id: String, role, digest: KeyDigest| {
+            let holder = Arc::new(Holder { actor: Actor::Key(id.clone()), id, role });
+            ring.entry(bucket(&digest)).or_default().push(Entry { digest, holder });
+        };
+        for key in keys.iter().filter(|key| key.revoked_at.is_none()) {
+            match Role::from_word(&key.role) {
+                Some(role) => add(key.id.to_string(), role, key.hash),
+                None => {
+                    tracing::warn!(key = %key.id, "an API key has a role that this version does not know")
+                }
+            }
+        }
+        if let Some(digest) = self.bootstrap {
+            add(BOOTSTRAP.to_owned(), Role::Admin, digest);
         }
         self.ring.store(Arc::new(ring));
-    }
-
-    /// Knows one more key from now on.
-    pub fn add(&self, key: &KnownKey) {
-        self.ring.rcu(|ring| {
-            let mut ring = Ring::clone(ring);
-            enter(&mut ring, key.clone());
-            ring
-        });
-    }
-
-    /// Knows a key no more.
-    pub fn forget(&self, id: &str) {
-        self.ring.rcu(|ring| {
-            let mut ring = Ring::clone(ring);
-            ring.values_mut().for_each(|entries| entries.retain(|entry| entry.holder.id != id));
-            ring
-        });
     }
 
     /// Who holds this key. The bucket follows from a hash of the whole key, so looking it up tells nothing of the key; the
@@ -157,11 +144,6 @@ impl Gate {
         let found = entries.iter().find(|entry| bool::from(entry.digest.ct_eq(&digest)));
         found.map(|entry| Arc::clone(&entry.holder))
     }
-}
-
-fn enter(ring: &mut Ring, key: KnownKey) {
-    let holder = Holder { actor: Actor::Key(key.id.clone()), id: key.id, role: key.role };
-    ring.entry(bucket(&key.digest)).or_default().push(Entry { digest: key.digest, holder: Arc::new(holder) });
 }
 
 fn bucket(digest: &KeyDigest) -> [u8; 8] {
@@ -225,13 +207,15 @@ impl<A: Allows> FromRequestParts<Api> for Caller<A> {
 
     async fn from_request_parts(parts: &mut Parts, _api: &Api) -> Result<Self, Problem> {
         let holder = parts.extensions.get::<Arc<Holder>>().ok_or_else(|| {
-            Problem::new(ProblemKind::Unauthenticated, "send Authorization: Bearer KEY, with a key that is known here")
+            Problem::new(
+                ProblemKind::Unauthenticated,
+                "send Authorization: Bearer KEY, with a key that is known here",
+            )
         })?;
         if holder.role == Role::Admin || A::ROLES.contains(&holder.role) {
             Ok(Self { holder: Arc::clone(holder), allowed: PhantomData })
         } else {
-            let needed: Vec<&str> =
-                A::ROLES.iter().copied().chain([Role::Admin]).map(Role::as_str).collect();
+            let needed: Vec<&str> = A::ROLES.iter().copied().chain([Role::Admin]).map(Role::as_str).collect();
             Err(Problem::new(
                 ProblemKind::Forbidden,
                 format!("this key's role is {}; this needs {}", holder.role.as_str(), needed.join(" or ")),
@@ -252,31 +236,36 @@ pub fn identify(gate: &Gate, headers: &HeaderMap) -> Option<Arc<Holder>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::id::KeyId;
+    use crate::domain::time::Timestamp;
 
-    fn known(id: &str, key: &str, role: Role) -> KnownKey {
-        KnownKey { id: id.to_owned(), role, digest: digest_of(key) }
+    fn row(key: &str, role: &str, revoked_at: Option<Timestamp>) -> ApiKeyRow {
+        let (created_at, name) = (Timestamp::from_millis(1_000), "sample".to_owned());
+        let id = KeyId::new(created_at, &[7; 10]);
+        ApiKeyRow { id, hash: digest_of(key), role: role.to_owned(), name, created_at, revoked_at }
     }
 
     #[test]
     fn a_revoked_key_no_longer_opens() {
-        let gate = Gate::new(vec![known("one", "first-key", Role::Upstream)]);
-        gate.add(&known("two", "second-key", Role::Admin));
+        let gate = Gate::new(Some("the-bootstrap-key"));
+        let rows = [row("first-key", "upstream", None), row("of-tomorrow", "archivist", None)];
+        gate.load(&rows);
         assert_eq!(gate.admit("first-key").map(|holder| holder.role), Some(Role::Upstream));
         assert!(gate.admit("first-kez").is_none());
-        gate.forget("one");
+        assert!(gate.admit("of-tomorrow").is_none(), "a role that is not known opens nothing");
+        gate.load(&[row("first-key", "upstream", Some(Timestamp::from_millis(2_000)))]);
         assert!(gate.admit("first-key").is_none());
-        assert_eq!(gate.admit("second-key").map(|holder| holder.id.clone()).as_deref(), Some("two"));
-        gate.replace(Vec::new());
-        assert!(gate.admit("second-key").is_none());
+        assert_eq!(gate.admit("the-bootstrap-key").map(|holder| holder.role), Some(Role::Admin));
+        assert!(Gate::new(None).admit("the-bootstrap-key").is_none());
     }
 
     #[test]
     fn a_key_that_another_process_just_made_is_looked_for() {
-        let gate = Arc::new(Gate::default());
+        let gate = Arc::new(Gate::new(None));
         let later = Arc::downgrade(&gate);
         gate.when_unknown(move || {
             if let Some(gate) = later.upgrade() {
-                gate.replace(vec![known("new", "new-key", Role::Operator)]);
+                gate.load(&[row("new-key", "operator", None)]);
             }
         });
         let mut headers = HeaderMap::new();

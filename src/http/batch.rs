@@ -48,7 +48,10 @@ pub trait Batch: Send + Sync + 'static {
     fn label(ask: &Self::Ask) -> &str;
 
     /// Answers a chunk of lines, one answer each, in order.
-    fn answer(&self, asked: Vec<Self::Ask>) -> impl Future<Output = Vec<Result<Self::Answer, Refusal>>> + Send;
+    fn answer(
+        &self,
+        asked: Vec<Self::Ask>,
+    ) -> impl Future<Output = Vec<Result<Self::Answer, Refusal>>> + Send;
 }
 
 /// Reads the batch in a request's body and streams the answers.
@@ -118,7 +121,10 @@ async fn answer<B: Batch>(batch: Arc<B>, chunk: Vec<Line>) -> Bytes {
     for line in chunk {
         let read = match &line.text {
             Some(text) => body::parse::<B::Ask>(text),
-            None => Err(Problem::new(ProblemKind::TooLarge, format!("a line may have at most {LINE_LIMIT} bytes"))),
+            None => Err(Problem::new(
+                ProblemKind::TooLarge,
+                format!("a line may have at most {LINE_LIMIT} bytes"),
+            )),
         };
         match read {
             Ok(ask) => {
@@ -299,7 +305,11 @@ mod tests {
         let whole = numbered(vec![text.clone()]).await;
         assert_eq!(whole, [(1, Some(7)), (4, Some(9)), (5, Some(7))]);
         for cut in 1..text.len() {
-            assert_eq!(numbered(text.chunks(cut).map(<[u8]>::to_vec).collect()).await, whole, "frames of {cut}");
+            assert_eq!(
+                numbered(text.chunks(cut).map(<[u8]>::to_vec).collect()).await,
+                whole,
+                "frames of {cut}"
+            );
         }
     }
 

@@ -88,7 +88,9 @@ fn too_large(limit: usize) -> Problem {
 fn is_json(headers: &HeaderMap) -> bool {
     media_type(headers).is_some_and(|kind| {
         kind.eq_ignore_ascii_case("application/json")
-            || (kind.len() > 5 && kind.is_char_boundary(kind.len() - 5) && kind[kind.len() - 5..].eq_ignore_ascii_case("+json"))
+            || (kind.len() > 5
+                && kind.is_char_boundary(kind.len() - 5)
+                && kind[kind.len() - 5..].eq_ignore_ascii_case("+json"))
     })
 }
 
@@ -101,7 +103,9 @@ pub fn media_type(headers: &HeaderMap) -> Option<&str> {
 /// Reads a value from JSON text.
 pub fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     shape::inspect(text).map_err(|malformed| match malformed {
-        Malformed::NotJson => Problem::new(ProblemKind::NotJson, "the body must be one JSON object (RFC 8259)"),
+        Malformed::NotJson => {
+            Problem::new(ProblemKind::NotJson, "the body must be one JSON object (RFC 8259)")
+        }
         Malformed::Misshapen(fault) => Problem::invalid(vec![fault]),
     })?;
     // The tracked reading costs; it is only worth it where something is wrong.
@@ -146,7 +150,10 @@ fn plain(message: &str, dated: bool) -> (Option<String>, String) {
     if let Some(known) = message.strip_prefix("unknown variant ") {
         return (None, format!("expected one of {}", words(known)));
     }
-    if message.starts_with("invalid type") || message.starts_with("invalid value") || message.starts_with("invalid length") {
+    if message.starts_with("invalid type")
+        || message.starts_with("invalid value")
+        || message.starts_with("invalid length")
+    {
         return (None, format!("expected {}", expected(message)));
     }
     match message.split_once(' ').map(|(first, _)| first) {
@@ -173,7 +180,9 @@ fn expected(message: &str) -> &str {
         Some("a sequence") => "an array",
         Some("a boolean") => "true or false",
         Some("string" | "a borrowed string") => "a string",
-        Some(wanted) if wanted.starts_with(['u', 'i']) && wanted[1..].parse::<u8>().is_ok() => "a whole number",
+        Some(wanted) if wanted.starts_with(['u', 'i']) && wanted[1..].parse::<u8>().is_ok() => {
+            "a whole number"
+        }
         Some(wanted) if wanted.contains("date") => "a date such as 2026-08-01",
         Some(wanted) if !wanted.contains('"') => wanted,
         _ => "another value",

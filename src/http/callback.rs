@@ -67,18 +67,20 @@ async fn receive(api: Api, request: Request) -> Result<Response, Problem> {
     let (method, headers) = (parts.method.as_str().to_owned(), plain(&parts.headers));
     let body = body::whole(Request::from_parts(parts, payload), CALLBACK_LIMIT).await?.to_vec();
     let callback = CallbackRequest { method, url, headers, body };
-    let taken = api.pipeline().receive(channel, &vendor, kind, &callback).await.map_err(|refusal| match refusal {
-        CallbackRefusal::Unauthenticated => {
-            Problem::new(ProblemKind::Unauthenticated, "the vendor's signature does not hold")
-        }
-        CallbackRefusal::Unknown => Problem::not_found("provider or callback"),
-        CallbackRefusal::Malformed => {
-            Problem::new(ProblemKind::InvalidBody, "the callback lacks what the vendor's manifest reads from it")
-        }
-        CallbackRefusal::Unavailable => {
-            Problem::new(ProblemKind::Unavailable, "the store cannot take this now; send it again")
-        }
-    })?;
+    let taken =
+        api.pipeline().receive(channel, &vendor, kind, &callback).await.map_err(|refusal| match refusal {
+            CallbackRefusal::Unauthenticated => {
+                Problem::new(ProblemKind::Unauthenticated, "the vendor's signature does not hold")
+            }
+            CallbackRefusal::Unknown => Problem::not_found("provider or callback"),
+            CallbackRefusal::Malformed => Problem::new(
+                ProblemKind::InvalidBody,
+                "the callback lacks what the vendor's manifest reads from it",
+            ),
+            CallbackRefusal::Unavailable => {
+                Problem::new(ProblemKind::Unavailable, "the store cannot take this now; send it again")
+            }
+        })?;
     let status = StatusCode::from_u16(taken.status).unwrap_or(StatusCode::OK);
     let mut response = (status, taken.body).into_response();
     response.headers_mut().remove(header::CONTENT_TYPE);
@@ -90,7 +92,8 @@ async fn receive(api: Api, request: Request) -> Result<Response, Problem> {
 
 /// Channel, vendor and kind from the path.
 async fn address(
-    parts: &mut axum::http::request::Parts, api: &Api,
+    parts: &mut axum::http::request::Parts,
+    api: &Api,
 ) -> Result<(Channel, String, CallbackKind), Problem> {
     let unknown = || Problem::not_found("provider or callback");
     let path = RawPathParams::from_request_parts(parts, api).await.map_err(|_| unknown())?;

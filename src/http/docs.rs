@@ -171,7 +171,12 @@ impl Described<'_> {
         for (status, response) in members(&self.body["responses"]) {
             let (response, reference) = resolved(response, document);
             let class = if status.starts_with('2') { "good" } else { "bad" };
-            let _ = write!(html, "<dt class=\"{class}\">{}</dt><dd>{}", escape(status), code(&text(&response["description"])));
+            let _ = write!(
+                html,
+                "<dt class=\"{class}\">{}</dt><dd>{}",
+                escape(status),
+                code(&text(&response["description"]))
+            );
             for (media, content) in members(&response["content"]) {
                 let _ = write!(html, " <span class=\"media\">{}</span>", escape(media));
                 if reference.is_none() {
@@ -196,7 +201,8 @@ fn schemas(html: &mut String, document: &Value) {
             paragraphs(schema["description"].as_str().unwrap_or_default())
         );
         if let Some(words) = schema["enum"].as_array() {
-            let words: Vec<String> = words.iter().map(|word| format!("<code>{}</code>", text(word))).collect();
+            let words: Vec<String> =
+                words.iter().map(|word| format!("<code>{}</code>", text(word))).collect();
             let _ = write!(html, "<p>One of {}.</p>\n", words.join(", "));
         }
         fields(html, schema, document);
@@ -211,7 +217,8 @@ fn fields(html: &mut String, schema: &Value, document: &Value) {
     for part in ["allOf", "oneOf"].iter().filter_map(|word| schema[*word].as_array()).flatten() {
         fields(html, part, document);
     }
-    let required = |name: &str| schema["required"].as_array().is_some_and(|names| names.iter().any(|one| one == name));
+    let required =
+        |name: &str| schema["required"].as_array().is_some_and(|names| names.iter().any(|one| one == name));
     if members(&schema["properties"]).next().is_none() {
         return;
     }
@@ -294,7 +301,9 @@ fn paragraphs(text: &str) -> String {
 
 fn code(safe: &str) -> String {
     let parts = safe.split('`').enumerate();
-    parts.map(|(place, part)| if place % 2 == 1 { format!("<code>{part}</code>") } else { part.to_owned() }).collect()
+    parts
+        .map(|(place, part)| if place % 2 == 1 { format!("<code>{part}</code>") } else { part.to_owned() })
+        .collect()
 }
 
 /// A path that may break at its slashes; HTML.

@@ -130,7 +130,10 @@ impl From<Refusal> for Problem {
             Refusal::Conflict(detail) => Self::new(ProblemKind::Conflict, detail),
             Refusal::Refused(answer) => Self {
                 decision: Some(Box::new(DecisionView::of(*answer))),
-                ..Self::new(ProblemKind::ContactRefused, "policy does not permit this contact now; see decision")
+                ..Self::new(
+                    ProblemKind::ContactRefused,
+                    "policy does not permit this contact now; see decision",
+                )
             },
             Refusal::Unavailable => {
                 Self::new(ProblemKind::Unavailable, "the store cannot take this now; try again later")
@@ -165,7 +168,8 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
         match self.kind {
             ProblemKind::Unauthenticated => {
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"dunwell\""));
+                headers
+                    .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"dunwell\""));
             }
             ProblemKind::Unavailable => {
                 headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
@@ -193,7 +197,8 @@ impl IntoResponse for Problem {
 /// The answer to a request for which a handler panicked; the panic itself is already in the log.
 pub fn after_panic(_panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
     tracing::error!("a request handler panicked");
-    Problem::new(ProblemKind::Internal, "the request could not be completed; it is safe to send it again").into_response()
+    Problem::new(ProblemKind::Internal, "the request could not be completed; it is safe to send it again")
+        .into_response()
 }
 
 /// The answer at an address that nothing is served at.
@@ -236,15 +241,21 @@ mod tests {
     #[test]
     fn every_type_is_its_own() {
         for (index, kind) in ProblemKind::ALL.iter().enumerate() {
-            assert!(ProblemKind::ALL[index + 1..].iter().all(|other| other.urn() != kind.urn()), "{}", kind.urn());
+            assert!(
+                ProblemKind::ALL[index + 1..].iter().all(|other| other.urn() != kind.urn()),
+                "{}",
+                kind.urn()
+            );
             assert!(kind.status().is_client_error() || kind.status().is_server_error());
         }
     }
 
     #[test]
     fn several_faults_are_counted() {
-        let problem =
-            Problem::invalid(vec![FieldFault::new("/a", "is required"), FieldFault::new("/b", "is required")]);
+        let problem = Problem::invalid(vec![
+            FieldFault::new("/a", "is required"),
+            FieldFault::new("/b", "is required"),
+        ]);
         assert_eq!(problem.detail, "/a: is required; and 1 more, see errors");
     }
 }

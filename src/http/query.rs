@@ -62,7 +62,8 @@ impl<'q> Fields<'q> {
 
     /// Records a fault of a parameter.
     pub fn fault(&mut self, name: &str, detail: &str) {
-        self.faults.push(FieldFault::new(crate::http::shape::pointer([name]), format!("query parameter: {detail}")));
+        self.faults
+            .push(FieldFault::new(crate::http::shape::pointer([name]), format!("query parameter: {detail}")));
     }
 
     fn finish<T>(mut self, value: T) -> Result<T, Problem> {

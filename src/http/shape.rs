@@ -47,9 +47,8 @@ pub enum Malformed {
 pub fn inspect(text: &[u8]) -> Result<(), Malformed> {
     let mut fault = Trail::default();
     let mut reader = serde_json::Deserializer::from_slice(text);
-    let result = Walk { trail: &mut fault, holds: Holds::Object }
-        .deserialize(&mut reader)
-        .and_then(|()| reader.end());
+    let result =
+        Walk { trail: &mut fault, holds: Holds::Object }.deserialize(&mut reader).and_then(|()| reader.end());
     match (result, fault.detail) {
         (Ok(()), _) => Ok(()),
         // What comes after a fault of structure may still not be JSON at all.
@@ -162,7 +161,9 @@ impl<'de> Visitor<'de> for Walk<'_> {
         match self.holds {
             Holds::Object | Holds::Anything => {}
             Holds::Value => return Err(self.trail.found("expected a single value, found an object")),
-            Holds::Values | Holds::Objects => return Err(self.trail.found("expected an array, found an object")),
+            Holds::Values | Holds::Objects => {
+                return Err(self.trail.found("expected an array, found an object"));
+            }
         }
         let mut seen: Vec<Cow<'de, str>> = Vec::with_capacity(16);
         while let Some(Member(name)) = members.next_key()? {
@@ -215,7 +216,10 @@ mod tests {
 
     #[test]
     fn structure_is_strict() {
-        assert_eq!(inspect(br#"{"a": 1, "account_ids": ["x", null], "variables": {"b": [{"c": {}}]}}"#), Ok(()));
+        assert_eq!(
+            inspect(br#"{"a": 1, "account_ids": ["x", null], "variables": {"b": [{"c": {}}]}}"#),
+            Ok(())
+        );
         for (text, at) in [
             ("[]", ""),
             (r#"{"name": ["a", "b"]}"#, "/name"),

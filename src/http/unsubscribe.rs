@@ -65,7 +65,8 @@ const SPANISH: Words = Words {
 
 /// The first of our languages that the reader's browser names.
 fn words(headers: &HeaderMap) -> &'static Words {
-    let wanted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let wanted =
+        headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let primary = wanted.split(',').map(|one| one.trim().split(['-', ';']).next().unwrap_or_default());
     for tag in primary {
         if tag.eq_ignore_ascii_case("es") {
@@ -129,13 +130,20 @@ async fn ask(State(api): State<Api>, At(Chosen(token)): At<Chosen>, headers: Hea
     ),
     responses((status = 200, description = "Recorded and in force", body = String, content_type = "text/html"))
 )]
-async fn act(State(api): State<Api>, At(Chosen(token)): At<Chosen>, request: Request) -> Result<Response, Problem> {
+async fn act(
+    State(api): State<Api>,
+    At(Chosen(token)): At<Chosen>,
+    request: Request,
+) -> Result<Response, Problem> {
     let words = words(request.headers());
     let multipart = body::media_type(request.headers())
         .is_some_and(|kind| kind.eq_ignore_ascii_case("multipart/form-data"));
     let form = body::whole(request, FORM_LIMIT).await?;
     if !(if multipart { in_multipart(&form) } else { in_form(&form) }) {
-        return Err(Problem::new(ProblemKind::Unreadable, "the body must be the form field List-Unsubscribe=One-Click"));
+        return Err(Problem::new(
+            ProblemKind::Unreadable,
+            "the body must be the form field List-Unsubscribe=One-Click",
+        ));
     }
     let done = api.pipeline().unsubscribe(&token).await;
     Ok(answer(words, done.map(|_| page(words, StatusCode::OK, words.done_title, words.done_text, "")))
@@ -162,9 +170,12 @@ mod tests {
     fn both_forms_of_rfc_8058_are_read() {
         assert!(in_form(b"List-Unsubscribe=One-Click"));
         assert!(!in_form(b"List-Unsubscribe=no") && !in_form(b""));
-        let parts = "--x\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--x--\r\n";
+        let parts =
+            "--x\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--x--\r\n";
         assert!(in_multipart(parts.as_bytes()));
-        assert!(!in_multipart(b"--x\r\nContent-Disposition: form-data; name=\"other\"\r\n\r\nOne-Click\r\n--x--\r\n"));
+        assert!(!in_multipart(
+            b"--x\r\nContent-Disposition: form-data; name=\"other\"\r\n\r\nOne-Click\r\n--x--\r\n"
+        ));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use dunwell::domain::debtor::{CollectorRole, DebtType};
 use dunwell::domain::fault::SourceFile;
 use dunwell::domain::time::{Clock, Entropy, Span, Timestamp};
-use dunwell::http::auth::{Gate, KnownKey, Role, digest_of};
+use dunwell::http::auth::Gate;
 use dunwell::http::telemetry::Meters;
 use dunwell::http::{self, Setup};
 use dunwell::pipeline::carriers::Carriers;
@@ -165,10 +165,9 @@ impl Bench {
             settings: house(),
         });
         let pipeline = Pipeline::start(Parts { store, desk, metrics }).await.expect("a pipeline");
-        let admin = KnownKey { id: "bootstrap".to_owned(), role: Role::Admin, digest: digest_of(ADMIN) };
         let router = http::router(Setup {
             pipeline,
-            gate: Arc::new(Gate::new(vec![admin])),
+            gate: Arc::new(Gate::new(Some(ADMIN))),
             registry: Arc::new(registry),
             meters,
             readiness: Arc::new(|| Ok(())),

@@ -50,12 +50,15 @@ impl<'p> Account<'p> {
 
     /// Whether every request was decided and nothing is on its way.
     pub fn is_settled(&self) -> bool {
-        self.standing.len() == self.asked.len() && self.standing.values().all(|standing| *standing != "on its way")
+        self.standing.len() == self.asked.len()
+            && self.standing.values().all(|standing| *standing != "on its way")
     }
 
     /// The lines that an event of the history adds.
     pub fn hear(&mut self, event: &Value) -> Vec<String> {
-        let Some(at) = event["at"].as_str().and_then(|at| at.parse::<Timestamp>().ok()) else { return Vec::new() };
+        let Some(at) = event["at"].as_str().and_then(|at| at.parse::<Timestamp>().ok()) else {
+            return Vec::new();
+        };
         let content = &event["content"];
         match event["type"].as_str().unwrap_or_default() {
             "decision.made" => self.decided(at, content),
@@ -70,7 +73,9 @@ impl<'p> Account<'p> {
                 let reference = content["provider_ref"].as_str().unwrap_or("the debtor's inbox");
                 self.moved(at, content, "sent", Tone::Good, &format!("handed over: {reference}"))
             }
-            "attempt.failed" => self.moved(at, content, "failed", Tone::Bad, &failure(content, "not repeated")),
+            "attempt.failed" => {
+                self.moved(at, content, "failed", Tone::Bad, &failure(content, "not repeated"))
+            }
             "attempt.unknown" => {
                 let why = failure(content, "may have left, so it counts and is never repeated");
                 self.moved(at, content, "unknown", Tone::Doubtful, &why)
@@ -161,7 +166,12 @@ impl<'p> Account<'p> {
         tone: Tone,
         says: &[String],
     ) -> Vec<String> {
-        let head = format!("{:5} {:14} {}  {channel:6}  ", clock(at, person.home.zone), person.home.locality, person.title);
+        let head = format!(
+            "{:5} {:14} {}  {channel:6}  ",
+            clock(at, person.home.zone),
+            person.home.locality,
+            person.title
+        );
         let body = wrapped(&says.join("; "), WIDTH - INDENT.len());
         let mut lines = vec![format!(
             "{head}{}  {}",
@@ -179,7 +189,8 @@ impl<'p> Account<'p> {
         for standing in self.standing.values() {
             *counts.entry(standing).or_default() += 1;
         }
-        let counted: Vec<String> = counts.iter().map(|(standing, count)| format!("{count} {standing}")).collect();
+        let counted: Vec<String> =
+            counts.iter().map(|(standing, count)| format!("{count} {standing}")).collect();
         let mut lines = vec![format!(
             "{}  {}",
             self.paint.tone(Tone::Strong, &format!("{} contact requests:", self.asked.len())),
@@ -212,7 +223,8 @@ fn failure(content: &Value, means: &str) -> String {
 }
 
 fn allowed(decision: &Value, zone: &str) -> String {
-    let carries: Vec<&str> = decision["disclosures"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let carries: Vec<&str> =
+        decision["disclosures"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let mut says = Vec::new();
     if let Some(until) = instant(&decision["permitted_until"]) {
         says.push(format!("until {}", clock(until, zone)));
@@ -284,8 +296,10 @@ mod tests {
         }));
         assert_eq!(
             lines,
-            ["07:59 Los Angeles    Sample 003  sms     defer      too early [12 CFR 1006.6(b)(1)(i)]; permitted from",
-             "                                                08:00 there"]
+            [
+                "07:59 Los Angeles    Sample 003  sms     defer      too early [12 CFR 1006.6(b)(1)(i)]; permitted from",
+                "                                                08:00 there"
+            ]
         );
         assert!(account.is_settled());
         let summary = account.summary().join("\n");
@@ -297,7 +311,8 @@ mod tests {
     fn a_dispatch_is_followed_to_its_end() {
         let people = people(AT.parse().expect("an instant"));
         let mut account = account(&people);
-        let mut hear = |kind: &str, content: Value| account.hear(&json!({"type": kind, "at": AT, "content": content}));
+        let mut hear =
+            |kind: &str, content: Value| account.hear(&json!({"type": kind, "at": AT, "content": content}));
         let decision = json!({"request": "req_1", "decision": {"outcome": "allow", "channel": "sms", "disclosures": []}});
         assert_eq!(hear("decision.made", decision).len(), 1);
         let start = json!({"request": "req_1", "attempt": "att_1", "contact": {"channel": "sms"}});

@@ -135,7 +135,12 @@ pub fn people(now: Timestamp) -> Vec<Person> {
 
 /// The contact requests, one for each of the first people.
 pub fn requests(people: &[Person], now: Timestamp) -> Vec<ContactRequest> {
-    people.iter().take(usize::from(REQUESTS)).enumerate().map(|(index, person)| request(index, person, now)).collect()
+    people
+        .iter()
+        .take(usize::from(REQUESTS))
+        .enumerate()
+        .map(|(index, person)| request(index, person, now))
+        .collect()
 }
 
 fn person(number: u16, now: Timestamp) -> Person {
@@ -257,7 +262,9 @@ fn with_past(mut person: Person, now: Timestamp) -> Person {
             person.contacts.push(event);
         }
         Situation::Ceased => hold(&mut person, HoldKind::Cease, "letter received", now),
-        Situation::Represented => hold(&mut person, HoldKind::Attorney, "Sample & Partners, example.com", now),
+        Situation::Represented => {
+            hold(&mut person, HoldKind::Attorney, "Sample & Partners, example.com", now)
+        }
         Situation::Bankrupt => hold(&mut person, HoldKind::Bankruptcy, "chapter 7 petition", now),
         Situation::Disputed => hold(&mut person, HoldKind::Dispute, "says it was paid in June", now),
         Situation::BadTuesdays => person.preferences = Some(no_tuesdays()),
@@ -338,7 +345,9 @@ fn no_tuesdays() -> Preferences {
 /// Which channels are asked for: those that show what is particular about the person.
 fn channels(index: usize, situation: Situation) -> Vec<Channel> {
     match situation {
-        Situation::SevenCalls | Situation::SixCalls | Situation::Spoke | Situation::Joint => vec![Channel::Voice],
+        Situation::SevenCalls | Situation::SixCalls | Situation::Spoke | Situation::Joint => {
+            vec![Channel::Voice]
+        }
         Situation::Stopped => vec![Channel::Sms, Channel::Email],
         Situation::Nowhere => vec![Channel::Email],
         Situation::NoConsent | Situation::TwoZones | Situation::BadTuesdays => vec![Channel::Sms],
@@ -420,7 +429,8 @@ mod tests {
         let people = people(now());
         let requests = requests(&people, now());
         assert_eq!(requests.len(), usize::from(REQUESTS));
-        let asked: Vec<Situation> = people.iter().take(requests.len()).map(|person| person.situation).collect();
+        let asked: Vec<Situation> =
+            people.iter().take(requests.len()).map(|person| person.situation).collect();
         for situation in SITUATIONS {
             assert!(asked.contains(situation), "{situation:?}");
         }

@@ -34,7 +34,10 @@ pub(in crate::http) fn routes() -> OpenApiRouter<Api> {
     responses((status = 201, description = "Recorded", body = ConsentStatement))
 )]
 async fn add_consent(
-    State(api): State<Api>, caller: Caller<Writes>, At(Chosen(debtor_id)): At<Chosen>, _: Query<NoQuery>,
+    State(api): State<Api>,
+    caller: Caller<Writes>,
+    At(Chosen(debtor_id)): At<Chosen>,
+    _: Query<NoQuery>,
     Body(said): Body<ConsentStatement>,
 ) -> Result<(StatusCode, Json<ConsentStatement>), Problem> {
     api.pipeline().add_consent(caller.actor(), &debtor_id, said.clone()).await?;
@@ -53,7 +56,10 @@ async fn add_consent(
     responses((status = 201, description = "Recorded and in force", body = OptOutStatement))
 )]
 async fn add_opt_out(
-    State(api): State<Api>, caller: Caller<Writes>, At(Chosen(debtor_id)): At<Chosen>, _: Query<NoQuery>,
+    State(api): State<Api>,
+    caller: Caller<Writes>,
+    At(Chosen(debtor_id)): At<Chosen>,
+    _: Query<NoQuery>,
     Body(said): Body<OptOutStatement>,
 ) -> Result<(StatusCode, Json<OptOutStatement>), Problem> {
     api.pipeline().add_opt_out(caller.actor(), &debtor_id, said.clone()).await?;
@@ -73,7 +79,10 @@ async fn add_opt_out(
     responses((status = 200, description = "Replaced", body = Preferences))
 )]
 async fn put_preferences(
-    State(api): State<Api>, caller: Caller<Writes>, At(Chosen(debtor_id)): At<Chosen>, _: Query<NoQuery>,
+    State(api): State<Api>,
+    caller: Caller<Writes>,
+    At(Chosen(debtor_id)): At<Chosen>,
+    _: Query<NoQuery>,
     Body(said): Body<Preferences>,
 ) -> Result<Json<Preferences>, Problem> {
     api.pipeline().put_preferences(caller.actor(), &debtor_id, said.clone()).await?;

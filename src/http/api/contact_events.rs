@@ -47,7 +47,10 @@ struct RecordedEvent {
     )
 )]
 async fn record(
-    State(api): State<Api>, caller: Caller<Writes>, _: Query<NoQuery>, Body(event): Body<ContactEvent>,
+    State(api): State<Api>,
+    caller: Caller<Writes>,
+    _: Query<NoQuery>,
+    Body(event): Body<ContactEvent>,
 ) -> Result<(StatusCode, Json<RecordedEvent>), Problem> {
     let event_id = event.event_id.clone();
     let recorded = api.pipeline().record_contacts(caller.actor(), vec![event]).await;
@@ -92,7 +95,10 @@ impl Batch for ContactEvents {
     responses((status = 200, description = "One answer a line", body = RecordedEvent, content_type = "application/x-ndjson"))
 )]
 async fn record_batch(
-    State(api): State<Api>, caller: Caller<Writes>, _: Query<NoQuery>, request: Request,
+    State(api): State<Api>,
+    caller: Caller<Writes>,
+    _: Query<NoQuery>,
+    request: Request,
 ) -> Result<Response, Problem> {
     batch::run(ContactEvents { api, caller }, request)
 }

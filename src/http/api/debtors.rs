@@ -272,7 +272,10 @@ impl CapView {
     )
 )]
 async fn put(
-    State(api): State<Api>, caller: Caller<Writes>, At(Chosen(debtor_id)): At<Chosen>, _: Query<NoQuery>,
+    State(api): State<Api>,
+    caller: Caller<Writes>,
+    At(Chosen(debtor_id)): At<Chosen>,
+    _: Query<NoQuery>,
     Body(file): Body<DebtorFile>,
 ) -> Result<(StatusCode, Json<PutDebtor>), Problem> {
     let created = api.pipeline().put_debtor(caller.actor(), &debtor_id, file).await?;
@@ -287,7 +290,10 @@ async fn put(
     responses((status = 200, description = "The debtor as of now", body = DebtorView))
 )]
 async fn get(
-    State(api): State<Api>, _: Caller<Reads>, At(Chosen(debtor_id)): At<Chosen>, _: Query<NoQuery>,
+    State(api): State<Api>,
+    _: Caller<Reads>,
+    At(Chosen(debtor_id)): At<Chosen>,
+    _: Query<NoQuery>,
 ) -> Result<Json<DebtorView>, Problem> {
     let state = api.pipeline().debtor(&debtor_id).await?.ok_or_else(|| Problem::not_found("debtor"))?;
     let zones = policy::zones_in_play(&state.outline).iter().map(|zone| zone.name().to_owned()).collect();
@@ -308,7 +314,10 @@ async fn get(
     )
 )]
 async fn erase(
-    State(api): State<Api>, caller: Caller<Writes>, At(Chosen(debtor_id)): At<Chosen>, _: Query<NoQuery>,
+    State(api): State<Api>,
+    caller: Caller<Writes>,
+    At(Chosen(debtor_id)): At<Chosen>,
+    _: Query<NoQuery>,
 ) -> Result<StatusCode, Problem> {
     api.pipeline().erase(caller.actor(), &debtor_id).await?;
     Ok(StatusCode::NO_CONTENT)

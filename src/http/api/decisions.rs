@@ -105,7 +105,10 @@ impl QueryForm for Explain {
     })))
 )]
 async fn decide(
-    State(api): State<Api>, _: Caller<Asks>, Query(explain): Query<Explain>, Body(query): Body<DecisionQuery>,
+    State(api): State<Api>,
+    _: Caller<Asks>,
+    Query(explain): Query<Explain>,
+    Body(query): Body<DecisionQuery>,
 ) -> Result<Json<DecisionView>, Problem> {
     let answers = api.pipeline().decide(vec![query], explain.all).await;
     let answer = answers.into_iter().next().unwrap_or(Err(Refusal::Unavailable))?;
@@ -143,7 +146,10 @@ impl Batch for Decisions {
     responses((status = 200, description = "One answer a line", body = DecisionView, content_type = "application/x-ndjson"))
 )]
 async fn decide_batch(
-    State(api): State<Api>, _: Caller<Asks>, Query(explain): Query<Explain>, request: Request,
+    State(api): State<Api>,
+    _: Caller<Asks>,
+    Query(explain): Query<Explain>,
+    request: Request,
 ) -> Result<Response, Problem> {
     batch::run(Decisions { api, explain }, request)
 }

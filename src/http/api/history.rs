@@ -110,7 +110,10 @@ impl QueryForm for OfDebtor {
     responses((status = 200, description = "A page of it", body = List<EventView>))
 )]
 async fn of_debtor(
-    State(api): State<Api>, _: Caller<Inspects>, At(Chosen(debtor_id)): At<Chosen>, Query(wanted): Query<OfDebtor>,
+    State(api): State<Api>,
+    _: Caller<Inspects>,
+    At(Chosen(debtor_id)): At<Chosen>,
+    Query(wanted): Query<OfDebtor>,
 ) -> Result<Json<List<EventView>>, Problem> {
     let stream = api.pipeline().stream(&debtor_id);
     let (after, limit) = (wanted.after, wanted.limit);
@@ -158,7 +161,9 @@ impl QueryForm for Across {
     responses((status = 200, description = "A page of it", body = List<EventView>))
 )]
 async fn across(
-    State(api): State<Api>, _: Caller<Inspects>, Query(wanted): Query<Across>,
+    State(api): State<Api>,
+    _: Caller<Inspects>,
+    Query(wanted): Query<Across>,
 ) -> Result<Json<List<EventView>>, Problem> {
     let Across { debtor_id, filter } = wanted;
     let stream = debtor_id.map(|debtor_id| api.pipeline().stream(&debtor_id));
@@ -226,7 +231,9 @@ impl QueryForm for Feed {
     responses((status = 200, description = "A page of it", body = List<EventView>))
 )]
 async fn feed(
-    State(api): State<Api>, _: Caller<Inspects>, Query(wanted): Query<Feed>,
+    State(api): State<Api>,
+    _: Caller<Inspects>,
+    Query(wanted): Query<Feed>,
 ) -> Result<Json<List<EventView>>, Problem> {
     let Feed { after, limit } = wanted;
     let rows = api.pipeline().read(move |store| store.reader()?.events_after(after, limit)).await?;

@@ -30,8 +30,11 @@ pub(in crate::http) fn routes() -> OpenApiRouter<Api> {
     responses((status = 200, description = "Placed", body = HoldStatement))
 )]
 async fn place(
-    State(api): State<Api>, caller: Caller<Holds>, At2(Chosen(debtor_id), kind): At2<Chosen, HoldKind>,
-    _: Query<NoQuery>, Body(said): Body<HoldStatement>,
+    State(api): State<Api>,
+    caller: Caller<Holds>,
+    At2(Chosen(debtor_id), kind): At2<Chosen, HoldKind>,
+    _: Query<NoQuery>,
+    Body(said): Body<HoldStatement>,
 ) -> Result<Json<HoldStatement>, Problem> {
     api.pipeline().place_hold(caller.actor(), &debtor_id, kind, said.clone()).await?;
     Ok(Json(said))
@@ -49,7 +52,9 @@ async fn place(
     responses((status = 204, description = "Lifted"))
 )]
 async fn lift(
-    State(api): State<Api>, caller: Caller<Holds>, At2(Chosen(debtor_id), kind): At2<Chosen, HoldKind>,
+    State(api): State<Api>,
+    caller: Caller<Holds>,
+    At2(Chosen(debtor_id), kind): At2<Chosen, HoldKind>,
     _: Query<NoQuery>,
 ) -> Result<StatusCode, Problem> {
     api.pipeline().lift_hold(caller.actor(), &debtor_id, kind).await?;

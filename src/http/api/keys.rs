@@ -4,7 +4,7 @@ use crate::domain::id::KeyId;
 use crate::domain::statement::FieldFault;
 use crate::domain::time::{Entropy, Timestamp};
 use crate::http::Api;
-use crate::http::auth::{self, Administers, Caller, KnownKey, Role};
+use crate::http::auth::{self, Administers, Caller, Role};
 use crate::http::body::Body;
 use crate::http::list::List;
 use crate::http::problem::Problem;
@@ -72,7 +72,13 @@ struct MadeKey {
 
 impl From<ApiKeyRow> for KeyView {
     fn from(row: ApiKeyRow) -> Self {
-        Self { id: row.id, label: row.name, role: row.role, created_at: row.created_at, revoked_at: row.revoked_at }
+        Self {
+            id: row.id,
+            label: row.name,
+            role: row.role,
+            created_at: row.created_at,
+            revoked_at: row.revoked_at,
+        }
     }
 }
 
@@ -81,7 +87,9 @@ impl From<ApiKeyRow> for KeyView {
     get, path = "/v1/keys", tag = "API keys", responses((status = 200, description = "All of them", body = List<KeyView>))
 )]
 async fn list(
-    State(api): State<Api>, _: Caller<Administers>, _: Query<NoQuery>,
+    State(api): State<Api>,
+    _: Caller<Administers>,
+    _: Query<NoQuery>,
 ) -> Result<Json<List<KeyView>>, Problem> {
     let rows = api.pipeline().read(|store| store.reader()?.api_keys()).await?;
     Ok(Json(List::whole(rows.into_iter().map(KeyView::from).collect())))
@@ -96,9 +104,13 @@ async fn list(
     responses((status = 201, description = "Made", body = MadeKey))
 )]
 async fn create(
-    State(api): State<Api>, _: Caller<Administers>, _: Query<NoQuery>, Body(wanted): Body<NewKey>,
+    State(api): State<Api>,
+    _: Caller<Administers>,
+    _: Query<NoQuery>,
+    Body(wanted): Body<NewKey>,
 ) -> Result<(StatusCode, Json<MadeKey>), Problem> {
-    let fits = (1..=NAME_MAX).contains(&wanted.label.chars().count()) && !wanted.label.chars().any(char::is_control);
+    let fits =
+        (1..=NAME_MAX).contains(&wanted.label.chars().count()) && !wanted.label.chars().any(char::is_control);
     if !fits {
         let detail = format!("must have 1 to {NAME_MAX} printable characters");
         return Err(Problem::invalid(vec![FieldFault::new("/label", detail)]));
@@ -114,8 +126,11 @@ async fn create(
         revoked_at: None,
     };
     let kept = row.clone();
-    api.pipeline().read(move |store| store.put_api_key(&kept)).await?;
-    api.gate().add(&KnownKey { id: row.id.to_string(), role: wanted.role, digest: row.hash });
+    let rows = api.pipeline().read(move |store| {
+        store.put_api_key(&kept)?;
+        store.reader()?.api_keys()
+    });
+    api.gate().load(&rows.await?);
     Ok((StatusCode::CREATED, Json(MadeKey { about: row.into(), key })))
 }
 
@@ -128,10 +143,17 @@ async fn create(
     responses((status = 204, description = "Revoked"))
 )]
 async fn revoke(
-    State(api): State<Api>, _: Caller<Administers>, At(id): At<KeyId>, _: Query<NoQuery>,
+    State(api): State<Api>,
+    _: Caller<Administers>,
+    At(id): At<KeyId>,
+    _: Query<NoQuery>,
 ) -> Result<StatusCode, Problem> {
     let now = api.setup().clock.now();
-    let revoked = api.pipeline().read(move |store| store.revoke_api_key(id, now)).await?;
-    api.gate().forget(&id.to_string());
+    let done = api.pipeline().read(move |store| {
+        let revoked = store.revoke_api_key(id, now)?;
+        Ok((revoked, store.reader()?.api_keys()?))
+    });
+    let (revoked, rows) = done.await?;
+    api.gate().load(&rows);
     if revoked { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("API key in force")) }
 }

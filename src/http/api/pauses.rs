@@ -36,7 +36,10 @@ async fn list(State(api): State<Api>, _: Caller<Reads>, _: Query<NoQuery>) -> Js
     responses((status = 200, description = "In force", body = Pause))
 )]
 async fn place(
-    State(api): State<Api>, caller: Caller<Operates>, At(Chosen(name)): At<Chosen>, _: Query<NoQuery>,
+    State(api): State<Api>,
+    caller: Caller<Operates>,
+    At(Chosen(name)): At<Chosen>,
+    _: Query<NoQuery>,
     Body(said): Body<PauseStatement>,
 ) -> Result<Json<Pause>, Problem> {
     api.pipeline().put_pause(caller.actor(), &name, said.clone()).await?;
@@ -51,7 +54,10 @@ async fn place(
     responses((status = 204, description = "Lifted"))
 )]
 async fn lift(
-    State(api): State<Api>, caller: Caller<Operates>, At(Chosen(name)): At<Chosen>, _: Query<NoQuery>,
+    State(api): State<Api>,
+    caller: Caller<Operates>,
+    At(Chosen(name)): At<Chosen>,
+    _: Query<NoQuery>,
 ) -> Result<StatusCode, Problem> {
     api.pipeline().lift_pause(caller.actor(), &name).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -48,11 +48,17 @@ struct PermitView {
     )
 )]
 async fn issue(
-    State(api): State<Api>, caller: Caller<Writes>, _: Query<NoQuery>, Body(query): Body<PermitQuery>,
+    State(api): State<Api>,
+    caller: Caller<Writes>,
+    _: Query<NoQuery>,
+    Body(query): Body<PermitQuery>,
 ) -> Result<(StatusCode, Json<PermitView>), Problem> {
     let permit = api.pipeline().issue_permit(caller.actor(), query).await?;
     let decision = DecisionView::of(permit.answer);
-    Ok((StatusCode::CREATED, Json(PermitView { permit_id: permit.id, expires_at: permit.expires_at, decision })))
+    Ok((
+        StatusCode::CREATED,
+        Json(PermitView { permit_id: permit.id, expires_at: permit.expires_at, decision }),
+    ))
 }
 
 /// Say how a permitted contact ended
@@ -68,7 +74,10 @@ async fn issue(
     )
 )]
 async fn outcome(
-    State(api): State<Api>, caller: Caller<Writes>, At(permit): At<PermitId>, _: Query<NoQuery>,
+    State(api): State<Api>,
+    caller: Caller<Writes>,
+    At(permit): At<PermitId>,
+    _: Query<NoQuery>,
     Body(said): Body<PermitOutcome>,
 ) -> Result<StatusCode, Problem> {
     api.pipeline().permit_outcome(caller.actor(), permit, said).await?;
@@ -85,7 +94,10 @@ async fn outcome(
     )
 )]
 async fn give_back(
-    State(api): State<Api>, caller: Caller<Writes>, At(permit): At<PermitId>, _: Query<NoQuery>,
+    State(api): State<Api>,
+    caller: Caller<Writes>,
+    At(permit): At<PermitId>,
+    _: Query<NoQuery>,
 ) -> Result<StatusCode, Problem> {
     api.pipeline().return_permit(caller.actor(), permit).await?;
     Ok(StatusCode::NO_CONTENT)

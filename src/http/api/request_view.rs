@@ -80,7 +80,8 @@ impl RequestView {
             let point = record.decision.point.and_then(|key| names.point(key)).map(str::to_owned);
             DecisionView::with(record.decision.clone(), point, record.policy.clone())
         });
-        let attempts = request.attempts.iter().filter_map(|id| Some(AttemptView::of(*id, state.attempts.get(id)?)));
+        let attempts =
+            request.attempts.iter().filter_map(|id| Some(AttemptView::of(*id, state.attempts.get(id)?)));
         Some(Self {
             id,
             request_id: request.secret.as_ref().map(|secret| secret.request_id.clone()),

@@ -1,6 +1,6 @@
 //! Contact requests: the main job.
 
-use crate::domain::id::{RequestId};
+use crate::domain::id::RequestId;
 use crate::domain::request::{ContactRequest, RequestStatus};
 use crate::http::Api;
 use crate::http::api::request_view::{AttemptMessage, RequestItem, RequestView};
@@ -11,7 +11,7 @@ use crate::http::list::{self, List};
 use crate::http::problem::Problem;
 use crate::http::query::{At, Fields, NoQuery, Query, QueryForm};
 use crate::pipeline::{Accepted, Pipeline, Refusal};
-use crate::storage::{Page, RequestFilter, RequestRow, Store, StorageError};
+use crate::storage::{Page, RequestFilter, RequestRow, StorageError, Store};
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -67,7 +67,10 @@ impl From<Accepted> for AcceptedRequest {
     )
 )]
 async fn accept(
-    State(api): State<Api>, caller: Caller<Writes>, _: Query<NoQuery>, Body(request): Body<ContactRequest>,
+    State(api): State<Api>,
+    caller: Caller<Writes>,
+    _: Query<NoQuery>,
+    Body(request): Body<ContactRequest>,
 ) -> Result<(StatusCode, Json<AcceptedRequest>), Problem> {
     let answers = api.pipeline().accept(caller.actor(), vec![request]).await;
     let accepted = answers.into_iter().next().unwrap_or(Err(Refusal::Unavailable))?;
@@ -104,7 +107,10 @@ impl Batch for Requests {
     responses((status = 200, description = "One answer a line", body = AcceptedRequest, content_type = "application/x-ndjson"))
 )]
 async fn accept_batch(
-    State(api): State<Api>, caller: Caller<Writes>, _: Query<NoQuery>, request: Request,
+    State(api): State<Api>,
+    caller: Caller<Writes>,
+    _: Query<NoQuery>,
+    request: Request,
 ) -> Result<Response, Problem> {
     batch::run(Requests { api, caller }, request)
 }
@@ -116,7 +122,10 @@ async fn accept_batch(
     responses((status = 200, description = "The request as of now", body = RequestView))
 )]
 async fn get(
-    State(api): State<Api>, _: Caller<Reads>, At(id): At<RequestId>, _: Query<NoQuery>,
+    State(api): State<Api>,
+    _: Caller<Reads>,
+    At(id): At<RequestId>,
+    _: Query<NoQuery>,
 ) -> Result<Json<RequestView>, Problem> {
     let state = api.pipeline().request(id).await?;
     let view = state.and_then(|state| RequestView::of(&state, id));
@@ -130,7 +139,10 @@ async fn get(
     responses((status = 200, description = "One for each attempt; content is null once the person is erased", body = List<AttemptMessage>))
 )]
 async fn messages(
-    State(api): State<Api>, _: Caller<Reads>, At(id): At<RequestId>, _: Query<NoQuery>,
+    State(api): State<Api>,
+    _: Caller<Reads>,
+    At(id): At<RequestId>,
+    _: Query<NoQuery>,
 ) -> Result<Json<List<AttemptMessage>>, Problem> {
     let state = api.pipeline().request(id).await?;
     let messages = state.and_then(|state| AttemptMessage::all(&state, id));
@@ -149,7 +161,10 @@ async fn messages(
     )
 )]
 async fn cancel(
-    State(api): State<Api>, caller: Caller<Writes>, At(id): At<RequestId>, _: Query<NoQuery>,
+    State(api): State<Api>,
+    caller: Caller<Writes>,
+    At(id): At<RequestId>,
+    _: Query<NoQuery>,
 ) -> Result<Json<RequestView>, Problem> {
     api.pipeline().cancel(caller.actor(), id).await?;
     let state = api.pipeline().request(id).await?;
@@ -212,7 +227,9 @@ impl QueryForm for Wanted {
     responses((status = 200, description = "A page of them", body = List<RequestItem>))
 )]
 async fn list(
-    State(api): State<Api>, _: Caller<Reads>, Query(wanted): Query<Wanted>,
+    State(api): State<Api>,
+    _: Caller<Reads>,
+    Query(wanted): Query<Wanted>,
 ) -> Result<Json<List<RequestItem>>, Problem> {
     let pipeline = api.pipeline().clone();
     let found = api.pipeline().read(move |store| find(&pipeline, store, wanted)).await?;
@@ -246,7 +263,8 @@ fn find(pipeline: &Pipeline, store: &Store, wanted: Wanted) -> Result<List<Reque
     }
     let items = page.items.iter().filter_map(|row| {
         let state = debtors.get(&row.debtor)?;
-        let about = |account| state.requests.get(&row.request).is_some_and(|r| r.order.accounts.contains(&account));
+        let about =
+            |account| state.requests.get(&row.request).is_some_and(|r| r.order.accounts.contains(&account));
         account.is_none_or(about).then(|| RequestItem::of(state, row.request))?
     });
     Ok(List::of(items.collect(), page.next))

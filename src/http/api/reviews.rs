@@ -85,7 +85,9 @@ impl QueryForm for Limit {
     responses((status = 200, description = "The front of the queue", body = List<ReviewView>))
 )]
 async fn list(
-    State(api): State<Api>, _: Caller<Inspects>, Query(Limit(limit)): Query<Limit>,
+    State(api): State<Api>,
+    _: Caller<Inspects>,
+    Query(Limit(limit)): Query<Limit>,
 ) -> Result<Json<List<ReviewView>>, Problem> {
     let open = api.pipeline().read(move |store| open(store, limit)).await?;
     Ok(Json(List::whole(open)))
@@ -116,7 +118,10 @@ struct ResolvedReview {
     )
 )]
 async fn resolve(
-    State(api): State<Api>, caller: Caller<Operates>, At(id): At<ReviewId>, _: Query<NoQuery>,
+    State(api): State<Api>,
+    caller: Caller<Operates>,
+    At(id): At<ReviewId>,
+    _: Query<NoQuery>,
     Body(said): Body<ReviewAnswer>,
 ) -> Result<Json<ResolvedReview>, Problem> {
     let resolution = said.resolution;
