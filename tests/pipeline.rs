@@ -4,3 +4,5 @@
 mod flow;
 #[path = "pipeline/house.rs"]
 mod house;
+#[path = "pipeline/caps.rs"]
+mod caps;

@@ -383,7 +383,7 @@ pub fn samples() -> Vec<EventBody> {
             note.clone(),
         ),
         EventBody::ContactPointInvalid(
-            PointInvalid { channel: Channel::Sms, cause: FailureCause::InvalidAddress, point: point() },
+            PointInvalid { channel: Some(Channel::Sms), cause: FailureCause::InvalidAddress, point: point() },
             Sealed::Gone,
         ),
         EventBody::DisputeReceived(stated.clone(), note.clone()),

@@ -125,21 +125,31 @@ pub(super) fn make_folder(path: &Path) -> Result<(), StorageError> {
     builder.create(path).map_err(|error| StorageError::file(path, &error))
 }
 
-/// Takes the writer's lock beside a history; it is given back when the file is dropped or the process ends.
-pub(super) fn lock(path: &Path) -> Result<File, StorageError> {
+/// The writer's lock, given back when dropped or when the process ends.
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone would leave it with a child process that is just being started and still has the file open.
+        let _ = self.0.unlock();
+    }
+}
+
+/// Takes the writer's lock beside a history.
+pub(super) fn lock(path: &Path) -> Result<Lock, StorageError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let name = PathBuf::from(name);
     let file = private_file(&name)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(StorageError::Locked),
         Err(TryLockError::Error(error)) => Err(StorageError::file(&name, &error)),
     }
 }
 
 /// Takes the writer's lock, and waits some seconds for another process that is just making the store.
-pub(super) fn lock_patiently(path: &Path) -> Result<File, StorageError> {
+pub(super) fn lock_patiently(path: &Path) -> Result<Lock, StorageError> {
     for _ in 1..LOCK_TRIES {
         match lock(path) {
             Err(StorageError::Locked) => std::thread::sleep(LOCK_PAUSE),

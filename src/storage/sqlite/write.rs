@@ -1,6 +1,6 @@
 //! The write door: one writer, many commands in one durable commit.
 
-use super::connection::{self, Role, failed, is_conflict};
+use super::connection::{self, Lock, Role, failed, is_conflict};
 use super::rows::{Count, int};
 use super::{Chain, Database, keyring, project, requests, rows};
 use crate::domain::event::{Actor, Event, EventBody, Stream};
@@ -15,7 +15,6 @@ use crate::storage::seal::{DataKey, KeyId, Nonces, Place, stream_bytes};
 use crate::storage::{Appended, AttemptRow, PermitRow, ReportedRow, RequestRow, ReviewRow, StorageError};
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashMap;
-use std::fs::File;
 use std::sync::Arc;
 
 /// A writer of a store: there is one at a time.
@@ -28,7 +27,7 @@ pub struct Writer {
     entry: Vec<u8>,
     sealed: Vec<u8>,
     nonces: Nonces,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Writer {
@@ -409,6 +408,155 @@ impl Drop for Batch<'_> {
         if !self.ended && !self.writer.history.is_autocommit() {
             // A rollback that fails leaves the transaction open, and the next batch says so when it begins.
             let _ = self.writer.run("ROLLBACK", "giving up a batch");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::{Inbound, InboundSecret, Understanding};
+    use crate::domain::time::Entropy;
+    use crate::storage::{Settings, Store, verify_log};
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    struct Counting(AtomicU8);
+    impl Entropy for Counting {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill_with(|| self.0.fetch_add(1, Ordering::Relaxed));
+        }
+    }
+
+    fn store(folder: &std::path::Path) -> Store {
+        let settings = Settings {
+            url: format!("sqlite:{}", folder.join("dunwell.db").display()),
+            data_dir: folder.to_owned(),
+            master_key: vec![7; 32].into(),
+            readers: 1,
+        };
+        Store::open(&settings, Arc::new(Counting(AtomicU8::new(0)))).expect("opens")
+    }
+
+    fn words(length: usize) -> EventBody {
+        EventBody::InboundReceived(
+            Inbound {
+                channel: crate::domain::channel::Channel::Sms,
+                point: None,
+                provider_ref: None,
+                understood: Understanding::Other,
+            },
+            InboundSecret { from: String::new(), text: "x".repeat(length) }.into(),
+        )
+    }
+
+    fn stream(number: u8) -> Stream {
+        Stream::Debtor(DebtorKey(Pseudonym::from_bytes([number; 16])))
+    }
+
+    /// One commit of some events; gives how many the log then has.
+    fn commit(writer: &mut Writer, number: u8, events: usize) -> Result<u64, StorageError> {
+        let mut batch = writer.begin()?;
+        let mut chain = batch.chain(stream(number))?;
+        for _ in 0..events {
+            batch.append(&mut chain, Timestamp::from_millis(0), &Actor::Gateway, &words(500))?;
+        }
+        batch.commit()?;
+        Ok(writer.log_size())
+    }
+
+    #[test]
+    fn a_full_disk_is_told_and_loses_nothing_that_was_acknowledged() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut writer = store(folder.path()).writer().expect("the door");
+        let pages: i64 = writer.history.query_row("PRAGMA page_count", [], |row| row.get(0)).expect("counts");
+        let limit = |writer: &Writer, pages: i64| {
+            writer
+                .history
+                .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
+                .expect("set");
+        };
+        limit(&writer, pages + 40);
+        let mut acknowledged = 0;
+        let refused = loop {
+            match commit(&mut writer, 1, 7) {
+                Ok(size) => acknowledged = size,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(refused, StorageError::Full), "{refused:?}");
+        assert!(acknowledged > 20 && writer.log_size() == acknowledged);
+        let path = writer.database.path.clone();
+        assert_eq!(verify_log(&path).expect("whole").entries, acknowledged);
+        // With room again it goes on, without being opened anew.
+        limit(&writer, pages + 400);
+        assert_eq!(commit(&mut writer, 1, 7).expect("commits"), acknowledged + 7);
+        assert_eq!(commit(&mut writer, 2, 1).expect("commits"), acknowledged + 8);
+        assert_eq!(verify_log(&path).expect("whole").entries, acknowledged + 8);
+    }
+
+    #[test]
+    fn a_batch_with_a_failed_step_cannot_be_committed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut writer = store(folder.path()).writer().expect("the door");
+        assert_eq!(commit(&mut writer, 1, 3).expect("commits"), 3);
+        let pages: i64 = writer.history.query_row("PRAGMA page_count", [], |row| row.get(0)).expect("counts");
+        writer.history.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).expect("set");
+        let mut batch = writer.begin().expect("begins");
+        let mut chain = batch.chain(stream(1)).expect("a chain");
+        let full = batch.append(&mut chain, Timestamp::from_millis(0), &Actor::Gateway, &words(90_000));
+        assert!(matches!(full, Err(StorageError::Full)), "{full:?}");
+        let after = batch.append(&mut chain, Timestamp::from_millis(0), &Actor::Gateway, &words(1));
+        assert!(matches!(after, Err(StorageError::Spoiled)), "{after:?}");
+        assert!(matches!(batch.chain(stream(1)), Err(StorageError::Spoiled)));
+        assert!(matches!(batch.commit(), Err(StorageError::Spoiled)));
+        assert_eq!(writer.log_size(), 3);
+        assert_eq!(commit(&mut writer, 1, 1).expect("small enough"), 4);
+    }
+
+    #[test]
+    fn an_erasure_that_a_crash_cut_short_is_finished_at_the_next_opening() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = store(folder.path());
+        let mut writer = store.writer().expect("the door");
+        commit(&mut writer, 1, 2).expect("commits");
+        let mut batch = writer.begin().expect("begins");
+        let mut chain = batch.chain(stream(1)).expect("a chain");
+        batch.erase(&mut chain, Timestamp::from_millis(0), &Actor::Operator).expect("erases");
+        // The history's commit alone, as if the process ended right behind it.
+        batch.writer.run("COMMIT", "test").expect("commits");
+        batch.ended = true;
+        drop(batch);
+        let keys = |writer: &Writer| -> i64 {
+            writer.keys.query_row("SELECT count(*) FROM data_keys", [], |row| row.get(0)).expect("counts")
+        };
+        assert_eq!(keys(&writer), 1);
+        drop(writer);
+        assert_eq!(keys(&store.writer().expect("the door")), 0);
+    }
+
+    #[test]
+    fn keys_that_a_failed_commit_left_behind_are_harmless() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = store(folder.path());
+        let mut writer = store.writer().expect("the door");
+        commit(&mut writer, 1, 2).expect("commits");
+        for _ in 0..3 {
+            // The keys' commit alone, twice over.
+            let database = Arc::clone(&writer.database);
+            let key = DataKey::generate(database.entropy.as_ref());
+            let wrapped =
+                key.wrap(&stream(1), &database.wrapping, database.entropy.as_ref()).expect("wrapped");
+            keyring::add(&mut writer.keys, &[(stream(1), key.id, wrapped)]).expect("kept");
+        }
+        commit(&mut writer, 1, 2).expect("commits");
+        let mut batch = writer.begin().expect("begins");
+        let (mut chain, events) = batch.load(stream(1)).expect("loads");
+        assert_eq!(events.len(), 4);
+        batch.erase(&mut chain, Timestamp::from_millis(0), &Actor::Operator).expect("erases");
+        batch.commit().expect("commits");
+        let events = store.reader().expect("a reader").load(stream(1)).expect("loads");
+        for event in &events[..4] {
+            assert!(matches!(&event.body, EventBody::InboundReceived(_, sealed) if sealed.open().is_none()));
         }
     }
 }
