@@ -18,5 +18,7 @@ pub mod money;
 pub mod outcome;
 pub mod region;
 pub mod request;
+pub mod state;
+pub mod statement;
 pub mod time;
 pub mod zone;

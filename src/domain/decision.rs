@@ -73,6 +73,9 @@ pub struct Decision {
     pub disclosures: Vec<Disclosure>,
     /// Every rule that had a say, the strictest first; the permitting ones only on request.
     pub findings: Vec<Finding>,
+    /// For `block`: whether a person or upstream can lift it (a dispute, a missing consent or zone), so that a request waits
+    /// rather than ends.
+    pub liftable: bool,
     /// The answer.
     pub outcome: Outcome,
     /// For `defer` the earliest moment at which every rule permits; for `allow` the moment asked about.
@@ -81,7 +84,4 @@ pub struct Decision {
     pub permitted_until: Option<Timestamp>,
     /// The contact point it is about; none for letters, visits, or where no usable one is on file.
     pub point: Option<PointKey>,
-    /// For `block`: whether a person or upstream can lift it (a dispute, a missing consent or zone), so that a request waits
-    /// rather than ends.
-    pub liftable: bool,
 }

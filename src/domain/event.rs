@@ -6,6 +6,8 @@
 //! The clear parts are written as RFC 8785 canonical JSON; their fields are therefore declared in alphabetical order, which
 //! a test enforces.
 
+// tidy: over budget because it is one closed list, and its reader wants all of it in one place.
+
 use crate::domain::attempt::AttemptStatus;
 use crate::domain::channel::{Channel, words};
 use crate::domain::consent::{Consent, Hold, HoldKind, OptOut, Preferences};
@@ -539,10 +541,10 @@ pub struct NoteSecret {
 /// A contact point that must not be used any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PointInvalid {
-    /// Over which medium it showed.
-    pub channel: Channel,
     /// What it says of the address.
     pub cause: FailureCause,
+    /// The one medium for which it is invalid; none means all (it is not the debtor's).
+    pub channel: Option<Channel>,
     /// The point.
     pub point: PointKey,
 }

@@ -205,9 +205,9 @@ pub trait Pseudonymiser: Send + Sync {
         AccountKey(self.pseudonym("account", account_id))
     }
 
-    /// The key of a contact point by its normalised value.
-    fn point(&self, value: &str) -> PointKey {
-        PointKey(self.pseudonym("point", value))
+    /// The key of a contact point by its kind's word (`phone`, `email`, `portal`) and its value in normal form.
+    fn point(&self, kind: &'static str, normal_value: &str) -> PointKey {
+        PointKey(self.pseudonym(kind, normal_value))
     }
 }
 

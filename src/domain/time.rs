@@ -49,6 +49,16 @@ impl Timestamp {
         })
     }
 
+    /// The date at this instant in UTC.
+    pub fn utc_date(self) -> Date {
+        self.to_jiff().to_zoned(jiff::tz::TimeZone::UTC).date()
+    }
+
+    /// Reads a date as HTTP headers write it (RFC 9110, section 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        jiff::fmt::rfc2822::parse(text).ok().map(|zoned| Self::from_jiff(zoned.timestamp()))
+    }
+
     /// From the calendar library's instant, cut to milliseconds.
     pub fn from_jiff(instant: jiff::Timestamp) -> Self {
         Self(instant.as_millisecond())

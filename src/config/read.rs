@@ -1,0 +1,386 @@
+//! Each table of the configuration, key by key.
+
+use crate::config::document::{Faults, Place};
+use crate::config::environment::Environment;
+use crate::config::secret::SecretSource;
+use crate::config::section::{Located, Section};
+use crate::config::{
+    BOOTSTRAP_KEY, BOOTSTRAP_KEY_LENGTH, CollectorChoice, Config, PolicyChoice, ProviderTable, SANDBOX,
+    WebhookTable,
+};
+use crate::domain::channel::Channel;
+use crate::domain::contact_point::{PointKind, PointValue};
+use crate::domain::debtor::{CollectorRole, DebtType};
+use crate::domain::fault::Fault;
+use crate::domain::time::Span;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+const DEFAULT_MANIFESTS: &str = "providers";
+const DEFAULT_EXPIRY: Span = Span::days(7);
+
+/// What upstream may be told of, for `[[webhooks]] events`.
+const WEBHOOK_EVENTS: &[&str] = &[
+    "*",
+    "contact_request.deferred",
+    "contact_request.sent",
+    "contact_request.delivered",
+    "contact_request.failed",
+    "contact_request.unknown",
+    "contact_request.blocked",
+    "contact_request.expired",
+    "contact_request.cancelled",
+    "consent.granted",
+    "consent.revoked",
+    "opt_out.received",
+    "reply.received",
+    "dispute.received",
+    "promise.received",
+    "callback.requested",
+    "hold.placed",
+    "hold.lifted",
+    "contact_point.invalid",
+];
+
+/// Reads everything; nothing if what is required is missing, which the faults then say.
+pub fn config(
+    file: &str,
+    data: &Path,
+    root: &mut Section<'_>,
+    faults: &Faults,
+    environment: &Environment,
+) -> Option<Config> {
+    let (listen, public_url) = server(root);
+    let store = store(root, faults);
+    redis(root);
+    let policy = policy(root, faults);
+    let templates = templates(root, faults);
+    let manifests = manifests(root);
+    let master_key = master_key(root, data);
+    let expire_after = requests(root);
+    let collector = collector(root);
+    let channels = channels(root);
+    let providers = providers(root);
+    let webhooks = webhooks(root);
+    let bootstrap_key = bootstrap_key(environment, faults);
+    let mut config = Config {
+        file: file.to_owned(),
+        data: data.to_owned(),
+        listen,
+        public_url: public_url.or_else(|| url::Url::parse(&format!("http://{listen}")).ok())?,
+        store: store?,
+        policy: policy?,
+        templates: templates?,
+        manifests,
+        master_key,
+        expire_after,
+        collector,
+        channels,
+        providers,
+        webhooks,
+        warnings: Vec::new(),
+        bootstrap_key,
+    };
+    config.warnings = warnings(&config);
+    Some(config)
+}
+
+fn server(root: &mut Section<'_>) -> (SocketAddr, Option<url::Url>) {
+    let mut section = root.section("server");
+    let listen = section.parsed("listen", |text| {
+        text.parse().map_err(|_| "is not an address and a port such as \"127.0.0.1:8080\"".to_owned())
+    });
+    let public_url = section.parsed("public_url", |text| web_address(text, "http://127.0.0.1:8080"));
+    section.finish();
+    (listen.map_or(DEFAULT_LISTEN, |listen| listen.value), public_url.map(|url| url.value))
+}
+
+fn web_address(text: &str, example: &str) -> Result<url::Url, String> {
+    match url::Url::parse(text.trim_end_matches('/')) {
+        Ok(url)
+            if matches!(url.scheme(), "http" | "https")
+                && url.has_host()
+                && url.query().is_none()
+                && url.fragment().is_none()
+                && url.username().is_empty() =>
+        {
+            Ok(url)
+        }
+        _ => Err(format!("is not a web address such as \"{example}\"")),
+    }
+}
+
+fn required<'f>(root: &mut Section<'f>, key: &'static str, faults: &Faults) -> Section<'f> {
+    let section = root.section(key);
+    if !section.is_there() {
+        faults.add_to_file(format!("has no table [{key}], which is required"));
+    }
+    section
+}
+
+fn store(root: &mut Section<'_>, faults: &Faults) -> Option<PathBuf> {
+    let mut section = required(root, "store", faults);
+    let url = section.required("url");
+    let path = url.and_then(|url| match sqlite_path(url.value.trim()) {
+        Ok(path) => Some(path),
+        Err(why) => {
+            section.fault(&url.place, "url", &why);
+            None
+        }
+    });
+    section.finish();
+    path
+}
+
+/// The file that a store's URL names. A URL may hold a password, so that faults show its scheme alone.
+fn sqlite_path(url: &str) -> Result<PathBuf, String> {
+    let example = "such as \"sqlite:data/dunwell.db\"";
+    let (scheme, path) = url.split_once(':').unwrap_or(("", url));
+    match scheme {
+        "sqlite" => match path.strip_prefix("//").unwrap_or(path) {
+            "" => Err(format!("names no file; write a URL {example}")),
+            ":memory:" => Err(format!("would lose what was accepted; name a file, {example}")),
+            path if path.contains(['?', '#']) => Err(format!("takes no parameters; write a URL {example}")),
+            path => Ok(PathBuf::from(path)),
+        },
+        "postgres" | "postgresql" => Err(format!(
+            "is {scheme}://, which this version does not have yet; name a SQLite file, {example}"
+        )),
+        "redis" | "rediss" => {
+            Err(format!("is {scheme}://, which is not a store; name a SQLite file, {example}"))
+        }
+        _ => Err(format!("is not the URL of a SQLite file, {example}")),
+    }
+}
+
+fn redis(root: &mut Section<'_>) {
+    let mut section = root.section("redis");
+    if let Some(url) = section.text("url").filter(|url| !url.value.trim().is_empty()) {
+        let scheme = url.value.split(':').next().unwrap_or("");
+        let what = if matches!(scheme, "redis" | "rediss") { scheme } else { "no redis" };
+        let why = format!("is {what}://, which this version does not have yet; leave it empty, for one node");
+        section.fault(&url.place, "url", &why);
+    }
+    section.finish();
+}
+
+fn policy(root: &mut Section<'_>, faults: &Faults) -> Option<PolicyChoice> {
+    let mut section = required(root, "policy", faults);
+    let dir = section.required("dir");
+    if section.is_there() && !section.has("packs") {
+        section.fault(&section.place(), "packs", "is missing; name at least one, such as [\"us-federal\"]");
+    }
+    let packs = section.list("packs");
+    if let Some(packs) = &packs {
+        if packs.value.is_empty() {
+            section.fault(&packs.place, "packs", "is empty: without a law nothing could be decided");
+        }
+        no_twins(&section, "packs", &packs.value);
+    }
+    section.finish();
+    Some(PolicyChoice { dir: PathBuf::from(dir?.value), packs: packs?.value })
+}
+
+fn no_twins(section: &Section<'_>, key: &str, items: &[Located<String>]) {
+    for (number, item) in items.iter().enumerate() {
+        if items.iter().take(number).any(|earlier| earlier.value == item.value) {
+            section.fault(&item.place, key, &format!("names `{}` twice", item.value));
+        }
+    }
+}
+
+fn templates(root: &mut Section<'_>, faults: &Faults) -> Option<PathBuf> {
+    let mut section = required(root, "templates", faults);
+    let dir = section.required("dir");
+    section.finish();
+    Some(PathBuf::from(dir?.value))
+}
+
+fn manifests(root: &mut Section<'_>) -> PathBuf {
+    let mut section = root.section("manifests");
+    let dir = section.text("dir").filter(|dir| !dir.value.is_empty());
+    section.finish();
+    dir.map_or_else(|| PathBuf::from(DEFAULT_MANIFESTS), |dir| PathBuf::from(dir.value))
+}
+
+fn master_key(root: &mut Section<'_>, data: &Path) -> Located<SecretSource> {
+    let mut section = root.section("keys");
+    let given = section.secret("master");
+    let place = section.place();
+    section.finish();
+    given.unwrap_or_else(|| Located { value: SecretSource::File(data.join("master.key")), place })
+}
+
+fn requests(root: &mut Section<'_>) -> Span {
+    let mut section = root.section("requests");
+    let after = section.parsed("expire_after", |text| match text.parse::<Span>() {
+        Ok(span) if span.as_millis() > 0 => Ok(span),
+        Ok(_) => Err("is no time at all; write a duration such as \"P7D\"".to_owned()),
+        Err(error) => Err(format!("is {error}")),
+    });
+    section.finish();
+    after.map_or(DEFAULT_EXPIRY, |after| after.value)
+}
+
+fn collector(root: &mut Section<'_>) -> CollectorChoice {
+    let mut section = root.section("collector");
+    let mut text = |key| section.text(key).map(|text| text.value).filter(|text| !text.trim().is_empty());
+    let (name, neutral_name, address) = (text("name"), text("neutral_name"), text("address"));
+    let phone = section.parsed("phone", |text| match PointValue::parse(PointKind::Phone, text) {
+        Ok(phone) => Ok(phone.expose().to_owned()),
+        Err(error) => Err(format!("is {error}")),
+    });
+    let role = section.parsed("role", |word| one_of(word, CollectorRole::ALL, CollectorRole::as_str));
+    let debt_type = section.parsed("debt_type", |word| one_of(word, DebtType::ALL, DebtType::as_str));
+    let licences = licences(section.section("licences"));
+    section.finish();
+    CollectorChoice {
+        name,
+        neutral_name,
+        address,
+        phone: phone.map(|phone| phone.value),
+        role: role.map(|role| role.value),
+        debt_type: debt_type.map(|kind| kind.value),
+        licences,
+    }
+}
+
+fn one_of<T: Copy>(word: &str, all: &[T], spelled: impl Fn(T) -> &'static str) -> Result<T, String> {
+    match all.iter().find(|value| spelled(**value) == word) {
+        Some(value) => Ok(*value),
+        None => {
+            let words: Vec<&str> = all.iter().map(|value| spelled(*value)).collect();
+            Err(format!("must be one of {}", words.join(", ")))
+        }
+    }
+}
+
+fn licences(mut section: Section<'_>) -> BTreeMap<String, String> {
+    let mut licences = BTreeMap::new();
+    for (key, number) in section.texts() {
+        // A variable's name has neither a dash nor a case.
+        let region = key.replace('_', "-").to_uppercase();
+        let well_formed = region.split_once('-').is_some_and(|(country, rest)| {
+            country.len() == 2
+                && (1..=3).contains(&rest.len())
+                && region.bytes().all(|byte| byte == b'-' || byte.is_ascii_alphanumeric())
+        });
+        if well_formed && !number.value.trim().is_empty() {
+            licences.insert(region, number.value);
+        } else {
+            section.fault(&number.place, &key, "must be a region such as \"US-CA\" with a licence's number");
+        }
+    }
+    licences
+}
+
+fn channels(root: &mut Section<'_>) -> BTreeMap<Channel, Vec<Located<String>>> {
+    let mut channels = BTreeMap::new();
+    for (name, mut section) in root.section("channels").sections() {
+        let channel = dispatched(&name, &section);
+        let providers = section.list("providers").map(|list| list.value).unwrap_or_default();
+        no_twins(&section, "providers", &providers);
+        section.finish();
+        if let Some(channel) = channel {
+            channels.insert(channel, providers);
+        }
+    }
+    channels
+}
+
+fn dispatched(name: &str, section: &Section<'_>) -> Option<Channel> {
+    let channel = Channel::from_word(name).filter(|channel| channel.is_dispatched());
+    if channel.is_none() {
+        let words: Vec<&str> = Channel::DISPATCHED.iter().map(|channel| channel.as_str()).collect();
+        section.fault(
+            &section.place(),
+            "",
+            &format!("is no channel that we send over: {}", words.join(", ")),
+        );
+    }
+    channel
+}
+
+fn providers(root: &mut Section<'_>) -> Vec<ProviderTable> {
+    let mut providers = Vec::new();
+    for (name, mut section) in root.section("providers").sections() {
+        let channel = dispatched(&name, &section);
+        for (vendor, table) in section.sections() {
+            let place = table.place();
+            let settings = table.open();
+            if let Some(channel) = channel {
+                providers.push(ProviderTable { channel, vendor, place, settings });
+            }
+        }
+    }
+    providers
+}
+
+fn webhooks(root: &mut Section<'_>) -> Vec<WebhookTable> {
+    let mut webhooks = Vec::new();
+    for mut section in root.list_of_sections("webhooks") {
+        let place = section.place();
+        let url = section.required("url").and_then(|url| {
+            let parsed = web_address(&url.value, "https://collections.example/hooks");
+            parsed.map_err(|why| section.fault(&url.place, "url", &why)).ok()
+        });
+        let secret = section.secret("secret");
+        if secret.is_none() {
+            section.fault(&place, "secret", "is missing");
+        }
+        let events = section.list("events").map(|list| list.value);
+        for event in events.iter().flatten() {
+            if !WEBHOOK_EVENTS.contains(&event.value.as_str()) {
+                let why = format!("names `{}`, but we tell of {}", event.value, WEBHOOK_EVENTS.join(", "));
+                section.fault(&event.place, "events", &why);
+            }
+        }
+        section.finish();
+        let events = events.map_or_else(
+            || vec!["*".to_owned()],
+            |events| events.into_iter().map(|event| event.value).collect(),
+        );
+        if let (Some(url), Some(secret)) = (url, secret) {
+            webhooks.push(WebhookTable { url, secret: secret.value, events, place });
+        }
+    }
+    webhooks
+}
+
+fn bootstrap_key(environment: &Environment, faults: &Faults) -> Option<secrecy::SecretString> {
+    let key = environment.get(BOOTSTRAP_KEY).filter(|key| !key.is_empty())?;
+    let fits = key.chars().count() >= BOOTSTRAP_KEY_LENGTH && key.chars().all(|c| c.is_ascii_graphic());
+    if !fits {
+        faults.add(
+            &Place::Named(BOOTSTRAP_KEY.to_owned()),
+            format!("must have {BOOTSTRAP_KEY_LENGTH} or more printable ASCII characters and no space"),
+        );
+    }
+    fits.then(|| key.into())
+}
+
+/// What is worth saying although it does not keep us from starting.
+fn warnings(config: &Config) -> Vec<Fault> {
+    let mut warnings = Vec::new();
+    for webhook in &config.webhooks {
+        warnings.push(config.fault(
+            &webhook.place,
+            format!("{} is not told anything: this version does not deliver webhooks yet", webhook.url),
+        ));
+    }
+    for table in &config.providers {
+        let named = config.channels.get(&table.channel).is_some_and(|providers| {
+            let same =
+                |name: &Located<String>| crate::config::environment::same_key(&name.value, &table.vendor);
+            providers.iter().any(same)
+        });
+        if !named && table.vendor != SANDBOX {
+            let name = format!("[providers.{}.{}]", table.channel, table.vendor);
+            let message = format!("{name} is not used: [channels.{}] does not name it", table.channel);
+            warnings.push(config.fault(&table.place, message));
+        }
+    }
+    warnings
+}

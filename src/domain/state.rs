@@ -1,0 +1,416 @@
+//! The fold: a debtor's state is what its events say, and nothing else.
+
+use crate::domain::attempt::AttemptStatus;
+use crate::domain::channel::Channel;
+use crate::domain::consent::{Consent, Hold, OptOut, Preferences};
+use crate::domain::contact::{Contact, ContactSource};
+use crate::domain::contact_point::PointOutline;
+use crate::domain::debtor::{DebtorFile, DebtorOutline};
+use crate::domain::decision::Outcome;
+use crate::domain::event::{
+    AttemptFailure, AttemptSecret, AttemptStart, DecisionRecord, DeliveryUpdate, Event, EventBody, HoldLift,
+    PermitGrant, PermitUse, PointInvalid, RequestSecret, Sealed,
+};
+use crate::domain::id::{AccountKey, AttemptId, PermitId, PointKey, RequestId, ReviewId};
+use crate::domain::outcome::FailureClass;
+use crate::domain::request::{ChannelChoice, RequestOrder, RequestStatus};
+use crate::domain::time::Timestamp;
+use std::collections::BTreeMap;
+
+/// A debtor as of its newest event.
+#[derive(Clone, Default)]
+pub struct DebtorState {
+    /// The newest event folded; 0 before the first.
+    pub seq: u64,
+    /// Upstream's identifier; gone after erasure.
+    pub debtor_id: Option<String>,
+    /// What upstream knows; gone after erasure.
+    pub file: Option<DebtorFile>,
+    /// What the law goes on counting.
+    pub outline: DebtorOutline,
+    /// Every consent, in the order recorded.
+    pub consents: Vec<Consent>,
+    /// Every opt-out, in the order recorded.
+    pub opt_outs: Vec<OptOut>,
+    /// What the debtor prefers.
+    pub preferences: Preferences,
+    /// Every hold, lifted ones too.
+    pub holds: Vec<Hold>,
+    /// Every contact that counts or may count, by the time it occurred.
+    pub contacts: Vec<Contact>,
+    /// Points that must not be used.
+    pub invalid_points: Vec<PointInvalid>,
+    /// Points frozen by a reply that nobody has understood yet.
+    pub frozen: Vec<(ReviewId, PointKey)>,
+    /// Every contact request.
+    pub requests: BTreeMap<RequestId, RequestState>,
+    /// Every attempt.
+    pub attempts: BTreeMap<AttemptId, AttemptState>,
+    /// Every permit.
+    pub permits: BTreeMap<PermitId, PermitState>,
+}
+
+/// A contact request as of the debtor's newest event.
+#[derive(Clone)]
+pub struct RequestState {
+    /// What was asked, without anything personal.
+    pub order: RequestOrder,
+    /// Upstream's own words; gone after erasure.
+    pub secret: Option<RequestSecret>,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// Where it stands.
+    pub status: RequestStatus,
+    /// The newest decision.
+    pub decision: Option<DecisionRecord>,
+    /// Its attempts, in order.
+    pub attempts: Vec<AttemptId>,
+    /// The channels on which something left or may have left.
+    pub tried: Vec<Channel>,
+    /// Attempts in a row that never left, for the pause before the next.
+    pub setbacks: u32,
+}
+
+/// An attempt as of the debtor's newest event.
+#[derive(Clone)]
+pub struct AttemptState {
+    /// The request it is made for.
+    pub request: RequestId,
+    /// The medium.
+    pub channel: Channel,
+    /// To which point.
+    pub point: Option<PointKey>,
+    /// Who carries it.
+    pub provider: String,
+    /// The provider's own identifier of it.
+    pub provider_ref: Option<String>,
+    /// Where it stands.
+    pub status: AttemptStatus,
+    /// When its intent became durable.
+    pub started_at: Timestamp,
+    /// When its status last moved.
+    pub finished_at: Option<Timestamp>,
+    /// Why it did not succeed.
+    pub failure: Option<AttemptFailure>,
+    /// The message as sent; gone after erasure.
+    pub message: Sealed<AttemptSecret>,
+}
+
+/// A permit as of the debtor's newest event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PermitState {
+    /// Until when it may be used.
+    pub expires_at: Timestamp,
+    /// Whether it awaits its outcome.
+    pub open: bool,
+}
+
+impl DebtorState {
+    /// The state after a run of events, from the first.
+    pub fn fold<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
+        let mut state = Self::default();
+        for event in events {
+            state.apply(event);
+        }
+        state
+    }
+
+    /// Whether upstream has put the debtor on file and it has not been erased since.
+    pub fn is_on_file(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Whether anything was ever recorded.
+    pub fn is_known(&self) -> bool {
+        self.seq > 0
+    }
+
+    /// The outline of a contact point on file.
+    pub fn point(&self, key: PointKey) -> Option<&PointOutline> {
+        self.outline.points.iter().find(|point| point.point == key)
+    }
+
+    /// Whether every account is on file.
+    pub fn owes(&self, accounts: &[AccountKey]) -> bool {
+        accounts.iter().all(|key| self.outline.accounts.iter().any(|account| account.account == *key))
+    }
+
+    /// The requests that the gateway still has something to do for.
+    pub fn open_requests(&self) -> impl Iterator<Item = (&RequestId, &RequestState)> {
+        self.requests.iter().filter(|(_, request)| request.is_open())
+    }
+
+    /// Takes in one event.
+    pub fn apply(&mut self, event: &Event) {
+        self.seq = event.seq;
+        match &event.body {
+            EventBody::DebtorUpdated(outline, secret) => {
+                self.outline = outline.clone();
+                self.debtor_id = secret.open().map(|secret| secret.debtor_id.clone());
+                self.file = secret.open().map(|secret| secret.file.clone());
+            }
+            EventBody::DebtorErased(..) => self.erase(),
+            EventBody::ConsentGranted(consent, _) => self.consents.push(consent.clone()),
+            EventBody::ConsentRevoked(stop, _) | EventBody::OptOutReceived(stop, _) => {
+                self.opt_outs.push(stop.clone());
+            }
+            EventBody::PreferencesUpdated(preferences, _) => self.preferences = preferences.clone(),
+            EventBody::HoldPlaced(hold, _) => self.place(hold),
+            EventBody::HoldLifted(lift, _) => self.lift(lift),
+            EventBody::ContactRecorded(report, _) => self.count(report.contact.clone()),
+            EventBody::PermitIssued(grant, _) => self.grant(grant),
+            EventBody::PermitUsed(used, _) => self.use_permit(used),
+            EventBody::PermitExpired(expiry, _) => self.close_permit(expiry.permit, expiry.counts),
+            EventBody::PermitReturned(returned, _) => self.close_permit(returned.permit, false),
+            EventBody::RequestAccepted(order, secret) => {
+                self.requests.insert(order.request, RequestState::new(order, secret.open(), event.at));
+            }
+            EventBody::RequestCancelled(end, _) => self.end(end.request, RequestStatus::Cancelled),
+            EventBody::RequestExpired(end, _) => self.end(end.request, RequestStatus::Expired),
+            EventBody::DecisionMade(record, _) => self.decided(record),
+            EventBody::AttemptStarted(start, message) => self.start(start, message, event.at),
+            EventBody::AttemptSent(sent, _) => {
+                if let Some(attempt) = self.attempts.get_mut(&sent.attempt) {
+                    attempt.provider_ref.clone_from(&sent.provider_ref);
+                }
+                self.advance(sent.attempt, AttemptStatus::Sent, event.at);
+            }
+            EventBody::AttemptFailed(failure, _) => self.fail(failure, AttemptStatus::Failed, event.at),
+            EventBody::AttemptUnknown(failure, _) => self.fail(failure, AttemptStatus::Unknown, event.at),
+            EventBody::AttemptAbandoned(failure, _) => {
+                self.fail(failure, AttemptStatus::Abandoned, event.at);
+            }
+            EventBody::DeliveryUpdated(update, _) => self.deliver(update, event.at),
+            EventBody::ReplyHeld(held, _) => self.frozen.push((held.review, held.point)),
+            EventBody::ReplyReleased(release, _) => {
+                self.frozen.retain(|(review, _)| *review != release.review);
+            }
+            EventBody::ContactPointInvalid(invalid, _) => self.invalid_points.push(invalid.clone()),
+            EventBody::InboundReceived(..)
+            | EventBody::DisputeReceived(..)
+            | EventBody::PromiseReceived(..)
+            | EventBody::CallbackRequested(..)
+            | EventBody::PolicyChanged(..)
+            | EventBody::AccessRecorded(..)
+            | EventBody::PausePlaced(..)
+            | EventBody::PauseLifted(..) => {}
+        }
+    }
+
+    /// Forgets everything personal; what the law counts stays.
+    fn erase(&mut self) {
+        self.debtor_id = None;
+        self.file = None;
+        for request in self.requests.values_mut() {
+            request.secret = None;
+        }
+        for attempt in self.attempts.values_mut() {
+            attempt.message = Sealed::Gone;
+        }
+    }
+
+    fn place(&mut self, hold: &Hold) {
+        // A hold placed again replaces the open one of its kind; the closed ones stay for questions about the past.
+        self.holds.retain(|held| held.kind != hold.kind || held.lifted_at.is_some());
+        self.holds.push(hold.clone());
+    }
+
+    fn lift(&mut self, lift: &HoldLift) {
+        for hold in self.holds.iter_mut().filter(|hold| hold.kind == lift.kind) {
+            hold.lifted_at.get_or_insert(lift.lifted_at);
+        }
+    }
+
+    fn count(&mut self, contact: Contact) {
+        let place = self.contacts.partition_point(|known| known.occurred_at <= contact.occurred_at);
+        self.contacts.insert(place, contact);
+    }
+
+    fn counted(&mut self, source: ContactSource) -> Option<usize> {
+        self.contacts.iter().rposition(|contact| contact.source == source)
+    }
+
+    fn grant(&mut self, grant: &PermitGrant) {
+        self.permits.insert(grant.permit, PermitState { expires_at: grant.expires_at, open: true });
+        self.count(grant.contact.clone());
+    }
+
+    fn use_permit(&mut self, used: &PermitUse) {
+        self.close_permit(used.permit, true);
+        if let Some(place) = self.counted(ContactSource::Permit(used.permit)) {
+            let mut contact = self.contacts.remove(place);
+            contact.occurred_at = used.occurred_at;
+            contact.result = used.result;
+            self.count(contact);
+        }
+    }
+
+    fn close_permit(&mut self, permit: PermitId, counts: bool) {
+        if let Some(state) = self.permits.get_mut(&permit) {
+            state.open = false;
+        }
+        if !counts {
+            self.contacts.retain(|contact| contact.source != ContactSource::Permit(permit));
+        }
+    }
+
+    fn end(&mut self, request: RequestId, status: RequestStatus) {
+        if let Some(request) = self.requests.get_mut(&request) {
+            request.become_(status);
+        }
+    }
+
+    fn decided(&mut self, record: &DecisionRecord) {
+        let Some(request) = record.request.and_then(|id| self.requests.get_mut(&id)) else { return };
+        request.decision = Some(record.clone());
+        match record.decision.outcome {
+            Outcome::Allow => {}
+            // What was sent once stays sent, whether or not another channel is open to it.
+            Outcome::Defer | Outcome::Block if request.status == RequestStatus::Sent => {}
+            Outcome::Defer => request.become_(RequestStatus::Deferred),
+            Outcome::Block if record.decision.liftable => request.become_(RequestStatus::Deferred),
+            Outcome::Block => request.become_(RequestStatus::Blocked),
+        }
+    }
+
+    fn start(&mut self, start: &AttemptStart, message: &Sealed<AttemptSecret>, at: Timestamp) {
+        self.count(start.contact.clone());
+        self.attempts.insert(
+            start.attempt,
+            AttemptState {
+                request: start.request,
+                channel: start.contact.channel,
+                point: start.contact.point,
+                provider: start.provider.clone(),
+                provider_ref: None,
+                status: AttemptStatus::Started,
+                started_at: at,
+                finished_at: None,
+                failure: None,
+                message: message.clone(),
+            },
+        );
+        if let Some(request) = self.requests.get_mut(&start.request) {
+            request.attempts.push(start.attempt);
+            request.tried.push(start.contact.channel);
+            request.become_(RequestStatus::Dispatching);
+        }
+    }
+
+    fn fail(&mut self, failure: &AttemptFailure, status: AttemptStatus, at: Timestamp) {
+        if let Some(attempt) = self.attempts.get_mut(&failure.attempt) {
+            attempt.failure = Some(failure.clone());
+        }
+        self.advance(failure.attempt, status, at);
+    }
+
+    fn deliver(&mut self, update: &DeliveryUpdate, at: Timestamp) {
+        if let Some(attempt) = self.attempts.get_mut(&update.attempt)
+            && update.status == AttemptStatus::Failed
+            && attempt.status.moves_to(AttemptStatus::Failed)
+        {
+            attempt.failure = Some(AttemptFailure {
+                attempt: update.attempt,
+                cause: update.cause.unwrap_or(crate::domain::outcome::FailureCause::Unspecified),
+                class: FailureClass::Refused,
+                code: update.code.clone().unwrap_or_else(|| update.reported.clone()),
+            });
+        }
+        self.advance(update.attempt, update.status, at);
+    }
+
+    /// Moves an attempt forward, its contact and its request with it; a status that is not further along changes nothing.
+    fn advance(&mut self, id: AttemptId, status: AttemptStatus, at: Timestamp) {
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        if !attempt.status.moves_to(status) {
+            return;
+        }
+        attempt.status = status;
+        attempt.finished_at = Some(at);
+        let request = attempt.request;
+        if let Some(place) = self.counted(ContactSource::Attempt(id)) {
+            if status.counts() {
+                self.contacts[place].result = status.result();
+            } else {
+                self.contacts.remove(place);
+            }
+        }
+        let newest = self.requests.get(&request).and_then(|request| request.attempts.last());
+        if newest == Some(&id)
+            && let Some(request) = self.requests.get_mut(&request)
+        {
+            request.follow(status);
+        }
+    }
+}
+
+impl RequestState {
+    fn new(order: &RequestOrder, secret: Option<&RequestSecret>, at: Timestamp) -> Self {
+        Self {
+            order: order.clone(),
+            secret: secret.cloned(),
+            accepted_at: at,
+            status: RequestStatus::Accepted,
+            decision: None,
+            attempts: Vec::new(),
+            tried: Vec::new(),
+            setbacks: 0,
+        }
+    }
+
+    /// Whether it ended; nothing moves it any more.
+    pub fn is_final(&self) -> bool {
+        match self.status {
+            RequestStatus::Accepted
+            | RequestStatus::Deferred
+            | RequestStatus::Dispatching
+            | RequestStatus::Sent => false,
+            RequestStatus::Delivered
+            | RequestStatus::Failed
+            | RequestStatus::Blocked
+            | RequestStatus::Expired
+            | RequestStatus::Cancelled
+            | RequestStatus::Unknown => true,
+        }
+    }
+
+    /// Whether the gateway still has something to do for it, now or later.
+    pub fn is_open(&self) -> bool {
+        self.status.is_open() || (self.status == RequestStatus::Sent && self.may_fall_back())
+    }
+
+    /// Whether another channel stands behind those already tried.
+    pub fn may_fall_back(&self) -> bool {
+        self.order.fallback_after.is_some()
+            && self.order.channels.iter().any(|choice| match choice {
+                ChannelChoice::Auto => false,
+                ChannelChoice::Named(channel) => !self.tried.contains(channel),
+            })
+    }
+
+    fn become_(&mut self, status: RequestStatus) {
+        if !self.is_final() {
+            self.status = status;
+        }
+    }
+
+    /// What the newest attempt means for the request.
+    fn follow(&mut self, status: AttemptStatus) {
+        match status {
+            AttemptStatus::Started => {}
+            AttemptStatus::Sent => {
+                self.setbacks = 0;
+                self.become_(RequestStatus::Sent);
+            }
+            AttemptStatus::Delivered => self.become_(RequestStatus::Delivered),
+            AttemptStatus::Unknown => self.become_(RequestStatus::Unknown),
+            AttemptStatus::Failed if self.may_fall_back() => self.become_(RequestStatus::Accepted),
+            AttemptStatus::Failed => self.become_(RequestStatus::Failed),
+            AttemptStatus::Abandoned => {
+                self.setbacks += 1;
+                self.tried.pop();
+                self.become_(RequestStatus::Accepted);
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! A vendor's callback: verified by its own signature before a byte of it is believed, then handed to [`receive`].
+
+use crate::domain::attempt::AttemptStatus;
+use crate::domain::channel::Channel;
+use crate::domain::contact_point::{PointKind, PointValue};
+use crate::domain::event::Actor;
+use crate::domain::id::DebtorKey;
+use crate::pipeline::receive::{self, Reply, Report};
+use crate::pipeline::{Pipeline, Refusal, naming};
+use crate::provider::callback::{
+    Acknowledgement, CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Delivery, DeliveryStatus,
+    Inbound,
+};
+use std::time::Duration;
+
+/// A receipt may overtake the vendor's answer to the send, so one for an unknown message is tried this often …
+const TRIES: u32 = 10;
+/// … with this pause between.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Why a callback was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallbackRefusal {
+    /// Not the vendor's: its signature does not hold.
+    Unauthenticated,
+    /// There is no such provider or callback.
+    Unknown,
+    /// The vendor's, but not what its manifest describes.
+    Malformed,
+    /// The history is out of reach: the vendor should try again.
+    Unavailable,
+}
+
+impl Pipeline {
+    /// Takes a vendor's callback and says what to answer.
+    ///
+    /// # Errors
+    /// Why it was not taken; nothing was recorded then.
+    pub async fn receive(
+        &self,
+        channel: Channel,
+        vendor: &str,
+        kind: CallbackKind,
+        request: &CallbackRequest,
+    ) -> Result<Acknowledgement, CallbackRefusal> {
+        let carrier = self.desk().carriers.find(channel, vendor).ok_or(CallbackRefusal::Unknown)?;
+        let (manifest, settings) = carrier.vendor();
+        let now = self.desk().clock.now();
+        let events = manifest.verify_and_parse(kind, request, settings, now).map_err(|error| {
+            let refusal = refusal(&error);
+            tracing::warn!(provider = vendor, callback = kind.as_str(), error = %error, "callback.refused");
+            self.metrics().callback(channel, vendor, "refused");
+            refusal
+        })?;
+        let acknowledgement = manifest.acknowledgement(kind).cloned().ok_or(CallbackRefusal::Unknown)?;
+        for event in events {
+            let found = self.take(channel, vendor, event).await.map_err(|_| CallbackRefusal::Unavailable)?;
+            self.metrics().callback(channel, vendor, if found { "recorded" } else { "unmatched" });
+            if !found {
+                tracing::warn!(provider = vendor, callback = kind.as_str(), "callback.unmatched");
+            }
+        }
+        Ok(acknowledgement)
+    }
+
+    /// Takes what a provider says, once it is believed. `false` if it is about nothing of ours.
+    ///
+    /// # Errors
+    /// The history is out of reach.
+    pub async fn take(&self, channel: Channel, vendor: &str, event: CallbackEvent) -> Result<bool, Refusal> {
+        match event {
+            CallbackEvent::Delivery(delivery) => self.delivered(channel, vendor, delivery).await,
+            CallbackEvent::Inbound(inbound) => self.replied(channel, vendor, inbound).await,
+        }
+    }
+
+    /// A receipt. `false` if it is about no message of ours.
+    async fn delivered(&self, channel: Channel, vendor: &str, said: Delivery) -> Result<bool, Refusal> {
+        let report = match said.status {
+            DeliveryStatus::Pending => return Ok(true),
+            DeliveryStatus::Sent => Some(AttemptStatus::Sent),
+            DeliveryStatus::Delivered | DeliveryStatus::Complained => Some(AttemptStatus::Delivered),
+            DeliveryStatus::Failed => Some(AttemptStatus::Failed),
+            DeliveryStatus::Unrecognised => None,
+        };
+        let report = Report {
+            status: report,
+            reported: said.status.as_str().to_owned(),
+            code: said.code,
+            cause: said.cause,
+            complained: said.status == DeliveryStatus::Complained,
+        };
+        for attempt in 1..=TRIES {
+            let actor = Actor::Provider(format!("{channel}/{vendor}"));
+            let (vendor, report) = (vendor.to_owned(), report.clone());
+            let (reference, known) = (said.provider_ref.clone(), said.attempt);
+            let found = self
+                .file(move |unit| {
+                    let of_ours = match known {
+                        Some(id) => unit.batch.attempt(id)?.map(|row| (row.debtor, row.attempt)),
+                        None => None,
+                    };
+                    let found = match (of_ours, reference) {
+                        (Some(found), _) => Some(found),
+                        (None, Some(reference)) => receive::attempt_of(unit, &vendor, &reference)?,
+                        (None, None) => None,
+                    };
+                    let Some((debtor, id)) = found else { return Ok(Ok(false)) };
+                    receive::report(unit, &actor, debtor, id, &report)?;
+                    Ok(Ok(true))
+                })
+                .await?;
+            if found {
+                return Ok(true);
+            }
+            if attempt < TRIES {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        Ok(false)
+    }
+
+    /// A reply. From a point that is on no file it is kept on a file of its own, so that a stop binds whoever gets the point.
+    async fn replied(&self, channel: Channel, vendor: &str, said: Inbound) -> Result<bool, Refusal> {
+        let kind = PointKind::of(channel).ok_or(Refusal::NotFound("channel"))?;
+        // Some vendors write numbers without the plus sign.
+        let value = PointValue::parse(kind, &said.from)
+            .or_else(|_| PointValue::parse(kind, &format!("+{}", said.from)))
+            .ok();
+        let Some(value) = value else { return Ok(false) };
+        let point = naming::point(&*self.desk().names, &value);
+        let stranger = DebtorKey(self.desk().names.pseudonym("stranger", value.expose()));
+        let reply = Reply {
+            channel,
+            point,
+            from: value.expose().to_owned(),
+            text: said.text,
+            keyword: said.keyword,
+            provider_ref: said.provider_ref,
+        };
+        let actor = Actor::Provider(format!("{channel}/{vendor}"));
+        self.file(move |unit| {
+            if !receive::reply(unit, &actor, &reply)? {
+                receive::strange_reply(unit, &actor, stranger, &reply)?;
+            }
+            Ok(Ok(true))
+        })
+        .await
+    }
+}
+
+fn refusal(error: &CallbackError) -> CallbackRefusal {
+    match error {
+        CallbackError::Unexpected | CallbackError::Method => CallbackRefusal::Unknown,
+        CallbackError::Unbelievable(_) => CallbackRefusal::Unauthenticated,
+        CallbackError::Malformed(_) => CallbackRefusal::Malformed,
+    }
+}

@@ -1,0 +1,248 @@
+//! May this contact be made now, and if not, when: policy asked for every way it could be made, and the best answer taken.
+
+use crate::domain::channel::{Channel, Party};
+use crate::domain::decision::{Decision, Finding, Outcome};
+use crate::domain::event::{DecisionRecord, Pause};
+use crate::domain::id::{PointKey, RequestId};
+use crate::domain::request::{ChannelChoice, RequestOrder};
+use crate::domain::state::{DebtorState, RequestState};
+use crate::domain::time::Timestamp;
+use crate::domain::zone;
+use crate::pipeline::Desk;
+use crate::pipeline::facts::{Intent, Subject};
+use crate::policy::{self, Policy};
+use std::cmp::Ordering;
+
+/// How a question is to be answered.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Terms {
+    /// Nothing after this moment counts as an answer.
+    pub deadline: Option<Timestamp>,
+    /// Also give the findings that permit.
+    pub explain_all: bool,
+}
+
+/// The decision for one intent: over the point it names, or over the best usable one.
+pub fn decide(
+    desk: &Desk,
+    policy: &Policy,
+    subject: &Subject<'_>,
+    intent: &Intent,
+    terms: Terms,
+) -> Decision {
+    let invalid = subject.invalid(intent.channel);
+    let mut best: Option<Decision> = None;
+    for point in subject.points(intent.channel).filter(|p| intent.point.is_none_or(|key| key == p.point)) {
+        let facts = subject.facts(intent, Some(point), &invalid);
+        let decision = policy::evaluate(policy, &facts, terms.deadline, terms.explain_all);
+        if best.as_ref().is_none_or(|best| better(&decision, best) == Ordering::Less) {
+            best = Some(decision);
+        }
+        if best.as_ref().is_some_and(|best| best.outcome == Outcome::Allow) {
+            break;
+        }
+    }
+    let decision = best.unwrap_or_else(|| {
+        let facts = subject.facts(intent, None, &invalid);
+        policy::evaluate(policy, &facts, terms.deadline, terms.explain_all)
+    });
+    paused(desk, subject.state(), intent, decision)
+}
+
+/// The earlier answer first: allow before defer before block, then the sooner; equal answers keep their order.
+fn better(left: &Decision, right: &Decision) -> Ordering {
+    let rank = |decision: &Decision| {
+        let from = decision.permitted_from.unwrap_or(Timestamp::from_millis(i64::MAX));
+        (decision.outcome, from, !decision.liftable)
+    };
+    rank(left).cmp(&rank(right))
+}
+
+/// The decision for a request: its channels in order, the first that is lawful now, or else the one that becomes so first.
+pub fn decide_request(
+    desk: &Desk,
+    policy: &Policy,
+    subject: &Subject<'_>,
+    request: &RequestState,
+    now: Timestamp,
+) -> Decision {
+    let terms = Terms { deadline: Some(request.order.expires_at), explain_all: false };
+    let mut best: Option<Decision> = None;
+    for channel in channels(desk, subject.state(), request) {
+        let intent = intent(&request.order, channel, now);
+        let decision = decide(desk, policy, subject, &intent, terms);
+        if decision.outcome == Outcome::Allow {
+            return decision;
+        }
+        if best.as_ref().is_none_or(|best| better(&decision, best) == Ordering::Less) {
+            best = Some(decision);
+        }
+    }
+    best.unwrap_or_else(|| no_channel(&request.order, now))
+}
+
+/// What a request has in mind on one of its channels. Whatever the gateway itself sends is automated.
+pub fn intent(order: &RequestOrder, channel: Channel, at: Timestamp) -> Intent {
+    Intent {
+        accounts: order.accounts.clone(),
+        automated: true,
+        at,
+        channel,
+        party: Party::Debtor,
+        point: order.point,
+        purpose: order.purpose,
+    }
+}
+
+/// The channels still open to a request, in the order to try them.
+fn channels(desk: &Desk, state: &DebtorState, request: &RequestState) -> Vec<Channel> {
+    let mut order = Vec::new();
+    for choice in &request.order.channels {
+        match choice {
+            ChannelChoice::Named(channel) => order.push(*channel),
+            ChannelChoice::Auto => order.extend(own_choice(desk, state, &request.order.template)),
+        }
+    }
+    order.retain(|channel| desk.carriers.has(*channel) && !request.tried.contains(channel));
+    order
+}
+
+/// The gateway's own choice: what the debtor prefers, then what has reached it before, then the cheapest to ignore.
+fn own_choice(desk: &Desk, state: &DebtorState, template: &str) -> Vec<Channel> {
+    let delivered = |channel: &Channel| {
+        state.contacts.iter().any(|contact| {
+            contact.channel == *channel && contact.result == crate::domain::contact::ContactResult::Delivered
+        })
+    };
+    let mut order: Vec<Channel> = [Channel::Sms, Channel::Email, Channel::Portal, Channel::Voice].into();
+    order.sort_by_key(|channel| (state.preferences.preferred_channel != Some(*channel), !delivered(channel)));
+    order.retain(|channel| {
+        desk.templates.combinations(template).iter().any(|(_, offered)| offered == channel)
+    });
+    order
+}
+
+/// No channel is left that has a provider: a person can put one in the configuration.
+fn no_channel(order: &RequestOrder, now: Timestamp) -> Decision {
+    let channel = order.channels.iter().find_map(|choice| match choice {
+        ChannelChoice::Named(channel) => Some(*channel),
+        ChannelChoice::Auto => None,
+    });
+    house_block(
+        channel.unwrap_or(Channel::Portal),
+        now,
+        "house.no-provider",
+        "configuration [channels]",
+        "no provider is configured for any channel that the request may still use".to_owned(),
+        None,
+        true,
+    )
+}
+
+/// Lays the pauses in force over a decision: the kill switch is in force for the next send.
+fn paused(desk: &Desk, state: &DebtorState, intent: &Intent, mut decision: Decision) -> Decision {
+    let pauses = desk.pauses.load();
+    let Some(pause) = pauses.iter().find(|pause| binds(desk, pause, state, intent)) else { return decision };
+    let laid = house_block(
+        intent.channel,
+        intent.at,
+        "house.pause",
+        "operator's pause",
+        format!("sending is paused by \"{}\"", pause.name),
+        pause.until,
+        true,
+    );
+    match decision.outcome {
+        Outcome::Allow => Decision { point: decision.point, ..laid },
+        Outcome::Defer | Outcome::Block => {
+            decision.findings.extend(laid.findings);
+            if decision.outcome == Outcome::Defer {
+                match pause.until {
+                    Some(until) => decision.permitted_from = decision.permitted_from.max(Some(until)),
+                    None => {
+                        decision.outcome = Outcome::Block;
+                        decision.permitted_from = None;
+                        decision.liftable = true;
+                    }
+                }
+            }
+            decision
+        }
+    }
+}
+
+fn binds(desk: &Desk, pause: &Pause, state: &DebtorState, intent: &Intent) -> bool {
+    let in_time = pause.until.is_none_or(|until| intent.at < until);
+    let on_channel = pause.channel.is_none_or(|channel| channel == intent.channel);
+    let by_creditor = pause.creditor.as_ref().is_none_or(|creditor| {
+        let key = desk.names.pseudonym("creditor", creditor);
+        state.outline.accounts.iter().any(|account| {
+            account.creditor == Some(key)
+                && (intent.accounts.is_empty() || intent.accounts.contains(&account.account))
+        })
+    });
+    let in_region = pause.region.as_ref().is_none_or(|region| {
+        state.outline.locations.iter().any(|location| location.region.as_ref() == Some(region))
+    });
+    // A pause of one provider leaves the others of the channel; routing sees to it.
+    let whole_channel = pause.provider.is_none();
+    in_time && on_channel && by_creditor && in_region && whole_channel
+}
+
+/// A decision of the house's own making.
+pub fn house_block(
+    channel: Channel,
+    at: Timestamp,
+    rule: &str,
+    citation: &str,
+    reason: String,
+    until: Option<Timestamp>,
+    liftable: bool,
+) -> Decision {
+    let effect = if until.is_some() { Outcome::Defer } else { Outcome::Block };
+    let finding = Finding {
+        citation: citation.to_owned(),
+        effect,
+        facts: std::collections::BTreeMap::new(),
+        reason,
+        rule: rule.to_owned(),
+        until,
+    };
+    Decision {
+        at,
+        channel,
+        disclosures: Vec::new(),
+        findings: vec![finding],
+        outcome: effect,
+        permitted_from: until,
+        permitted_until: None,
+        point: None::<PointKey>,
+        liftable: until.is_none() && liftable,
+    }
+}
+
+/// A decision as the history keeps it.
+pub fn record(
+    policy: &Policy,
+    state: &DebtorState,
+    request: Option<RequestId>,
+    decision: Decision,
+) -> DecisionRecord {
+    DecisionRecord {
+        as_of_seq: state.seq,
+        decision,
+        policy: policy.stamp(),
+        request,
+        tzdb: zone::tzdb_version().to_owned(),
+    }
+}
+
+/// Whether a decision says nothing that the newest recorded one did not say.
+pub fn repeats(record: &DecisionRecord, earlier: Option<&DecisionRecord>) -> bool {
+    let says = |record: &DecisionRecord| {
+        let decision = &record.decision;
+        let rules: Vec<_> = decision.findings.iter().map(|f| (f.rule.clone(), f.effect, f.until)).collect();
+        (decision.outcome, decision.channel, decision.permitted_from, rules, record.policy.digest.clone())
+    };
+    record.decision.outcome != Outcome::Allow && earlier.is_some_and(|earlier| says(earlier) == says(record))
+}

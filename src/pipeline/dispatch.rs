@@ -1,0 +1,288 @@
+//! From a due request to a message that has left: decide and record the intent in one step, send, record what came of it.
+
+use crate::domain::attempt::AttemptStatus;
+use crate::domain::channel::{Channel, Direction, Party};
+use crate::domain::contact::{Contact, ContactResult, ContactSource};
+use crate::domain::contact_point::PointValue;
+use crate::domain::decision::{Decision, Outcome as Verdict};
+use crate::domain::event::{
+    Actor, AttemptFailure, AttemptSecret, AttemptSent, AttemptStart, EventBody, PointInvalid, RequestEnd,
+    Sealed,
+};
+use crate::domain::id::{AttemptId, DebtorKey, PointKey, RequestId};
+use crate::domain::message::{Content, Outgoing};
+use crate::domain::outcome::{Failure, FailureCause, FailureClass, Outcome};
+use crate::domain::request::RequestStatus;
+use crate::domain::state::{DebtorState, RequestState};
+use crate::pipeline::carriers::{Carrier, Slot};
+use crate::pipeline::facts::Subject;
+use crate::pipeline::unit::{Effect, Unit};
+use crate::pipeline::{Desk, decide, schedule, writing};
+use crate::policy::Policy;
+use crate::storage::StorageError;
+use std::sync::Arc;
+
+/// What is to be done after a request was looked at.
+pub enum Step {
+    /// Nothing for now.
+    Rest,
+    /// It may go, but over a provider for which no slot is held: take one and ask again.
+    NeedsSlot(Arc<Carrier>),
+    /// Its intent is durable: send it.
+    Send(Box<Departure>),
+}
+
+/// A message whose intent is durable.
+pub struct Departure {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// To whom.
+    pub debtor: DebtorKey,
+    /// The message.
+    pub message: Outgoing,
+    /// Who carries it.
+    pub carrier: Arc<Carrier>,
+    /// Its place at the provider, held until the provider has answered.
+    pub slot: Slot,
+}
+
+/// Looks at a due request: expires it, records why it must wait, or records the intent to send it. The provider's slot is
+/// taken before, so that nothing stands between the decision and the send.
+pub fn look(
+    unit: &mut Unit<'_>,
+    debtor: DebtorKey,
+    id: RequestId,
+    slot: Option<Slot>,
+) -> Result<Step, StorageError> {
+    let now = unit.now();
+    let elsewhere = unit.elsewhere(debtor)?;
+    let desk = unit.desk;
+    let policy = desk.policy.load();
+    let state = unit.debtor(debtor)?;
+    let Some(request) = state.requests.get(&id).filter(|request| is_due(request)) else {
+        return Ok(Step::Rest);
+    };
+    if now >= request.order.expires_at {
+        return expire(unit, debtor, id);
+    }
+    let wake = schedule::wake(request, Some(&state.attempts));
+    if let Some(wake) = wake.filter(|wake| *wake > now && request.status != RequestStatus::Deferred) {
+        let due = schedule::due(id, debtor, request, wake);
+        unit.effect(Effect::Due(due));
+        return Ok(Step::Rest);
+    }
+    let subject = Subject::new(state, &elsewhere);
+    let decision = decide::decide_request(desk, &policy, &subject, request, now);
+    if decision.outcome != Verdict::Allow {
+        return wait(unit, &policy, debtor, id, decision);
+    }
+    let Some(carrier) = desk.carriers.pick(decision.channel, &desk.pauses.load(), now) else {
+        let blocked = decide::house_block(
+            decision.channel,
+            now,
+            "house.no-provider",
+            "configuration [channels]",
+            format!("no provider for {} is configured and not paused", decision.channel),
+            None,
+            true,
+        );
+        return wait(unit, &policy, debtor, id, blocked);
+    };
+    let held = slot.filter(|slot| slot.is_of(&carrier));
+    let Some(slot) = held.or_else(|| carrier.try_slot()) else { return Ok(Step::NeedsSlot(carrier)) };
+    depart(unit, &policy, debtor, id, decision, carrier, slot)
+}
+
+/// Whether a request is one to look at: awaiting its decision, or sent and about to fall back.
+fn is_due(request: &RequestState) -> bool {
+    schedule::awaits_decision(request) || (request.status == RequestStatus::Sent && request.may_fall_back())
+}
+
+fn expire(unit: &mut Unit<'_>, debtor: DebtorKey, id: RequestId) -> Result<Step, StorageError> {
+    let sent = unit.debtor(debtor)?.requests.get(&id).is_some_and(|r| r.status == RequestStatus::Sent);
+    // What went out once is not expired: it only falls back no more.
+    if !sent {
+        let body = EventBody::RequestExpired(RequestEnd { request: id }, Sealed::Gone);
+        unit.record(debtor, &Actor::Gateway, body)?;
+    }
+    Ok(Step::Rest)
+}
+
+/// Records why a request must wait, unless that is what stands there already.
+fn wait(
+    unit: &mut Unit<'_>,
+    policy: &Policy,
+    debtor: DebtorKey,
+    id: RequestId,
+    decision: Decision,
+) -> Result<Step, StorageError> {
+    let state = unit.debtor(debtor)?;
+    let record = decide::record(policy, state, Some(id), decision);
+    let Some(request) = state.requests.get(&id) else { return Ok(Step::Rest) };
+    if request.status == RequestStatus::Deferred && decide::repeats(&record, request.decision.as_ref()) {
+        if let Some(wake) = schedule::wake(request, Some(&state.attempts)) {
+            let due = schedule::due(id, debtor, request, wake);
+            unit.effect(Effect::Due(due));
+        }
+        return Ok(Step::Rest);
+    }
+    unit.record(debtor, &Actor::Gateway, EventBody::DecisionMade(record, Sealed::Gone))?;
+    Ok(Step::Rest)
+}
+
+/// Writes the message and records decision and intent together.
+fn depart(
+    unit: &mut Unit<'_>,
+    policy: &Policy,
+    debtor: DebtorKey,
+    id: RequestId,
+    decision: Decision,
+    carrier: Arc<Carrier>,
+    slot: Slot,
+) -> Result<Step, StorageError> {
+    let (now, desk) = (unit.now(), unit.desk);
+    let state = unit.debtor(debtor)?;
+    let Some(request) = state.requests.get(&id) else { return Ok(Step::Rest) };
+    let written = decision
+        .point
+        .and_then(|key| value_of(desk, state, key).map(|value| (key, value)))
+        .ok_or("the contact point's value is not on file".to_owned())
+        .and_then(|(key, value)| {
+            let message = writing::write(desk, debtor, state, request, &decision, key, now)?;
+            Ok((key, value, message))
+        });
+    let (point, to, rendered) = match written {
+        Ok(written) => written,
+        Err(reason) => {
+            let citation = "configuration [collector] and the debtor's file";
+            let refused =
+                decide::house_block(decision.channel, now, "house.message", citation, reason, None, false);
+            return wait(unit, policy, debtor, id, refused);
+        }
+    };
+    let attempt = AttemptId::new(now, &desk.entropy.ten());
+    let start = AttemptStart {
+        attempt,
+        contact: contact(request, &decision, point, attempt),
+        message_digest: crate::pipeline::naming::digest(&rendered.content),
+        provider: carrier.name.clone(),
+        request: id,
+        template: rendered.template_version,
+        zones: crate::policy::zones_in_play(&state.outline)
+            .iter()
+            .map(|zone| zone.name().to_owned())
+            .collect(),
+    };
+    let secret = AttemptSecret {
+        content: rendered.content.clone(),
+        language: rendered.language.clone(),
+        to: to.expose().to_owned(),
+    };
+    let message = outgoing(desk, attempt, debtor, point, to, rendered.language, rendered.content, &carrier);
+    let record = decide::record(policy, state, Some(id), decision);
+    unit.record(debtor, &Actor::Gateway, EventBody::DecisionMade(record, Sealed::Gone))?;
+    unit.record(debtor, &Actor::Gateway, EventBody::AttemptStarted(start, secret.into()))?;
+    Ok(Step::Send(Box::new(Departure { attempt, debtor, message, carrier, slot })))
+}
+
+fn contact(request: &RequestState, decision: &Decision, point: PointKey, attempt: AttemptId) -> Contact {
+    Contact {
+        accounts: request.order.accounts.clone(),
+        automated: true,
+        channel: decision.channel,
+        direction: Direction::Outbound,
+        occurred_at: decision.at,
+        party: Party::Debtor,
+        point: Some(point),
+        purpose: request.order.purpose,
+        result: ContactResult::Sent,
+        source: ContactSource::Attempt(attempt),
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of one message")]
+fn outgoing(
+    desk: &Desk,
+    attempt: AttemptId,
+    debtor: DebtorKey,
+    point: PointKey,
+    to: PointValue,
+    language: String,
+    content: Content,
+    carrier: &Carrier,
+) -> Outgoing {
+    let public_url = desk.settings.public_url.trim_end_matches('/');
+    let email = carrier.channel == Channel::Email;
+    Outgoing {
+        attempt,
+        to,
+        language,
+        content,
+        unsubscribe_url: email.then(|| writing::unsubscribe_url(desk, debtor, point)),
+        status_callback_url: carrier
+            .reports()
+            .then(|| format!("{public_url}/callbacks/{}/{}/status", carrier.channel, carrier.name)),
+    }
+}
+
+/// The value behind a key, from the debtor's file.
+fn value_of(desk: &Desk, state: &DebtorState, key: PointKey) -> Option<PointValue> {
+    let file = state.file.as_ref()?;
+    file.contact_points
+        .iter()
+        .filter_map(|point| PointValue::parse(point.kind, &point.value).ok())
+        .find(|value| crate::pipeline::naming::point(&*desk.names, value) == key)
+}
+
+/// Records what came of an attempt.
+pub fn settle(
+    unit: &mut Unit<'_>,
+    debtor: DebtorKey,
+    attempt: AttemptId,
+    outcome: Outcome,
+) -> Result<(), StorageError> {
+    let known = unit.debtor(debtor)?.attempts.get(&attempt).map(|a| (a.status, a.channel, a.point));
+    let Some((AttemptStatus::Started, channel, point)) = known else { return Ok(()) };
+    let failure = match outcome {
+        Outcome::Accepted { provider_ref } => {
+            let sent = AttemptSent { attempt, provider_ref };
+            return unit.record(debtor, &Actor::Gateway, EventBody::AttemptSent(sent, Sealed::Gone));
+        }
+        Outcome::Failed(failure) => failure,
+    };
+    let Failure { class, cause, code, retry_after_seconds: _ } = failure;
+    let record = AttemptFailure { attempt, cause, class, code };
+    let body = match class {
+        FailureClass::NeverLeft | FailureClass::Throttled => {
+            EventBody::AttemptAbandoned(record, Sealed::Gone)
+        }
+        FailureClass::Refused => EventBody::AttemptFailed(record, Sealed::Gone),
+        FailureClass::Uncertain => EventBody::AttemptUnknown(record, Sealed::Gone),
+    };
+    unit.record(debtor, &Actor::Gateway, body)?;
+    match point {
+        Some(point) if class == FailureClass::Refused => invalidate(unit, debtor, channel, point, cause),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// A provider says that an address cannot be reached, or wants nothing more: it is not used on that channel again.
+pub fn invalidate(
+    unit: &mut Unit<'_>,
+    debtor: DebtorKey,
+    channel: Channel,
+    point: PointKey,
+    cause: FailureCause,
+) -> Result<(), StorageError> {
+    match cause {
+        FailureCause::InvalidAddress | FailureCause::OptedOut => {
+            let invalid = PointInvalid { cause, channel: Some(channel), point };
+            unit.record(debtor, &Actor::Gateway, EventBody::ContactPointInvalid(invalid, Sealed::Gone))?;
+            unit.facts_changed(debtor)
+        }
+        FailureCause::Content
+        | FailureCause::Account
+        | FailureCause::Provider
+        | FailureCause::Unspecified => Ok(()),
+    }
+}

@@ -1,0 +1,425 @@
+//! The door: everything that the floors above may ask of the pipeline.
+
+use crate::domain::consent::{HoldKind, Preferences};
+use crate::domain::debtor::DebtorFile;
+use crate::domain::event::{Actor, Pause, Stream};
+use crate::domain::id::{AttemptId, DebtorKey, PermitId, RequestId, ReviewId};
+use crate::domain::request::{ContactRequest, RequestStatus};
+use crate::domain::state::DebtorState;
+use crate::domain::statement::{
+    ConsentStatement, ContactEvent, DecisionQuery, HoldStatement, OptOutStatement, PauseStatement,
+    PermitOutcome, PermitQuery, ReviewAnswer,
+};
+use crate::pipeline::agenda::Agenda;
+use crate::pipeline::barrier::Barrier;
+use crate::pipeline::filing::Filed;
+use crate::pipeline::metrics::Metrics;
+use crate::pipeline::permits::Permit;
+use crate::pipeline::receive::Report;
+use crate::pipeline::recorder::{Bench, Recorder, Unavailable};
+use crate::pipeline::roster::Roster;
+use crate::pipeline::unit::Unit;
+use crate::pipeline::worker::Workshop;
+use crate::pipeline::{
+    Accepted, DecisionAnswer, Desk, Refusal, filing, intake, oversight, permits, preview, receive, recovery,
+    writing,
+};
+use crate::policy::CapUse;
+use crate::storage::{StorageError, Store};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What a pipeline is made of.
+pub struct Parts {
+    /// The store.
+    pub store: Store,
+    /// Everything read-only.
+    pub desk: Arc<Desk>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// The pipeline could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store cannot be written or read.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// What was left open could not be recorded.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// No thread could be had.
+    #[error("the recorder's thread could not be started: {0}")]
+    Thread(std::io::ErrorKind),
+}
+
+/// Whether a reported contact was new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// It was recorded before, with the same body.
+    pub repeated: bool,
+}
+
+/// The running pipeline. Cheap to clone.
+#[derive(Clone)]
+pub struct Pipeline {
+    shop: Arc<Workshop>,
+    store: Store,
+}
+
+impl Pipeline {
+    /// Opens the write door, settles what a crash left in doubt, puts what is pending on the agenda, and starts the loops.
+    ///
+    /// # Errors
+    /// The store is out of reach, or another process writes to it.
+    pub async fn start(parts: Parts) -> Result<Self, StartError> {
+        let Parts { store, desk, metrics } = parts;
+        let (agenda, barrier) = (Arc::new(Agenda::default()), Arc::new(Barrier::new(desk.clock.clone())));
+        let bench = Bench {
+            writer: store.writer()?,
+            roster: Roster::new(desk.settings.roster),
+            desk: desk.clone(),
+            agenda: agenda.clone(),
+            barrier: barrier.clone(),
+        };
+        let recorder = Arc::new(Recorder::start(bench).map_err(|error| StartError::Thread(error.kind()))?);
+        recovery::recover(&store, &desk, &recorder, &agenda).await?;
+        let shop = Arc::new(Workshop {
+            desk,
+            recorder,
+            agenda,
+            barrier,
+            metrics,
+            closing: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        let pipeline = Self { shop, store };
+        pipeline.hear_sandboxes();
+        pipeline.shop.open();
+        Ok(pipeline)
+    }
+
+    /// A sandbox reports what became of its messages without a callback from outside.
+    fn hear_sandboxes(&self) {
+        let runtime = tokio::runtime::Handle::current();
+        for carrier in self.desk().carriers.all() {
+            let Some(sandbox) = carrier.transport().sandbox() else { continue };
+            let (shop, store, runtime) = (Arc::downgrade(&self.shop), self.store.clone(), runtime.clone());
+            let (channel, name) = (carrier.channel, carrier.name.clone());
+            sandbox.listen(Arc::new(move |event| {
+                let Some(shop) = shop.upgrade() else { return };
+                let (pipeline, name) = (Self { shop, store: store.clone() }, name.clone());
+                runtime.spawn(async move {
+                    if pipeline.take(channel, &name, event).await.is_err() {
+                        tracing::warn!(provider = %name, "sandbox.report_not_recorded");
+                    }
+                });
+            }));
+        }
+    }
+
+    /// Begins nothing more, waits for what has begun, and closes the write door.
+    pub async fn shutdown(&self, deadline: Duration) {
+        self.shop.closing.cancel();
+        self.shop.tasks.close();
+        if tokio::time::timeout(deadline, self.shop.tasks.wait()).await.is_err() {
+            tracing::warn!("shutdown.deadline_passed");
+        }
+        let recorder = self.shop.recorder.clone();
+        // The recorder's thread is joined where waiting does no harm.
+        if tokio::task::spawn_blocking(move || recorder.close()).await.is_err() {
+            tracing::error!("shutdown.recorder_not_closed");
+        }
+    }
+
+    /// Read-only context: policy, words, providers, clock.
+    pub fn desk(&self) -> &Arc<Desk> {
+        &self.shop.desk
+    }
+
+    /// The store, for reading.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        self.shop.metrics.agenda(self.shop.agenda.len());
+        &self.shop.metrics
+    }
+
+    /// Creates or replaces a debtor; `true` if it was not on file.
+    pub async fn put_debtor(
+        &self,
+        actor: &Actor,
+        debtor_id: &str,
+        file: DebtorFile,
+    ) -> Result<bool, Refusal> {
+        let (actor, debtor_id) = (actor.clone(), debtor_id.to_owned());
+        self.file(move |unit| filing::put_debtor(unit, &actor, debtor_id, file)).await
+    }
+
+    /// Records a consent.
+    pub async fn add_consent(
+        &self,
+        actor: &Actor,
+        debtor_id: &str,
+        said: ConsentStatement,
+    ) -> Result<(), Refusal> {
+        let (actor, key) = (actor.clone(), self.key(debtor_id));
+        self.file(move |unit| filing::add_consent(unit, &actor, key, said)).await
+    }
+
+    /// Records a stop; once this returns, no send that it forbids starts.
+    pub async fn add_opt_out(
+        &self,
+        actor: &Actor,
+        debtor_id: &str,
+        said: OptOutStatement,
+    ) -> Result<(), Refusal> {
+        let (actor, key) = (actor.clone(), self.key(debtor_id));
+        self.file(move |unit| filing::add_opt_out(unit, &actor, key, said)).await
+    }
+
+    /// Replaces what the debtor prefers.
+    pub async fn put_preferences(
+        &self,
+        actor: &Actor,
+        debtor_id: &str,
+        said: Preferences,
+    ) -> Result<(), Refusal> {
+        let (actor, key) = (actor.clone(), self.key(debtor_id));
+        self.file(move |unit| filing::put_preferences(unit, &actor, key, said)).await
+    }
+
+    /// Places a hold.
+    pub async fn place_hold(
+        &self,
+        actor: &Actor,
+        debtor_id: &str,
+        kind: HoldKind,
+        said: HoldStatement,
+    ) -> Result<(), Refusal> {
+        let (actor, key) = (actor.clone(), self.key(debtor_id));
+        self.file(move |unit| filing::place_hold(unit, &actor, key, kind, said)).await
+    }
+
+    /// Lifts a hold.
+    pub async fn lift_hold(&self, actor: &Actor, debtor_id: &str, kind: HoldKind) -> Result<(), Refusal> {
+        let (actor, key) = (actor.clone(), self.key(debtor_id));
+        self.file(move |unit| filing::lift_hold(unit, &actor, key, kind)).await
+    }
+
+    /// Erases a person; the history stays provable.
+    pub async fn erase(&self, actor: &Actor, debtor_id: &str) -> Result<(), Refusal> {
+        let (actor, key) = (actor.clone(), self.key(debtor_id));
+        self.file(move |unit| filing::erase(unit, &actor, key)).await
+    }
+
+    /// Records contacts made elsewhere, each by itself, in order.
+    pub async fn record_contacts(
+        &self,
+        actor: &Actor,
+        said: Vec<ContactEvent>,
+    ) -> Vec<Result<Recorded, Refusal>> {
+        let actor = actor.clone();
+        let record = move |unit: &mut Unit<'_>, one| filing::record_contact(unit, &actor, one);
+        let results = self.each(said, record).await;
+        results.into_iter().map(|result| result.map(|repeated| Recorded { repeated })).collect()
+    }
+
+    /// Takes contact requests, each by itself, in order.
+    pub async fn accept(&self, actor: &Actor, said: Vec<ContactRequest>) -> Vec<Result<Accepted, Refusal>> {
+        let desk = self.desk().clone();
+        let prepared: Vec<_> = said.into_iter().map(|request| intake::prepare(&desk, request)).collect();
+        let actor = actor.clone();
+        let accept = move |unit: &mut Unit<'_>, prepared| match prepared {
+            Ok(prepared) => intake::accept(unit, &actor, prepared),
+            Err(refusal) => Ok(Err(refusal)),
+        };
+        let results = self.each(prepared, accept).await;
+        self.shop.metrics.accepted(u64::try_from(results.iter().filter(|r| r.is_ok()).count()).unwrap_or(0));
+        results
+    }
+
+    /// Takes a request back.
+    pub async fn cancel(&self, actor: &Actor, id: RequestId) -> Result<RequestStatus, Refusal> {
+        let actor = actor.clone();
+        self.file(move |unit| intake::cancel(unit, &actor, id)).await
+    }
+
+    /// Answers questions, each by itself; nothing is recorded or counted.
+    pub async fn decide(
+        &self,
+        said: Vec<DecisionQuery>,
+        explain_all: bool,
+    ) -> Vec<Result<DecisionAnswer, Refusal>> {
+        let pipeline = self.clone();
+        let count = said.len();
+        let answers = tokio::task::spawn_blocking(move || {
+            let Ok(reader) = pipeline.store.reader() else { return Vec::new() };
+            said.iter().map(|query| preview::decide(pipeline.desk(), &reader, query, explain_all)).collect()
+        });
+        let mut answers = answers.await.unwrap_or_default();
+        answers.resize_with(count, || Err(Refusal::Unavailable));
+        answers
+    }
+
+    /// Reserves a contact for somebody else, or refuses with the decision.
+    pub async fn issue_permit(&self, actor: &Actor, said: PermitQuery) -> Result<Permit, Refusal> {
+        let actor = actor.clone();
+        self.file(move |unit| permits::issue(unit, &actor, said)).await
+    }
+
+    /// Says what became of a permitted contact.
+    pub async fn permit_outcome(
+        &self,
+        actor: &Actor,
+        id: PermitId,
+        said: PermitOutcome,
+    ) -> Result<(), Refusal> {
+        let actor = actor.clone();
+        self.file(move |unit| permits::used(unit, &actor, id, said)).await
+    }
+
+    /// Gives a permit back unused.
+    pub async fn return_permit(&self, actor: &Actor, id: PermitId) -> Result<(), Refusal> {
+        let actor = actor.clone();
+        self.file(move |unit| permits::returned(unit, &actor, id)).await
+    }
+
+    /// Places or replaces a pause: in force for the next send.
+    pub async fn put_pause(&self, actor: &Actor, name: &str, said: PauseStatement) -> Result<(), Refusal> {
+        let (actor, name) = (actor.clone(), name.to_owned());
+        self.file(move |unit| oversight::pause(unit, &actor, name, said)).await
+    }
+
+    /// Lifts a pause; what waited for it is decided anew.
+    pub async fn lift_pause(&self, actor: &Actor, name: &str) -> Result<(), Refusal> {
+        let (actor, name) = (actor.clone(), name.to_owned());
+        self.file(move |unit| oversight::lift(unit, &actor, name)).await?;
+        let (store, shop) = (self.store.clone(), self.shop.clone());
+        let renewed =
+            tokio::task::spawn_blocking(move || recovery::renew(&store, &shop.agenda, shop.desk.clock.now()));
+        match renewed.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Refusal::Unavailable),
+        }
+    }
+
+    /// The pauses on file, ended ones too.
+    pub fn pauses(&self) -> Vec<Pause> {
+        self.desk().pauses.load().as_ref().clone()
+    }
+
+    /// A person has understood a held reply.
+    pub async fn resolve_review(
+        &self,
+        actor: &Actor,
+        id: ReviewId,
+        said: ReviewAnswer,
+    ) -> Result<(), Refusal> {
+        let actor = actor.clone();
+        self.file(move |unit| oversight::resolve(unit, &actor, id, said)).await
+    }
+
+    /// Whom and what an unsubscribe link closes; none if it is not one of ours.
+    pub fn knows_link(&self, token: &str) -> bool {
+        writing::read_token(self.desk(), token).is_some()
+    }
+
+    /// One click of an unsubscribe link (RFC 8058).
+    pub async fn unsubscribe(&self, token: &str) -> Result<(), Refusal> {
+        let Some((debtor, point)) = writing::read_token(self.desk(), token) else {
+            return Err(Refusal::NotFound("link"));
+        };
+        self.file(move |unit| receive::unsubscribe(unit, debtor, point).map(Ok)).await
+    }
+
+    /// What a provider of ours says became of an attempt.
+    pub async fn report(&self, actor: Actor, attempt: AttemptId, said: Report) -> Result<(), Refusal> {
+        self.file(move |unit| {
+            let Some(row) = unit.batch.attempt(attempt)? else {
+                return Ok(Err(Refusal::NotFound("attempt")));
+            };
+            receive::report(unit, &actor, row.debtor, attempt, &said).map(Ok)
+        })
+        .await
+    }
+
+    /// A debtor's state by upstream's identifier; none if nothing was ever recorded.
+    pub async fn debtor(&self, debtor_id: &str) -> Result<Option<DebtorState>, Refusal> {
+        let key = self.key(debtor_id);
+        self.read(move |store| preview::state(store, key))
+            .await
+            .map(|state| state.is_known().then_some(state))
+    }
+
+    /// A request with the state of its debtor.
+    pub async fn request(&self, id: RequestId) -> Result<Option<DebtorState>, Refusal> {
+        self.read(move |store| match store.reader()?.request(id)? {
+            Some(row) => preview::state(store, row.debtor).map(Some),
+            None => Ok(None),
+        })
+        .await
+    }
+
+    /// How far each cap is used.
+    pub async fn caps(&self, debtor_id: &str) -> Result<Vec<CapUse>, Refusal> {
+        let (key, desk) = (self.key(debtor_id), self.desk().clone());
+        self.read(move |store| preview::caps(&desk, &store.reader()?, key)).await
+    }
+
+    /// The key of a debtor's chain.
+    pub fn key(&self, debtor_id: &str) -> DebtorKey {
+        self.desk().names.debtor(debtor_id)
+    }
+
+    /// The stream of a debtor's chain.
+    pub fn stream(&self, debtor_id: &str) -> Stream {
+        Stream::Debtor(self.key(debtor_id))
+    }
+
+    /// Reads the store where waiting does no harm.
+    pub async fn read<T, F>(&self, work: F) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Store) -> Result<T, StorageError> + Send + 'static,
+    {
+        let store = self.store.clone();
+        match tokio::task::spawn_blocking(move || work(&store)).await {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(error)) => {
+                tracing::error!(error = %error, "store.read_failed");
+                Err(Refusal::Unavailable)
+            }
+            Err(_) => Err(Refusal::Unavailable),
+        }
+    }
+
+    pub(in crate::pipeline) async fn file<T, F>(&self, work: F) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Unit<'_>) -> Filed<T> + Send + 'static,
+    {
+        self.shop.recorder.run(work).await.unwrap_or(Err(Refusal::Unavailable))
+    }
+
+    /// One command for many like things; each is done or refused by itself.
+    async fn each<I, T, F>(&self, items: Vec<I>, work: F) -> Vec<Result<T, Refusal>>
+    where
+        I: Send + 'static,
+        T: Send + 'static,
+        F: Fn(&mut Unit<'_>, I) -> Filed<T> + Send + 'static,
+    {
+        let count = items.len();
+        let run =
+            self.shop.recorder.run(move |unit| items.into_iter().map(|item| work(unit, item)).collect());
+        match run.await {
+            Ok(results) => results,
+            Err(Unavailable) => (0..count).map(|_| Err(Refusal::Unavailable)).collect(),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What is counted, for Prometheus. Labels name channels, providers and outcomes, never people.
+
+use crate::domain::channel::Channel;
+use crate::domain::outcome::{FailureClass, Outcome};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AttemptLabels {
+    channel: &'static str,
+    provider: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallbackLabels {
+    channel: &'static str,
+    provider: String,
+    result: &'static str,
+}
+
+/// The pipeline's counters.
+#[derive(Default)]
+pub struct Metrics {
+    attempts: Family<AttemptLabels, Counter>,
+    callbacks: Family<CallbackLabels, Counter>,
+    accepted: Counter,
+    agenda: Gauge,
+}
+
+impl Metrics {
+    /// Counters that `registry` shows.
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        registry.register(
+            "dunwell_contact_requests_accepted",
+            "Contact requests accepted, repeats apart",
+            metrics.accepted.clone(),
+        );
+        registry.register("dunwell_attempts", "Attempts by how they ended", metrics.attempts.clone());
+        registry.register("dunwell_callbacks", "Callbacks by what became of them", metrics.callbacks.clone());
+        registry.register(
+            "dunwell_agenda_tasks",
+            "Requests and permits waiting for a moment",
+            metrics.agenda.clone(),
+        );
+        metrics
+    }
+
+    /// Contact requests were accepted.
+    pub fn accepted(&self, count: u64) {
+        self.accepted.inc_by(count);
+    }
+
+    /// An attempt came to an end.
+    pub fn attempt(&self, channel: Channel, provider: &str, outcome: &Outcome) {
+        let outcome = match outcome {
+            Outcome::Accepted { .. } => "sent",
+            Outcome::Failed(failure) => match failure.class {
+                FailureClass::NeverLeft => "never_left",
+                FailureClass::Refused => "refused",
+                FailureClass::Throttled => "throttled",
+                FailureClass::Uncertain => "uncertain",
+            },
+        };
+        let labels = AttemptLabels { channel: channel.as_str(), provider: provider.to_owned(), outcome };
+        self.attempts.get_or_create(&labels).inc();
+    }
+
+    /// A callback was believed, refused, or matched nothing.
+    pub fn callback(&self, channel: Channel, provider: &str, result: &'static str) {
+        let labels = CallbackLabels { channel: channel.as_str(), provider: provider.to_owned(), result };
+        self.callbacks.get_or_create(&labels).inc();
+    }
+
+    /// So much stands on the agenda.
+    pub fn agenda(&self, tasks: usize) {
+        self.agenda.set(i64::try_from(tasks).unwrap_or(i64::MAX));
+    }
+}

@@ -1,0 +1,78 @@
+//! What a start finds: attempts in doubt are settled as unknown, pending work goes on the agenda, a new policy is recorded.
+
+use crate::domain::channel::Priority;
+use crate::domain::event::{Actor, AttemptFailure, EventBody, Sealed, Stream};
+use crate::domain::outcome::{FailureCause, FailureClass};
+use crate::domain::time::Timestamp;
+use crate::pipeline::Desk;
+use crate::pipeline::agenda::{Agenda, Due, Task};
+use crate::pipeline::door::StartError;
+use crate::pipeline::recorder::Recorder;
+use crate::storage::{RequestRow, StorageError, Store};
+use std::sync::Arc;
+
+/// Brings everything to where the loops can begin.
+pub async fn recover(
+    store: &Store,
+    desk: &Arc<Desk>,
+    recorder: &Recorder,
+    agenda: &Agenda,
+) -> Result<(), StartError> {
+    let reader = store.reader()?;
+    desk.pauses.store(Arc::new(reader.pauses()?));
+    let in_doubt = reader.open_attempts()?;
+    if !in_doubt.is_empty() {
+        tracing::warn!(attempts = in_doubt.len(), "recovery.attempts_in_doubt");
+    }
+    for attempt in in_doubt {
+        // It may have left: it counts, and it is never repeated (invariant 4).
+        let failure = AttemptFailure {
+            attempt: attempt.attempt,
+            cause: FailureCause::Unspecified,
+            class: FailureClass::Uncertain,
+            code: "interrupted".to_owned(),
+        };
+        recorder
+            .run(move |unit| {
+                unit.record(attempt.debtor, &Actor::Gateway, EventBody::AttemptUnknown(failure, Sealed::Gone))
+            })
+            .await?;
+    }
+    record_policy(store, desk, recorder).await?;
+    for permit in reader.issued_permits()? {
+        let (at, task) = (permit.expires_at, Task::Permit(permit.permit));
+        agenda.put(Due { at, priority: Priority::Normal, task, debtor: permit.debtor });
+    }
+    reader.open_requests(|row| put(agenda, &row, row.due_at))?;
+    Ok(())
+}
+
+/// Puts everything pending on the agenda for now, because something changed that may concern all of it.
+pub fn renew(store: &Store, agenda: &Agenda, now: Timestamp) -> Result<(), StorageError> {
+    store.reader()?.open_requests(|row| {
+        if row.status == crate::domain::request::RequestStatus::Deferred {
+            put(agenda, &row, Some(now));
+        }
+    })
+}
+
+fn put(agenda: &Agenda, row: &RequestRow, at: Option<Timestamp>) {
+    let at = at.unwrap_or(row.expires_at);
+    agenda.put(Due { at, priority: row.priority, task: Task::Request(row.request), debtor: row.debtor });
+}
+
+/// A policy other than the last one recorded is an event of the installation.
+async fn record_policy(store: &Store, desk: &Arc<Desk>, recorder: &Recorder) -> Result<(), StartError> {
+    let stamp = desk.policy.load().stamp();
+    let mut last = None;
+    for event in store.reader()?.load(Stream::Installation)? {
+        if let EventBody::PolicyChanged(recorded, _) = event.body {
+            last = Some(recorded.digest);
+        }
+    }
+    if last.as_ref() != Some(&stamp.digest) {
+        let body = EventBody::PolicyChanged(stamp, Sealed::Gone);
+        recorder.run(move |unit| unit.record_installation(&Actor::Gateway, &body)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! When a request is looked at again, as a pure function of its state.
+
+use crate::domain::attempt::AttemptStatus;
+use crate::domain::decision::Outcome;
+use crate::domain::id::{AttemptId, DebtorKey, RequestId};
+use crate::domain::request::{ChannelChoice, RequestStatus};
+use crate::domain::state::{AttemptState, RequestState};
+use crate::domain::time::{Span, Timestamp};
+use crate::pipeline::agenda::{Due, Task};
+use crate::storage::RequestRow;
+use std::collections::BTreeMap;
+
+/// The pause after the n-th attempt in a row that never left: doubling from a second to five minutes.
+fn setback_pause(setbacks: u32) -> Span {
+    Span::seconds((1_i64 << setbacks.min(9)).min(300))
+}
+
+/// Whether new facts about the debtor may change what happens to it.
+pub fn awaits_decision(request: &RequestState) -> bool {
+    match request.status {
+        RequestStatus::Accepted | RequestStatus::Deferred => true,
+        RequestStatus::Dispatching
+        | RequestStatus::Sent
+        | RequestStatus::Delivered
+        | RequestStatus::Failed
+        | RequestStatus::Blocked
+        | RequestStatus::Expired
+        | RequestStatus::Cancelled
+        | RequestStatus::Unknown => false,
+    }
+}
+
+/// The moment at which something is to be done for a request; none while it is under way or once it has ended.
+pub fn wake(
+    request: &RequestState,
+    attempts: Option<&BTreeMap<AttemptId, AttemptState>>,
+) -> Option<Timestamp> {
+    let last = request.attempts.last().and_then(|id| attempts.and_then(|attempts| attempts.get(id)));
+    let earliest = request.order.not_before.unwrap_or(request.accepted_at).max(request.accepted_at);
+    let expires = request.order.expires_at;
+    match request.status {
+        RequestStatus::Accepted => {
+            let rested = match last {
+                Some(attempt) if attempt.status == AttemptStatus::Abandoned => {
+                    attempt.finished_at.unwrap_or(attempt.started_at).plus(setback_pause(request.setbacks))
+                }
+                _ => earliest,
+            };
+            Some(rested.max(earliest).min(expires))
+        }
+        RequestStatus::Deferred => {
+            let lawful = request
+                .decision
+                .as_ref()
+                .filter(|record| record.decision.outcome == Outcome::Defer)
+                .and_then(|record| record.decision.permitted_from);
+            Some(lawful.unwrap_or(expires).max(earliest).min(expires))
+        }
+        RequestStatus::Sent if request.may_fall_back() => {
+            let patience = request.order.fallback_after?;
+            let sent = last.map_or(request.accepted_at, |attempt| attempt.started_at);
+            Some(sent.plus(patience).min(expires))
+        }
+        RequestStatus::Sent
+        | RequestStatus::Dispatching
+        | RequestStatus::Delivered
+        | RequestStatus::Failed
+        | RequestStatus::Blocked
+        | RequestStatus::Expired
+        | RequestStatus::Cancelled
+        | RequestStatus::Unknown => None,
+    }
+}
+
+/// A request on the agenda.
+pub fn due(id: RequestId, debtor: DebtorKey, request: &RequestState, at: Timestamp) -> Due {
+    Due { at, priority: request.order.priority, task: Task::Request(id), debtor }
+}
+
+/// A request's row in the table that lists are read from.
+pub fn row(id: RequestId, debtor: DebtorKey, request: &RequestState, wake: Option<Timestamp>) -> RequestRow {
+    let channel = request.tried.last().copied().or_else(|| {
+        request.order.channels.iter().find_map(|choice| match choice {
+            ChannelChoice::Auto => None,
+            ChannelChoice::Named(channel) => Some(*channel),
+        })
+    });
+    RequestRow {
+        request: id,
+        debtor,
+        request_key: request.order.request_key,
+        body_digest: digest(&request.order.body_digest),
+        status: request.status,
+        channel,
+        campaign: request.order.campaign,
+        accepted_at: request.accepted_at,
+        due_at: wake,
+        expires_at: request.order.expires_at,
+        priority: request.order.priority,
+    }
+}
+
+/// The digest's bytes; one that is not 32 bytes of hexadecimal matches no body.
+fn digest(hexadecimal: &str) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    match hex::decode_to_slice(hexadecimal, &mut bytes) {
+        Ok(()) => bytes,
+        Err(_) => [0; 32],
+    }
+}

@@ -1,0 +1,242 @@
+//! What a command works with while it runs: state at hand, and the pen.
+
+use crate::domain::event::{Actor, Event, EventBody, Pause, Stream};
+use crate::domain::id::{AttemptId, DebtorKey, RequestId};
+use crate::domain::state::DebtorState;
+use crate::domain::time::Timestamp;
+use crate::pipeline::Desk;
+use crate::pipeline::agenda::{Due, Task};
+use crate::pipeline::facts::Elsewhere;
+use crate::pipeline::roster::{Entry, Roster};
+use crate::pipeline::schedule;
+use crate::storage::{Batch, StorageError};
+
+/// What follows from a commit.
+pub enum Effect {
+    /// Something is to be done at a moment.
+    Due(Due),
+    /// Something is no longer to be done.
+    Done(Task),
+    /// An attempt is durable and about to leave.
+    Standing(AttemptId, DebtorKey, Timestamp),
+    /// What is about to leave for a debtor may have become unlawful.
+    Overtaken(DebtorKey),
+    /// What is about to leave for anybody may have become unlawful.
+    AllOvertaken,
+    /// The pauses in force.
+    Pauses(Vec<Pause>),
+}
+
+/// One batch's view of the world.
+pub struct Unit<'a> {
+    /// The open transaction.
+    pub batch: Batch<'a>,
+    /// Everything read-only.
+    pub desk: &'a Desk,
+    roster: &'a mut Roster,
+    effects: Vec<Effect>,
+    now: Timestamp,
+}
+
+impl<'a> Unit<'a> {
+    pub(in crate::pipeline) fn new(batch: Batch<'a>, roster: &'a mut Roster, desk: &'a Desk) -> Self {
+        Self { batch, desk, roster, effects: Vec::new(), now: desk.clock.now() }
+    }
+
+    pub(in crate::pipeline) fn begin_command(&mut self) {
+        self.now = self.desk.clock.now();
+    }
+
+    pub(in crate::pipeline) fn commit(self) -> Result<Vec<Effect>, StorageError> {
+        self.batch.commit()?;
+        Ok(self.effects)
+    }
+
+    /// The moment at which this command runs.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// A debtor's state, from the history if it is not at hand. Unknown debtors have an empty state.
+    pub fn debtor(&mut self, key: DebtorKey) -> Result<&DebtorState, StorageError> {
+        Ok(&self.entry(key)?.state)
+    }
+
+    /// Appends an event to a debtor's chain and takes it into its state.
+    pub fn record(&mut self, key: DebtorKey, actor: &Actor, body: EventBody) -> Result<(), StorageError> {
+        let now = self.now;
+        self.entry(key)?;
+        let Some(entry) = self.roster.get_mut(key) else { return Err(StorageError::StaleChain) };
+        let appended = self.batch.append(&mut entry.chain, now, actor, &body)?;
+        let request = request_of(&entry.state, &body);
+        let event = Event { actor: actor.clone(), at: now, body, seq: appended.seq };
+        entry.state.apply(&event);
+        if let Some(request) = request {
+            self.project(key, request)?;
+        }
+        if let EventBody::AttemptStarted(start, _) = &event.body {
+            self.effects.push(Effect::Standing(start.attempt, key, now));
+        }
+        Ok(())
+    }
+
+    /// Appends an event of the whole installation.
+    pub fn record_installation(&mut self, actor: &Actor, body: &EventBody) -> Result<(), StorageError> {
+        let mut chain = self.batch.chain(Stream::Installation)?;
+        self.batch.append(&mut chain, self.now, actor, body)?;
+        Ok(())
+    }
+
+    /// The pauses in force once this batch commits.
+    pub fn pauses(&self) -> Vec<Pause> {
+        let newest = self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Pauses(pauses) => Some(pauses.clone()),
+            Effect::Due(_)
+            | Effect::Done(_)
+            | Effect::Standing(..)
+            | Effect::Overtaken(_)
+            | Effect::AllOvertaken => None,
+        });
+        newest.unwrap_or_else(|| self.desk.pauses.load().as_ref().clone())
+    }
+
+    /// Adds something that follows from the commit.
+    pub fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// Facts about a debtor changed: what waits is decided again at once, what is about to leave is overtaken, also for
+    /// everybody who shares an account or a contact point.
+    pub fn facts_changed(&mut self, key: DebtorKey) -> Result<(), StorageError> {
+        let mut affected = self.relatives(key)?;
+        affected.push(key);
+        for debtor in affected {
+            self.effects.push(Effect::Overtaken(debtor));
+            let now = self.now;
+            let due: Vec<Due> = self
+                .debtor(debtor)?
+                .open_requests()
+                .filter(|(_, request)| schedule::awaits_decision(request))
+                .map(|(id, request)| schedule::due(*id, debtor, request, now))
+                .collect();
+            self.effects.extend(due.into_iter().map(Effect::Due));
+        }
+        Ok(())
+    }
+
+    /// Accounts or contact points changed hands: whoever shared or shares them looks anew.
+    pub fn kinship_changed(&mut self, key: DebtorKey) -> Result<(), StorageError> {
+        for relative in self.relatives(key)? {
+            if let Some(entry) = self.roster.get_mut(relative) {
+                entry.relatives = None;
+            }
+        }
+        if let Some(entry) = self.roster.get_mut(key) {
+            entry.relatives = None;
+        }
+        Ok(())
+    }
+
+    /// What other debtors' files say about the accounts and contact points of this one.
+    pub fn elsewhere(&mut self, key: DebtorKey) -> Result<Elsewhere, StorageError> {
+        let relatives = self.relatives(key)?;
+        let mut elsewhere = Elsewhere::default();
+        for relative in relatives {
+            self.entry(relative)?;
+            if let (Some(own), Some(other)) = (self.roster.get(key), self.roster.get(relative)) {
+                elsewhere.add(&own.state, &other.state);
+            }
+        }
+        elsewhere.sort();
+        Ok(elsewhere)
+    }
+
+    /// Debtors that share an account or a contact point.
+    pub fn relatives(&mut self, key: DebtorKey) -> Result<Vec<DebtorKey>, StorageError> {
+        if let Some(known) = &self.entry(key)?.relatives {
+            return Ok(known.clone());
+        }
+        let outline = &self.entry(key)?.state.outline;
+        let points: Vec<_> = outline.points.iter().map(|point| point.point).collect();
+        let accounts: Vec<_> = outline.accounts.iter().map(|account| account.account).collect();
+        let mut found = Vec::new();
+        for point in points {
+            found.extend(self.batch.streams_with_point(point)?);
+        }
+        for account in accounts {
+            found.extend(self.batch.streams_with_account(account)?);
+        }
+        found.retain(|relative| *relative != key);
+        found.sort_unstable();
+        found.dedup();
+        if let Some(entry) = self.roster.get_mut(key) {
+            entry.relatives = Some(found.clone());
+        }
+        Ok(found)
+    }
+
+    fn entry(&mut self, key: DebtorKey) -> Result<&Entry, StorageError> {
+        if !self.roster.touch(key) {
+            let (chain, events) = self.batch.load(Stream::Debtor(key))?;
+            let state = DebtorState::fold(&events);
+            self.roster.insert(key, Entry { state, chain, relatives: None });
+        }
+        self.roster.get(key).ok_or(StorageError::StaleChain)
+    }
+
+    /// Brings the table of requests and the agenda in line with the state.
+    fn project(&mut self, key: DebtorKey, id: RequestId) -> Result<(), StorageError> {
+        let Some(request) = self.roster.get(key).and_then(|entry| entry.state.requests.get(&id)) else {
+            return Ok(());
+        };
+        let attempts = self.roster.get(key).map(|entry| &entry.state.attempts);
+        let wake = schedule::wake(request, attempts);
+        let row = schedule::row(id, key, request, wake);
+        match wake {
+            Some(at) => self.effects.push(Effect::Due(schedule::due(id, key, request, at))),
+            None => self.effects.push(Effect::Done(Task::Request(id))),
+        }
+        self.batch.put_request(&row);
+        Ok(())
+    }
+}
+
+/// The request that an event is about.
+fn request_of(state: &DebtorState, body: &EventBody) -> Option<RequestId> {
+    let of_attempt = |attempt: AttemptId| state.attempts.get(&attempt).map(|attempt| attempt.request);
+    match body {
+        EventBody::RequestAccepted(order, _) => Some(order.request),
+        EventBody::RequestCancelled(end, _) | EventBody::RequestExpired(end, _) => Some(end.request),
+        EventBody::DecisionMade(record, _) => record.request,
+        EventBody::AttemptStarted(start, _) => Some(start.request),
+        EventBody::AttemptSent(sent, _) => of_attempt(sent.attempt),
+        EventBody::AttemptFailed(failure, _)
+        | EventBody::AttemptUnknown(failure, _)
+        | EventBody::AttemptAbandoned(failure, _) => of_attempt(failure.attempt),
+        EventBody::DeliveryUpdated(update, _) => of_attempt(update.attempt),
+        EventBody::DebtorUpdated(..)
+        | EventBody::DebtorErased(..)
+        | EventBody::ConsentGranted(..)
+        | EventBody::ConsentRevoked(..)
+        | EventBody::OptOutReceived(..)
+        | EventBody::PreferencesUpdated(..)
+        | EventBody::HoldPlaced(..)
+        | EventBody::HoldLifted(..)
+        | EventBody::ContactRecorded(..)
+        | EventBody::PermitIssued(..)
+        | EventBody::PermitUsed(..)
+        | EventBody::PermitExpired(..)
+        | EventBody::PermitReturned(..)
+        | EventBody::InboundReceived(..)
+        | EventBody::ReplyHeld(..)
+        | EventBody::ReplyReleased(..)
+        | EventBody::ContactPointInvalid(..)
+        | EventBody::DisputeReceived(..)
+        | EventBody::PromiseReceived(..)
+        | EventBody::CallbackRequested(..)
+        | EventBody::PolicyChanged(..)
+        | EventBody::AccessRecorded(..)
+        | EventBody::PausePlaced(..)
+        | EventBody::PauseLifted(..) => None,
+    }
+}

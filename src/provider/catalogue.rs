@@ -1,0 +1,88 @@
+//! All vendors that a folder of manifests describes.
+
+use crate::domain::channel::Channel;
+use crate::domain::fault::{Fault, SourceFile};
+use crate::provider::case::Case;
+use crate::provider::manifest::Manifest;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// One vendor: its manifest, and the cases that prove it.
+#[derive(Clone, Debug)]
+pub struct Vendor {
+    /// What it is.
+    pub manifest: Arc<Manifest>,
+    /// Proof that it is so.
+    pub cases: Vec<Case>,
+}
+
+/// Every vendor there is a manifest of.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    vendors: BTreeMap<(Channel, String), Vendor>,
+}
+
+impl Catalogue {
+    /// Reads `<channel>/<vendor>/manifest.toml` and `<channel>/<vendor>/cases/*.toml`; other files are left alone.
+    ///
+    /// # Errors
+    /// Every fault of every file, sorted by file and line.
+    pub fn load(files: &[SourceFile]) -> Result<Self, Vec<Fault>> {
+        let mut catalogue = Self::default();
+        let mut faults = Vec::new();
+        let mut cases: BTreeMap<&str, Vec<Case>> = BTreeMap::new();
+        for file in files {
+            match case_folder(&file.path).map(|folder| (folder, Case::read(file))) {
+                Some((folder, Ok(case))) => cases.entry(folder).or_default().push(case),
+                Some((_, Err(fault))) => faults.push(fault),
+                None => {}
+            }
+        }
+        for file in files.iter().filter(|file| is_manifest(&file.path)) {
+            match Manifest::read(file) {
+                Ok(manifest) => {
+                    let folder = file.path.trim_end_matches("/manifest.toml");
+                    let cases = cases.remove(folder).unwrap_or_default();
+                    let key = (manifest.channel(), manifest.id().to_owned());
+                    catalogue.vendors.insert(key, Vendor { manifest: Arc::new(manifest), cases });
+                }
+                Err(found) => faults.extend(found),
+            }
+        }
+        let known: BTreeSet<&str> =
+            files.iter().filter_map(|file| file.path.strip_suffix("/manifest.toml")).collect();
+        for folder in cases.keys().filter(|folder| !known.contains(*folder)) {
+            faults.push(Fault::of(folder, "has cases but no manifest.toml"));
+        }
+        faults.sort();
+        if faults.is_empty() { Ok(catalogue) } else { Err(faults) }
+    }
+
+    /// The manifest of a vendor on a channel.
+    pub fn get(&self, channel: Channel, vendor: &str) -> Option<&Arc<Manifest>> {
+        self.vendors.get(&(channel, vendor.to_owned())).map(|vendor| &vendor.manifest)
+    }
+
+    /// Every vendor, by channel and name.
+    pub fn vendors(&self) -> impl Iterator<Item = &Vendor> {
+        self.vendors.values()
+    }
+
+    /// Runs every case of every vendor; `dunwell check` prints what comes back.
+    pub fn run_cases(&self) -> Vec<Fault> {
+        let run = |vendor: &Vendor| -> Vec<Fault> {
+            vendor.cases.iter().flat_map(|case| case.run(&vendor.manifest)).collect()
+        };
+        self.vendors().flat_map(run).collect()
+    }
+}
+
+fn is_manifest(path: &str) -> bool {
+    path.ends_with("/manifest.toml")
+}
+
+/// The vendor's folder, if the file is one of its cases.
+fn case_folder(path: &str) -> Option<&str> {
+    let (folder, file) = path.rsplit_once("/cases/")?;
+    (file.ends_with(".toml") && !file.contains('/')).then_some(folder)
+}

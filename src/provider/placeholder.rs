@@ -1,0 +1,254 @@
+//! `{name|filter}`: the whole template language of manifests. No loops, no conditions, no code.
+//!
+//! A name is looked up by whoever reads the template; a filter changes the value's form. `{{` and `}}` are braces.
+
+use std::fmt;
+
+/// What a template is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Slot { name: String, filters: Vec<Filter> },
+}
+
+/// A template as a manifest writes it, taken apart once at load.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub struct Template {
+    pieces: Vec<Piece>,
+}
+
+/// How a value changes its form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// A telephone number without its plus sign.
+    WithoutPlus,
+    /// A telephone number with its plus sign, whether or not it came with one.
+    WithPlus,
+    /// In lower case.
+    Lower,
+    /// Standard base64 (RFC 4648, section 4).
+    Base64,
+    /// Not percent-encoded where the place would encode it: for a base address.
+    Raw,
+    /// In JSON bodies: a number instead of a string.
+    Number,
+    /// In JSON bodies and forms: sent even when empty.
+    Keep,
+}
+
+/// What can be wrong with a template.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum InvalidTemplate {
+    /// A brace without its partner.
+    #[error("a brace has no partner; write {{{{ or }}}} for a brace itself")]
+    Brace,
+    /// Nothing between the braces, or not a name.
+    #[error("`{0}` is not a name: small letters, digits, `_`, `:`, `-`, `.` and `/`")]
+    Name(String),
+    /// A filter that does not exist.
+    #[error("unknown filter `{0}`: there are without_plus, with_plus, lower, base64, raw, number and keep")]
+    Filter(String),
+}
+
+/// Where a rendered value stands, which decides how it is escaped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// As it is.
+    Plain,
+    /// Within a URL: everything but unreserved characters is percent-encoded (RFC 3986, section 2.3).
+    Url,
+    /// Within a header: control characters are dropped (RFC 9110, section 5.5).
+    Header,
+}
+
+impl Template {
+    /// The names that stand in the template.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Slot { name, .. } => Some(name.as_str()),
+            Piece::Text(_) => None,
+        })
+    }
+
+    /// Whether any slot carries a filter.
+    pub fn has(&self, wanted: Filter) -> bool {
+        self.pieces
+            .iter()
+            .any(|piece| matches!(piece, Piece::Slot { filters, .. } if filters.contains(&wanted)))
+    }
+
+    /// Fills the slots; a name that the reader does not know is empty.
+    pub fn render<'v>(
+        &self,
+        place: Place,
+        value: impl Fn(&str) -> Option<std::borrow::Cow<'v, str>>,
+    ) -> String {
+        let mut out = String::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Slot { name, filters } => {
+                    if let Some(value) = value(name) {
+                        push_filtered(&mut out, &value, filters, place);
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// Fills the slots with bytes, unescaped: for what signatures are computed over.
+    pub fn render_bytes(&self, value: impl Fn(&str) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(text) => out.extend_from_slice(text.as_bytes()),
+                Piece::Slot { name, .. } => out.extend_from_slice(&value(name)?),
+            }
+        }
+        Some(out)
+    }
+}
+
+fn push_filtered(out: &mut String, value: &str, filters: &[Filter], place: Place) {
+    let mut value = std::borrow::Cow::Borrowed(value);
+    for filter in filters {
+        value = match filter {
+            Filter::WithoutPlus => value.trim_start_matches('+').to_owned().into(),
+            Filter::WithPlus if value.starts_with('+') || value.is_empty() => value,
+            Filter::WithPlus => format!("+{value}").into(),
+            Filter::Lower => value.to_lowercase().into(),
+            Filter::Base64 => {
+                base64::Engine::encode(&base64::prelude::BASE64_STANDARD, value.as_bytes()).into()
+            }
+            Filter::Raw | Filter::Number | Filter::Keep => value,
+        };
+    }
+    match place {
+        Place::Url if !filters.contains(&Filter::Raw) => push_percent_encoded(out, &value),
+        Place::Plain | Place::Url => out.push_str(&value),
+        Place::Header => out.extend(value.chars().filter(|c| !c.is_control())),
+    }
+}
+
+/// Percent-encodes all but the unreserved characters (RFC 3986, section 2.3).
+pub fn push_percent_encoded(out: &mut String, text: &str) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.push(char::from(HEX[usize::from(byte >> 4)]));
+            out.push(char::from(HEX[usize::from(byte & 15)]));
+        }
+    }
+}
+
+impl TryFrom<String> for Template {
+    type Error = InvalidTemplate;
+    fn try_from(text: String) -> Result<Self, InvalidTemplate> {
+        let mut pieces = Vec::new();
+        let mut plain = String::new();
+        let mut rest = text.as_str();
+        while let Some(at) = rest.find(['{', '}']) {
+            plain.push_str(&rest[..at]);
+            let brace = &rest[at..=at];
+            rest = &rest[at + 1..];
+            if let Some(after) = rest.strip_prefix(brace) {
+                plain.push_str(brace);
+                rest = after;
+                continue;
+            }
+            let end = rest.find(['{', '}']).ok_or(InvalidTemplate::Brace)?;
+            if brace == "}" || !rest[end..].starts_with('}') {
+                return Err(InvalidTemplate::Brace);
+            }
+            if !plain.is_empty() {
+                pieces.push(Piece::Text(std::mem::take(&mut plain)));
+            }
+            pieces.push(slot(&rest[..end])?);
+            rest = &rest[end + 1..];
+        }
+        plain.push_str(rest);
+        if !plain.is_empty() {
+            pieces.push(Piece::Text(plain));
+        }
+        Ok(Self { pieces })
+    }
+}
+
+fn slot(text: &str) -> Result<Piece, InvalidTemplate> {
+    let mut parts = text.split('|');
+    let name = parts.next().unwrap_or_default();
+    if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "_:-./".contains(c)) {
+        return Err(InvalidTemplate::Name(name.to_owned()));
+    }
+    let filters = parts.map(filter).collect::<Result<_, _>>()?;
+    Ok(Piece::Slot { name: name.to_owned(), filters })
+}
+
+fn filter(word: &str) -> Result<Filter, InvalidTemplate> {
+    Ok(match word {
+        "without_plus" => Filter::WithoutPlus,
+        "with_plus" => Filter::WithPlus,
+        "lower" => Filter::Lower,
+        "base64" => Filter::Base64,
+        "raw" => Filter::Raw,
+        "number" => Filter::Number,
+        "keep" => Filter::Keep,
+        other => return Err(InvalidTemplate::Filter(other.to_owned())),
+    })
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}"))?,
+                Piece::Slot { name, .. } => write!(f, "{{{name}}}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rendered(text: &str, place: Place) -> String {
+        let template = Template::try_from(text.to_owned()).expect(text);
+        template.render(place, |name| match name {
+            "to" => Some("+13055550123".into()),
+            "text" => Some("a&b\r\nc".into()),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn slots_are_filled_filtered_and_escaped() {
+        assert_eq!(rendered("{to|without_plus}", Place::Plain), "13055550123");
+        assert_eq!(rendered("{to|without_plus|with_plus}", Place::Plain), "+13055550123");
+        assert_eq!(rendered("x/{to}/{text}", Place::Url), "x/%2B13055550123/a%26b%0D%0Ac");
+        assert_eq!(rendered("{to|raw}", Place::Url), "+13055550123");
+        assert_eq!(rendered("T: {text}", Place::Header), "T: a&bc");
+        assert_eq!(rendered("{{{to}}} {unknown}", Place::Plain), "{+13055550123} ");
+        assert_eq!(rendered("{to|base64}", Place::Plain), "KzEzMDU1NTUwMTIz");
+    }
+
+    #[test]
+    fn broken_templates_are_refused() {
+        for (text, error) in [
+            ("{to", InvalidTemplate::Brace),
+            ("to}", InvalidTemplate::Brace),
+            ("{a{b}}", InvalidTemplate::Brace),
+            ("{}", InvalidTemplate::Name(String::new())),
+            ("{a b}", InvalidTemplate::Name("a b".to_owned())),
+            ("{to|shout}", InvalidTemplate::Filter("shout".to_owned())),
+        ] {
+            assert_eq!(Template::try_from(text.to_owned()), Err(error), "{text}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Throwing the projections away and making them again from the events.
+
+use super::connection::failed;
+use super::rows::{Count, int};
+use super::write::Writer;
+use super::{keyring, project, requests, rows};
+use crate::domain::event::{Event, EventBody, Stream};
+use crate::domain::id::DebtorKey;
+use crate::ledger::entry::Entry;
+use crate::storage::seal::{KeyId, stream_bytes, stream_from};
+use crate::storage::{RequestRow, StorageError};
+use rusqlite::OptionalExtension;
+
+const PROJECTIONS: &str = "
+    DELETE FROM requests; DELETE FROM points; DELETE FROM accounts; DELETE FROM attempts;
+    DELETE FROM provider_refs; DELETE FROM inbound_refs; DELETE FROM reported; DELETE FROM permits;
+    DELETE FROM reviews; DELETE FROM pauses; DELETE FROM erasures;";
+
+impl Writer {
+    /// Throws every projection away and makes it again from the events, in one transaction.
+    ///
+    /// Where requests stand is the pipeline's to fold: `fold` is given each debtor's whole history and gives the rows that
+    /// belong to it.
+    pub fn rebuild(
+        &mut self,
+        mut fold: impl FnMut(DebtorKey, &[Event]) -> Vec<RequestRow>,
+    ) -> Result<(), StorageError> {
+        self.run("BEGIN IMMEDIATE", "rebuilding the projections")?;
+        let rebuilt = self.replay().and_then(|()| self.fold_requests(&mut fold));
+        match rebuilt {
+            Ok(()) => self.run("COMMIT", "rebuilding the projections")?,
+            Err(error) => {
+                self.run("ROLLBACK", "rebuilding the projections")?;
+                return Err(error);
+            }
+        }
+        self.finish_erasures()
+    }
+
+    fn replay(&self) -> Result<(), StorageError> {
+        let failed = failed("rebuilding the projections");
+        self.history.execute_batch(PROJECTIONS).map_err(failed)?;
+        let mut statement =
+            self.history.prepare("SELECT leaf, entry FROM events ORDER BY leaf").map_err(failed)?;
+        let mut found = statement.query([]).map_err(failed)?;
+        while let Some(row) = found.next().map_err(failed)? {
+            let Count(leaf) = row.get(0).map_err(failed)?;
+            let bytes = row.get_ref(1).map_err(failed)?.as_blob().unwrap_or_default();
+            let unreadable = StorageError::Unreadable { leaf };
+            let Ok(entry) = Entry::parse(bytes) else { return Err(unreadable) };
+            // The projections are made of clear parts alone.
+            let Ok(body) = EventBody::read(entry.type_name, entry.clear.as_bytes(), None) else {
+                return Err(unreadable);
+            };
+            let erased = match body {
+                EventBody::DebtorErased(..) => self.key_before(&entry)?,
+                _ => None,
+            };
+            let place =
+                project::Place { stream: entry.stream, seq: entry.seq, at: entry.at, actor: &entry.actor };
+            project::event(&self.history, &place, &body, erased)?;
+        }
+        Ok(())
+    }
+
+    /// The key that was in use when a person was erased: that of the newest sealed part before, unless an erasure before it
+    /// has destroyed it already.
+    fn key_before(&self, erasure: &Entry<'_>) -> Result<Option<KeyId>, StorageError> {
+        let failed = failed("rebuilding the projections");
+        let mut statement = self
+            .history
+            .prepare_cached(
+                "SELECT leaf, entry FROM events
+                 WHERE stream = ?1 AND seq < ?2
+                   AND seq > coalesce((SELECT max(seq) FROM erasures WHERE stream = ?1), 0)
+                 ORDER BY seq DESC",
+            )
+            .map_err(failed)?;
+        let mut found = statement.query((stream_bytes(&erasure.stream), int(erasure.seq))).map_err(failed)?;
+        while let Some(row) = found.next().map_err(failed)? {
+            let Count(leaf) = row.get(0).map_err(failed)?;
+            let bytes = row.get_ref(1).map_err(failed)?.as_blob().unwrap_or_default();
+            let entry = Entry::parse(bytes).map_err(|_| StorageError::Unreadable { leaf })?;
+            if let Some(key) = rows::sealed_with(&entry) {
+                return Ok(Some(key));
+            }
+        }
+        Ok(None)
+    }
+
+    fn fold_requests(
+        &self,
+        fold: &mut impl FnMut(DebtorKey, &[Event]) -> Vec<RequestRow>,
+    ) -> Result<(), StorageError> {
+        let mut after = Vec::new();
+        while let Some(next) = self.stream_after(&after)? {
+            if let Some(Stream::Debtor(debtor)) = stream_from(&next) {
+                let stream = Stream::Debtor(debtor);
+                let keys = keyring::all(&self.keys, &self.database.wrapping, &stream)?;
+                let mut events = Vec::new();
+                rows::each_of(&self.history, &stream, 0, |leaf, _, entry| {
+                    events.push(rows::event(leaf, &entry, &keys)?);
+                    Ok(())
+                })?;
+                fold(debtor, &events).iter().try_for_each(|row| requests::put(&self.history, row))?;
+            }
+            after = next;
+        }
+        Ok(())
+    }
+
+    /// The stream behind another, in the order of their bytes; the installation's, which has none, comes before all.
+    fn stream_after(&self, stream: &[u8]) -> Result<Option<Vec<u8>>, StorageError> {
+        let failed = failed("listing streams");
+        self.history
+            .prepare_cached("SELECT stream FROM events WHERE stream > ?1 ORDER BY stream LIMIT 1")
+            .map_err(failed)?
+            .query_row([stream], |row| row.get(0))
+            .optional()
+            .map_err(failed)
+    }
+}

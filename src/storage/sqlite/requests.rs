@@ -1,0 +1,166 @@
+//! The contact requests as lists and the scheduler see them. The pipeline folds them; the store keeps the last state.
+
+use super::connection::failed;
+use super::rows::{DebtorColumn, Word, limit, unreadable};
+use crate::domain::channel::{Channel, Priority};
+use crate::domain::id::{DebtorKey, Pseudonym, RequestId};
+use crate::domain::request::RequestStatus;
+use crate::domain::time::Timestamp;
+use crate::storage::{Page, RequestFilter, RequestRow, StorageError};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql};
+
+const TABLE: &str = "requests";
+
+macro_rules! select {
+    ($($rest:literal),+) => {
+        concat!(
+            "SELECT request, request_key, body_digest, stream, status, channel, campaign, accepted_at, due_at,
+                    expires_at, priority FROM requests WHERE ",
+            $($rest),+
+        )
+    };
+}
+
+macro_rules! filtered {
+    ($first:literal) => {
+        select!(
+            $first,
+            " AND request > ?1
+              AND (?2 IS NULL OR status IN (SELECT value FROM json_each(?2)))
+              AND (?3 IS NULL OR channel = ?3)
+              AND accepted_at >= ?5 AND accepted_at < ?6
+              ORDER BY request LIMIT ?7"
+        )
+    };
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<RequestRow> {
+    Ok(RequestRow {
+        request: RequestId::from_bytes(row.get(0)?),
+        request_key: Pseudonym::from_bytes(row.get(1)?),
+        body_digest: row.get(2)?,
+        debtor: row.get::<_, DebtorColumn>(3)?.0,
+        status: row.get::<_, Word<RequestStatus>>(4)?.0,
+        channel: row.get::<_, Option<Word<Channel>>>(5)?.map(|word| word.0),
+        campaign: row.get::<_, Option<[u8; 16]>>(6)?.map(Pseudonym::from_bytes),
+        accepted_at: Timestamp::from_millis(row.get(7)?),
+        due_at: row.get::<_, Option<i64>>(8)?.map(Timestamp::from_millis),
+        expires_at: Timestamp::from_millis(row.get(9)?),
+        priority: row.get::<_, Word<Priority>>(10)?.0,
+    })
+}
+
+pub(super) fn put(connection: &Connection, row: &RequestRow) -> Result<(), StorageError> {
+    let failed = failed("keeping a request");
+    connection
+        .prepare_cached(
+            "INSERT INTO requests (request, request_key, body_digest, stream, status, open, channel, campaign,
+                                   accepted_at, due_at, expires_at, priority)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+             ON CONFLICT (request) DO UPDATE SET status = excluded.status, open = excluded.open,
+                 channel = excluded.channel, due_at = excluded.due_at, expires_at = excluded.expires_at,
+                 priority = excluded.priority",
+        )
+        .map_err(failed)?
+        .execute((
+            row.request.as_bytes(),
+            row.request_key.as_bytes(),
+            row.body_digest,
+            row.debtor.0.as_bytes(),
+            row.status.as_str(),
+            row.status.is_open(),
+            row.channel.map(Channel::as_str),
+            row.campaign.as_ref().map(Pseudonym::as_bytes),
+            row.accepted_at.millis(),
+            row.due_at.map(Timestamp::millis),
+            row.expires_at.millis(),
+            row.priority.as_str(),
+        ))
+        .map(|_| ())
+        .map_err(failed)
+}
+
+pub(super) fn by_id(connection: &Connection, request: RequestId) -> Result<Option<RequestRow>, StorageError> {
+    one(connection, select!("request = ?1"), request.as_bytes())
+}
+
+pub(super) fn by_key(connection: &Connection, key: Pseudonym) -> Result<Option<RequestRow>, StorageError> {
+    one(connection, select!("request_key = ?1"), key.as_bytes())
+}
+
+fn one(
+    connection: &Connection,
+    sql: &'static str,
+    key: &[u8; 16],
+) -> Result<Option<RequestRow>, StorageError> {
+    connection
+        .prepare_cached(sql)
+        .map_err(failed("looking a request up"))?
+        .query_row([key], read)
+        .optional()
+        .map_err(unreadable(TABLE))
+}
+
+/// Walks the requests that are still open, those due first first, those that wait for a fact before them.
+pub(super) fn each_open(
+    connection: &Connection,
+    mut each: impl FnMut(RequestRow),
+) -> Result<(), StorageError> {
+    let mut statement = connection
+        .prepare_cached(select!("open = 1 ORDER BY due_at"))
+        .map_err(failed("listing open requests"))?;
+    for row in statement.query_map([], read).map_err(unreadable(TABLE))? {
+        each(row.map_err(unreadable(TABLE))?);
+    }
+    Ok(())
+}
+
+/// A page of a list, oldest first.
+pub(super) fn list(
+    connection: &Connection,
+    filter: &RequestFilter,
+) -> Result<Page<RequestRow, RequestId>, StorageError> {
+    let mut items = Vec::new();
+    match (&filter.debtors, filter.campaign) {
+        (Some(debtors), _) => {
+            for debtor in debtors {
+                items.extend(matching(connection, BY_DEBTOR, filter, Some(debtor))?);
+            }
+            items.sort_by_key(|row| row.request);
+        }
+        (None, Some(_)) => items = matching(connection, BY_CAMPAIGN, filter, None)?,
+        (None, None) => items = matching(connection, BY_ID, filter, None)?,
+    }
+    let more = items.len() > filter.limit;
+    items.truncate(filter.limit);
+    let next = items.last().filter(|_| more).map(|row| row.request);
+    Ok(Page { items, next })
+}
+
+const BY_ID: &str = filtered!("?8 IS NULL");
+const BY_DEBTOR: &str = filtered!("stream = ?8 AND (?4 IS NULL OR campaign = ?4)");
+const BY_CAMPAIGN: &str = filtered!("campaign = ?4 AND ?8 IS NULL");
+
+fn matching(
+    connection: &Connection,
+    sql: &'static str,
+    filter: &RequestFilter,
+    debtor: Option<&DebtorKey>,
+) -> Result<Vec<RequestRow>, StorageError> {
+    let statuses: Vec<&str> = filter.statuses.iter().map(|status| status.as_str()).collect();
+    let statuses = (!statuses.is_empty()).then(|| serde_json::json!(statuses).to_string());
+    let after = filter.after.map_or([0; 16], |request| *request.as_bytes());
+    let params: [&dyn ToSql; 8] = [
+        &after,
+        &statuses,
+        &filter.channel.map(Channel::as_str),
+        &filter.campaign.as_ref().map(Pseudonym::as_bytes),
+        &filter.accepted_since.map_or(i64::MIN, Timestamp::millis),
+        &filter.accepted_until.map_or(i64::MAX, Timestamp::millis),
+        &limit(filter.limit.saturating_add(1)),
+        &debtor.map(|debtor| debtor.0.as_bytes()),
+    ];
+    let mut statement = connection.prepare_cached(sql).map_err(failed("listing requests"))?;
+    let rows = statement.query_map(params, read).map_err(unreadable(TABLE))?;
+    rows.collect::<Result<_, _>>().map_err(unreadable(TABLE))
+}

@@ -1,0 +1,562 @@
+//! The write door: one writer, many commands in one durable commit.
+
+use super::connection::{self, Lock, Role, failed, is_conflict};
+use super::rows::{Count, int};
+use super::{Chain, Database, keyring, project, requests, rows};
+use crate::domain::event::{Actor, Event, EventBody, Stream};
+use crate::domain::id::{
+    AccountKey, AttemptId, DebtorKey, PermitId, PointKey, Pseudonym, RequestId, ReviewId,
+};
+use crate::domain::time::Timestamp;
+use crate::ledger::chain::Head;
+use crate::ledger::entry::Draft;
+use crate::ledger::{LeafHash, canonical};
+use crate::storage::seal::{DataKey, KeyId, Nonces, Place, stream_bytes};
+use crate::storage::{Appended, AttemptRow, PermitRow, ReportedRow, RequestRow, ReviewRow, StorageError};
+use rusqlite::{Connection, OptionalExtension};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A writer of a store: there is one at a time.
+pub struct Writer {
+    pub(super) database: Arc<Database>,
+    pub(super) history: Connection,
+    pub(super) keys: Connection,
+    next_leaf: u64,
+    /// The entry being written, behind the zero byte of its leaf hash.
+    entry: Vec<u8>,
+    sealed: Vec<u8>,
+    nonces: Nonces,
+    _lock: Lock,
+}
+
+impl Writer {
+    pub(in crate::storage) fn new(database: Arc<Database>) -> Result<Self, StorageError> {
+        let lock = connection::lock(&database.path)?;
+        let history = connection::open(&database.path, Role::Writer)?;
+        let keys = connection::open(&database.keys_path, Role::Keys)?;
+        let next_leaf = history
+            .query_row("SELECT coalesce(max(leaf) + 1, 0) FROM events", [], |row| row.get::<_, Count>(0))
+            .map(|count| count.0)
+            .map_err(failed("finding the log's end"))?;
+        let mut writer = Self {
+            database,
+            history,
+            keys,
+            next_leaf,
+            entry: Vec::with_capacity(4096),
+            sealed: Vec::with_capacity(4096),
+            nonces: Nonces::new(),
+            _lock: lock,
+        };
+        writer.finish_erasures()?;
+        Ok(writer)
+    }
+
+    /// Begins a batch. Nothing of it can be seen, or is kept, before [`Batch::commit`].
+    pub fn begin(&mut self) -> Result<Batch<'_>, StorageError> {
+        self.run("BEGIN IMMEDIATE", "beginning a batch")?;
+        Ok(Batch {
+            next_leaf: self.next_leaf,
+            writer: self,
+            new_keys: HashMap::new(),
+            erased: false,
+            dirty: HashMap::new(),
+            dirty_by_key: HashMap::new(),
+            spoiled: false,
+            ended: false,
+        })
+    }
+
+    /// How many events the log has.
+    pub fn log_size(&self) -> u64 {
+        self.next_leaf
+    }
+
+    pub(super) fn run(&self, statement: &str, doing: &'static str) -> Result<(), StorageError> {
+        self.history
+            .prepare_cached(statement)
+            .and_then(|mut statement| statement.execute([]))
+            .map(|_| ())
+            .map_err(failed(doing))
+    }
+
+    /// Destroys the keys of erasures that are in the history but not yet done: those of the last commit, or of one that
+    /// a crash cut short.
+    pub(super) fn finish_erasures(&mut self) -> Result<(), StorageError> {
+        let keys = {
+            let failed = failed("finishing erasures");
+            let mut statement = self
+                .history
+                .prepare_cached("SELECT stream, key FROM erasures WHERE done = 0 AND key IS NOT NULL")
+                .map_err(failed)?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed)?;
+            rows.collect::<Result<Vec<(Vec<u8>, KeyId)>, _>>().map_err(failed)?
+        };
+        if keys.is_empty() {
+            return Ok(());
+        }
+        keyring::destroy(&mut self.keys, &keys)?;
+        self.run("UPDATE erasures SET done = 1 WHERE done = 0", "finishing erasures")
+    }
+}
+
+/// Commands that become durable together, or not at all.
+///
+/// A step that fails in the database spoils the batch: everything after it is refused, and so is the commit.
+pub struct Batch<'w> {
+    pub(super) writer: &'w mut Writer,
+    next_leaf: u64,
+    new_keys: HashMap<Stream, DataKey>,
+    erased: bool,
+    dirty: HashMap<RequestId, RequestRow>,
+    dirty_by_key: HashMap<Pseudonym, RequestId>,
+    spoiled: bool,
+    ended: bool,
+}
+
+impl Batch<'_> {
+    /// A stream's whole history and the end at which it is continued.
+    pub fn load(&mut self, stream: Stream) -> Result<(Chain, Vec<Event>), StorageError> {
+        self.sound()?;
+        let keys = self.keys_of(&stream)?;
+        let mut head = Head::START;
+        let mut newest = None;
+        let mut events = Vec::new();
+        rows::each_of(&self.writer.history, &stream, 0, |leaf, hash, entry| {
+            newest = rows::sealed_with(&entry).or(newest);
+            events.push(rows::event(leaf, &entry, &keys)?);
+            head = Head { seq: entry.seq, last: hash };
+            Ok(())
+        })?;
+        let key = keys.iter().find(|key| Some(key.id) == newest).or(keys.first()).cloned();
+        Ok((Chain { stream, head, key }, events))
+    }
+
+    /// The end at which a stream is continued, without its history.
+    pub fn chain(&mut self, stream: Stream) -> Result<Chain, StorageError> {
+        self.sound()?;
+        let mut keys = self.keys_of(&stream)?;
+        if keys.len() > 1 {
+            return Ok(self.load(stream)?.0);
+        }
+        let failed = failed("finding a stream's end");
+        let head = self
+            .writer
+            .history
+            .prepare_cached("SELECT seq, leaf_hash FROM events WHERE stream = ?1 ORDER BY seq DESC LIMIT 1")
+            .map_err(failed)?
+            .query_row([stream_bytes(&stream)], |row| {
+                Ok(Head { seq: row.get::<_, Count>(0)?.0, last: LeafHash::from_bytes(row.get(1)?) })
+            })
+            .optional()
+            .map_err(failed)?;
+        Ok(Chain { stream, head: head.unwrap_or(Head::START), key: keys.pop() })
+    }
+
+    /// Seals, chains and appends an event, and moves on the projections that follow from it alone.
+    ///
+    /// A [`EventBody::DebtorErased`] destroys the debtor's key with the commit.
+    ///
+    /// # Errors
+    /// [`StorageError::StaleChain`] if the stream has moved on without this chain; [`StorageError::Form`] if the event has
+    /// no canonical form. The batch goes on after these two, and after no other.
+    pub fn append(
+        &mut self,
+        chain: &mut Chain,
+        at: Timestamp,
+        actor: &Actor,
+        body: &EventBody,
+    ) -> Result<Appended, StorageError> {
+        self.sound()?;
+        self.encode(chain, at, actor, body)?;
+        let leaf_hash = LeafHash::of_prefixed(&self.writer.entry);
+        let appended = Appended { leaf: self.next_leaf, seq: chain.head.next_seq(), leaf_hash };
+        self.insert(chain, at, body.type_name(), &appended)?;
+        let erased_key = match body {
+            EventBody::DebtorErased(..) => self.forget(chain),
+            _ => None,
+        };
+        let place = project::Place { stream: chain.stream, seq: appended.seq, at, actor };
+        let projected = project::event(&self.writer.history, &place, body, erased_key);
+        self.spoil_on(projected)?;
+        chain.head.advance(leaf_hash);
+        self.next_leaf += 1;
+        Ok(appended)
+    }
+
+    /// Records that a person is erased, and destroys the key of everything sealed so far with the commit.
+    pub fn erase(
+        &mut self,
+        chain: &mut Chain,
+        at: Timestamp,
+        actor: &Actor,
+    ) -> Result<Appended, StorageError> {
+        let nothing = crate::domain::event::Nothing {};
+        self.append(chain, at, actor, &EventBody::DebtorErased(nothing, crate::domain::event::Sealed::Gone))
+    }
+
+    /// Keeps where a request stands; of several in one batch the last counts.
+    pub fn put_request(&mut self, row: &RequestRow) {
+        self.dirty_by_key.insert(row.request_key, row.request);
+        self.dirty.insert(row.request, row.clone());
+    }
+
+    /// A request by our identifier.
+    pub fn request(&mut self, request: RequestId) -> Result<Option<RequestRow>, StorageError> {
+        self.sound()?;
+        match self.dirty.get(&request) {
+            Some(row) => Ok(Some(row.clone())),
+            None => requests::by_id(&self.writer.history, request),
+        }
+    }
+
+    /// A request by the keyed hash of upstream's identifier.
+    pub fn request_by_key(&mut self, key: Pseudonym) -> Result<Option<RequestRow>, StorageError> {
+        self.sound()?;
+        match self.dirty_by_key.get(&key) {
+            Some(request) => self.request(*request),
+            None => requests::by_key(&self.writer.history, key),
+        }
+    }
+
+    /// Every debtor that a contact point is or was on file for.
+    pub fn streams_with_point(&mut self, point: PointKey) -> Result<Vec<DebtorKey>, StorageError> {
+        self.sound()?;
+        rows::with_point(&self.writer.history, point)
+    }
+
+    /// Every debtor that an account is or was on file for.
+    pub fn streams_with_account(&mut self, account: AccountKey) -> Result<Vec<DebtorKey>, StorageError> {
+        self.sound()?;
+        rows::with_account(&self.writer.history, account)
+    }
+
+    /// An attempt by our identifier.
+    pub fn attempt(&mut self, attempt: AttemptId) -> Result<Option<AttemptRow>, StorageError> {
+        self.sound()?;
+        rows::attempt(&self.writer.history, attempt)
+    }
+
+    /// An attempt by the identifier that its provider gave it.
+    pub fn provider_ref(
+        &mut self,
+        provider: &str,
+        reference: &str,
+    ) -> Result<Option<AttemptRow>, StorageError> {
+        self.sound()?;
+        rows::provider_ref(&self.writer.history, provider, reference)
+    }
+
+    /// Whether something that came in from a provider was recorded before: the streams it stands in.
+    pub fn inbound_ref(&mut self, provider: &str, reference: &str) -> Result<Vec<DebtorKey>, StorageError> {
+        self.sound()?;
+        rows::inbound_ref(&self.writer.history, provider, reference)
+    }
+
+    /// A reported contact by the keyed hash of upstream's identifier.
+    pub fn reported(&mut self, event_key: Pseudonym) -> Result<Option<ReportedRow>, StorageError> {
+        self.sound()?;
+        rows::reported(&self.writer.history, event_key)
+    }
+
+    /// A permit.
+    pub fn permit(&mut self, permit: PermitId) -> Result<Option<PermitRow>, StorageError> {
+        self.sound()?;
+        rows::permit(&self.writer.history, permit)
+    }
+
+    /// A review.
+    pub fn review(&mut self, review: ReviewId) -> Result<Option<ReviewRow>, StorageError> {
+        self.sound()?;
+        rows::review(&self.writer.history, review)
+    }
+
+    /// Makes everything durable: when this returns, it survives a crash, and the keys of the erased are destroyed.
+    ///
+    /// # Errors
+    /// Nothing of the batch is kept; drop the chains it was given. Only if destroying a key fails the events stay, and the
+    /// key is destroyed with the next commit or opening.
+    pub fn commit(mut self) -> Result<(), StorageError> {
+        self.sound()?;
+        let flushed = self.flush();
+        self.spoil_on(flushed)?;
+        self.writer.run("COMMIT", "committing a batch")?;
+        self.ended = true;
+        self.writer.next_leaf = self.next_leaf;
+        if self.erased { self.writer.finish_erasures() } else { Ok(()) }
+    }
+
+    /// Requests into the history's transaction, then the new keys: durable before what they seal.
+    fn flush(&mut self) -> Result<(), StorageError> {
+        for row in self.dirty.values() {
+            requests::put(&self.writer.history, row)?;
+        }
+        if self.new_keys.is_empty() {
+            return Ok(());
+        }
+        let Database { wrapping, entropy, .. } = self.writer.database.as_ref();
+        let mut wrapped = Vec::with_capacity(self.new_keys.len());
+        for (stream, key) in &self.new_keys {
+            wrapped.push((*stream, key.id, key.wrap(stream, wrapping, entropy.as_ref())?));
+        }
+        keyring::add(&mut self.writer.keys, &wrapped)
+    }
+
+    /// The entry into the writer's buffer.
+    fn encode(
+        &mut self,
+        chain: &mut Chain,
+        at: Timestamp,
+        actor: &Actor,
+        body: &EventBody,
+    ) -> Result<(), StorageError> {
+        let type_name = body.type_name();
+        let unwritable = |_| StorageError::Form {
+            type_name,
+            fault: canonical::NotCanonical { offset: 0, what: "the event has no JSON form" },
+        };
+        let clear = body.clear_json().map_err(unwritable)?;
+        let clear = canonical::form(&clear).map_err(|fault| StorageError::Form { type_name, fault })?;
+        let plain = body.sealed_json().map_err(unwritable)?.map(zeroize::Zeroizing::new);
+        let seq = chain.head.next_seq();
+        // A part without content has nothing to hide.
+        let sealed = match plain.as_ref().filter(|json| json.as_slice() != b"{}") {
+            Some(plain) => {
+                let nonce = self.writer.nonces.next(self.writer.database.entropy.as_ref());
+                let place = Place { stream: chain.stream, seq, type_name };
+                let key = self.key_for(chain);
+                key.seal(&place, &nonce, plain, &mut self.writer.sealed)?;
+                Some(self.writer.sealed.as_slice())
+            }
+            None => None,
+        };
+        let prev = chain.head.last;
+        let draft = Draft { actor, at, clear: &clear, prev, sealed, seq, stream: chain.stream, type_name };
+        self.writer.entry.clear();
+        self.writer.entry.push(0);
+        draft.write(&mut self.writer.entry);
+        Ok(())
+    }
+
+    fn insert(
+        &mut self,
+        chain: &Chain,
+        at: Timestamp,
+        type_name: &str,
+        appended: &Appended,
+    ) -> Result<(), StorageError> {
+        let inserted = self
+            .writer
+            .history
+            .prepare_cached(
+                "INSERT INTO events (leaf, stream, seq, type, at, leaf_hash, entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )
+            .and_then(|mut statement| {
+                statement.execute((
+                    int(appended.leaf),
+                    stream_bytes(&chain.stream),
+                    int(appended.seq),
+                    type_name,
+                    at.millis(),
+                    appended.leaf_hash.as_bytes(),
+                    &self.writer.entry[1..],
+                ))
+            });
+        match inserted {
+            Ok(_) => Ok(()),
+            Err(error) if is_conflict(&error) => Err(StorageError::StaleChain),
+            Err(error) => self.spoil_on(Err(failed("appending an event")(error))),
+        }
+    }
+
+    /// The key that a stream's next event is sealed with; a new one for a stream that has none.
+    fn key_for<'c>(&mut self, chain: &'c mut Chain) -> &'c DataKey {
+        let Chain { stream, key, .. } = chain;
+        key.get_or_insert_with(|| {
+            let entropy = self.writer.database.entropy.as_ref();
+            self.new_keys.entry(*stream).or_insert_with(|| DataKey::generate(entropy)).clone()
+        })
+    }
+
+    /// Lets go of a stream's key: gives its id if it is to be destroyed in the keys' file.
+    fn forget(&mut self, chain: &mut Chain) -> Option<KeyId> {
+        let known = chain.key.take().map(|key| key.id);
+        let unborn = self.new_keys.remove(&chain.stream).map(|key| key.id);
+        self.erased = true;
+        if known == unborn { None } else { known }
+    }
+
+    fn keys_of(&self, stream: &Stream) -> Result<Vec<DataKey>, StorageError> {
+        let mut keys = keyring::all(&self.writer.keys, &self.writer.database.wrapping, stream)?;
+        keys.splice(0..0, self.new_keys.get(stream).cloned());
+        Ok(keys)
+    }
+
+    fn sound(&self) -> Result<(), StorageError> {
+        if self.spoiled { Err(StorageError::Spoiled) } else { Ok(()) }
+    }
+
+    fn spoil_on<T>(&mut self, result: Result<T, StorageError>) -> Result<T, StorageError> {
+        self.spoiled |= result.is_err();
+        result
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        if !self.ended && !self.writer.history.is_autocommit() {
+            // A rollback that fails leaves the transaction open, and the next batch says so when it begins.
+            let _ = self.writer.run("ROLLBACK", "giving up a batch");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::{Inbound, InboundSecret, Understanding};
+    use crate::domain::time::Entropy;
+    use crate::storage::{Settings, Store, verify_log};
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    struct Counting(AtomicU8);
+    impl Entropy for Counting {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill_with(|| self.0.fetch_add(1, Ordering::Relaxed));
+        }
+    }
+
+    fn store(folder: &std::path::Path) -> Store {
+        let settings = Settings {
+            url: format!("sqlite:{}", folder.join("dunwell.db").display()),
+            data_dir: folder.to_owned(),
+            master_key: vec![7; 32].into(),
+            readers: 1,
+        };
+        Store::open(&settings, Arc::new(Counting(AtomicU8::new(0)))).expect("opens")
+    }
+
+    fn words(length: usize) -> EventBody {
+        EventBody::InboundReceived(
+            Inbound {
+                channel: crate::domain::channel::Channel::Sms,
+                point: None,
+                provider_ref: None,
+                understood: Understanding::Other,
+            },
+            InboundSecret { from: String::new(), text: "x".repeat(length) }.into(),
+        )
+    }
+
+    fn stream(number: u8) -> Stream {
+        Stream::Debtor(DebtorKey(Pseudonym::from_bytes([number; 16])))
+    }
+
+    /// One commit of some events; gives how many the log then has.
+    fn commit(writer: &mut Writer, number: u8, events: usize) -> Result<u64, StorageError> {
+        let mut batch = writer.begin()?;
+        let mut chain = batch.chain(stream(number))?;
+        for _ in 0..events {
+            batch.append(&mut chain, Timestamp::from_millis(0), &Actor::Gateway, &words(500))?;
+        }
+        batch.commit()?;
+        Ok(writer.log_size())
+    }
+
+    #[test]
+    fn a_full_disk_is_told_and_loses_nothing_that_was_acknowledged() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut writer = store(folder.path()).writer().expect("the door");
+        let pages: i64 = writer.history.query_row("PRAGMA page_count", [], |row| row.get(0)).expect("counts");
+        let limit = |writer: &Writer, pages: i64| {
+            writer
+                .history
+                .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
+                .expect("set");
+        };
+        limit(&writer, pages + 40);
+        let mut acknowledged = 0;
+        let refused = loop {
+            match commit(&mut writer, 1, 7) {
+                Ok(size) => acknowledged = size,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(refused, StorageError::Full), "{refused:?}");
+        assert!(acknowledged > 20 && writer.log_size() == acknowledged);
+        let path = writer.database.path.clone();
+        assert_eq!(verify_log(&path).expect("whole").entries, acknowledged);
+        // With room again it goes on, without being opened anew.
+        limit(&writer, pages + 400);
+        assert_eq!(commit(&mut writer, 1, 7).expect("commits"), acknowledged + 7);
+        assert_eq!(commit(&mut writer, 2, 1).expect("commits"), acknowledged + 8);
+        assert_eq!(verify_log(&path).expect("whole").entries, acknowledged + 8);
+    }
+
+    #[test]
+    fn a_batch_with_a_failed_step_cannot_be_committed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut writer = store(folder.path()).writer().expect("the door");
+        assert_eq!(commit(&mut writer, 1, 3).expect("commits"), 3);
+        let pages: i64 = writer.history.query_row("PRAGMA page_count", [], |row| row.get(0)).expect("counts");
+        writer.history.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).expect("set");
+        let mut batch = writer.begin().expect("begins");
+        let mut chain = batch.chain(stream(1)).expect("a chain");
+        let full = batch.append(&mut chain, Timestamp::from_millis(0), &Actor::Gateway, &words(90_000));
+        assert!(matches!(full, Err(StorageError::Full)), "{full:?}");
+        let after = batch.append(&mut chain, Timestamp::from_millis(0), &Actor::Gateway, &words(1));
+        assert!(matches!(after, Err(StorageError::Spoiled)), "{after:?}");
+        assert!(matches!(batch.chain(stream(1)), Err(StorageError::Spoiled)));
+        assert!(matches!(batch.commit(), Err(StorageError::Spoiled)));
+        assert_eq!(writer.log_size(), 3);
+        assert_eq!(commit(&mut writer, 1, 1).expect("small enough"), 4);
+    }
+
+    #[test]
+    fn an_erasure_that_a_crash_cut_short_is_finished_at_the_next_opening() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = store(folder.path());
+        let mut writer = store.writer().expect("the door");
+        commit(&mut writer, 1, 2).expect("commits");
+        let mut batch = writer.begin().expect("begins");
+        let mut chain = batch.chain(stream(1)).expect("a chain");
+        batch.erase(&mut chain, Timestamp::from_millis(0), &Actor::Operator).expect("erases");
+        // The history's commit alone, as if the process ended right behind it.
+        batch.writer.run("COMMIT", "test").expect("commits");
+        batch.ended = true;
+        drop(batch);
+        let keys = |writer: &Writer| -> i64 {
+            writer.keys.query_row("SELECT count(*) FROM data_keys", [], |row| row.get(0)).expect("counts")
+        };
+        assert_eq!(keys(&writer), 1);
+        drop(writer);
+        assert_eq!(keys(&store.writer().expect("the door")), 0);
+    }
+
+    #[test]
+    fn keys_that_a_failed_commit_left_behind_are_harmless() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = store(folder.path());
+        let mut writer = store.writer().expect("the door");
+        commit(&mut writer, 1, 2).expect("commits");
+        for _ in 0..3 {
+            // The keys' commit alone, twice over.
+            let database = Arc::clone(&writer.database);
+            let key = DataKey::generate(database.entropy.as_ref());
+            let wrapped =
+                key.wrap(&stream(1), &database.wrapping, database.entropy.as_ref()).expect("wrapped");
+            keyring::add(&mut writer.keys, &[(stream(1), key.id, wrapped)]).expect("kept");
+        }
+        commit(&mut writer, 1, 2).expect("commits");
+        let mut batch = writer.begin().expect("begins");
+        let (mut chain, events) = batch.load(stream(1)).expect("loads");
+        assert_eq!(events.len(), 4);
+        batch.erase(&mut chain, Timestamp::from_millis(0), &Actor::Operator).expect("erases");
+        batch.commit().expect("commits");
+        let events = store.reader().expect("a reader").load(stream(1)).expect("loads");
+        for event in &events[..4] {
+            assert!(matches!(&event.body, EventBody::InboundReceived(_, sealed) if sealed.open().is_none()));
+        }
+    }
+}

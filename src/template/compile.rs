@@ -1,0 +1,201 @@
+//! From a file's text to what renders: partials put in place, the slot for disclosures found.
+
+use crate::domain::fault::{Fault, SourceFile};
+use crate::template::context::{BuiltIn, Uses};
+use crate::template::engine::Form;
+use crate::template::lint::{Rules, lint};
+use crate::template::variable::Declared;
+use handlebars::template::{HelperTemplate, Template, TemplateElement};
+use handlebars::{TemplateError, html_escape};
+use std::collections::BTreeMap;
+
+/// The name that stands where the disclosures go.
+pub const SLOT: &str = "disclosures";
+
+/// A text that renders.
+pub struct Body {
+    /// What comes after the disclosures.
+    pub after: Template,
+    /// What comes before the disclosures.
+    pub before: Template,
+    /// In what it ends up.
+    pub form: Form,
+    /// What each path as written means, for errors.
+    pub names: BTreeMap<String, String>,
+    /// What it needs from the context.
+    pub uses: Uses,
+}
+
+/// The partials: shared pieces of words, one for all languages or one for each.
+#[derive(Default)]
+pub struct Partials {
+    parsed: BTreeMap<String, Template>,
+}
+
+impl Partials {
+    /// Parses the partials, `partials/NAME.{html,txt}.hbs` or `partials/LANGUAGE/NAME.{html,txt}.hbs`.
+    pub fn read<'a>(files: impl Iterator<Item = &'a SourceFile>, faults: &mut Vec<Fault>) -> Self {
+        let mut parsed = BTreeMap::new();
+        for file in files {
+            if let Some(template) = parse(file, faults) {
+                parsed.insert(file.path.clone(), template);
+            }
+        }
+        Self { parsed }
+    }
+
+    /// A partial by its name in a template, and the file that it stands in: the language's own before the
+    /// common one.
+    pub fn find(&self, name: &str, language: &str, form: Form) -> Option<(&str, &Template)> {
+        let ending = if form == Form::Html { "html" } else { "txt" };
+        let own = format!("partials/{language}/{name}.{ending}.hbs");
+        let common = format!("partials/{name}.{ending}.hbs");
+        let found = self.parsed.get_key_value(&own).or_else(|| self.parsed.get_key_value(&common));
+        found.map(|(path, template)| (path.as_str(), template))
+    }
+}
+
+/// What surrounds a file when it is compiled.
+#[derive(Clone, Copy)]
+pub struct Setting<'a> {
+    /// In what the text ends up.
+    pub form: Form,
+    /// Its language.
+    pub language: &'a str,
+    /// The partials at hand.
+    pub partials: &'a Partials,
+    /// The built-in values it may use.
+    pub permits: fn(BuiltIn) -> bool,
+    /// Whether it has a place for disclosures.
+    pub slot: bool,
+    /// The variables it may use.
+    pub variables: &'a BTreeMap<String, Declared>,
+}
+
+/// Compiles a file; adds what is wrong with it to the faults.
+pub fn compile(file: &SourceFile, setting: Setting<'_>, faults: &mut Vec<Fault>) -> Option<Body> {
+    let template = parse(file, faults)?;
+    let rules = Rules {
+        form: setting.form,
+        language: setting.language,
+        partials: setting.partials,
+        permits: setting.permits,
+        slot: setting.slot,
+        variables: setting.variables,
+    };
+    let (uses, names) = lint(&file.path, &template, rules, faults)?;
+    let mut elements = Vec::new();
+    put_partials_in(template, setting, &mut elements);
+    let (before, after) = split(elements, setting.form);
+    Some(Body { after: whole(after), before: whole(before), form: setting.form, names, uses })
+}
+
+impl Body {
+    /// The same words as HTML, their own text escaped.
+    pub fn into_html(mut self) -> Self {
+        for template in [&mut self.before, &mut self.after] {
+            escape(template);
+        }
+        self.form = Form::Html;
+        self
+    }
+}
+
+fn escape(template: &mut Template) {
+    for element in &mut template.elements {
+        match element {
+            TemplateElement::RawString(text) => *text = html_escape(text),
+            TemplateElement::HelperBlock(block) => {
+                block.template.iter_mut().chain(block.inverse.iter_mut()).for_each(escape);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn parse(file: &SourceFile, faults: &mut Vec<Fault>) -> Option<Template> {
+    match Template::compile(&file.text) {
+        Ok(template) => Some(template),
+        Err(error) => {
+            faults.push(fault_of(file, &error));
+            None
+        }
+    }
+}
+
+fn fault_of(file: &SourceFile, error: &TemplateError) -> Fault {
+    // The library's text repeats a drawing of the source after the first line.
+    let reason = error.reason().to_string();
+    let message = reason.lines().next().unwrap_or("does not parse").to_owned();
+    match error.pos() {
+        Some((line, _)) => Fault::at(&file.path, line, message),
+        None => Fault::of(&file.path, message),
+    }
+}
+
+/// Puts each partial's elements where it is named, so that a render neither looks it up nor copies the
+/// context for it. The lint has refused unknown names and circles.
+fn put_partials_in(template: Template, setting: Setting<'_>, out: &mut Vec<TemplateElement>) {
+    for element in template.elements {
+        match element {
+            TemplateElement::PartialExpression(partial) => {
+                let name = partial.name.as_name().unwrap_or_default();
+                if let Some((_, inner)) = setting.partials.find(name, setting.language, setting.form) {
+                    put_partials_in(inner.clone(), setting, out);
+                }
+            }
+            TemplateElement::HelperBlock(block) => {
+                out.push(TemplateElement::HelperBlock(Box::new(block_with_partials(*block, setting))));
+            }
+            TemplateElement::Comment(_) => {}
+            other => out.push(other),
+        }
+    }
+}
+
+fn block_with_partials(mut block: HelperTemplate, setting: Setting<'_>) -> HelperTemplate {
+    for branch in [&mut block.template, &mut block.inverse] {
+        if let Some(template) = branch.take() {
+            let mut elements = Vec::new();
+            put_partials_in(template, setting, &mut elements);
+            *branch = Some(whole(elements));
+        }
+    }
+    block
+}
+
+/// Cuts at the slot; where there is none, at the end (in HTML, at the end of the body).
+fn split(elements: Vec<TemplateElement>, form: Form) -> (Vec<TemplateElement>, Vec<TemplateElement>) {
+    let is_slot = |element: &TemplateElement| match element {
+        TemplateElement::Expression(expression) => expression.name.as_name() == Some(SLOT),
+        _ => false,
+    };
+    let mut before = elements;
+    if let Some(at) = before.iter().position(is_slot) {
+        let after = before.split_off(at + 1);
+        before.pop();
+        return (before, after);
+    }
+    let mut after = Vec::new();
+    if let Some(TemplateElement::RawString(last)) = before.last_mut() {
+        if let Some(end) = last.rfind("</body>").filter(|_| form == Form::Html) {
+            after.push(TemplateElement::RawString(last.split_off(end)));
+        }
+        // What separates the disclosures from the words is then the renderer's to put.
+        last.truncate(last.trim_end().len());
+    }
+    (before, after)
+}
+
+fn whole(elements: Vec<TemplateElement>) -> Template {
+    let mut template = Template::default();
+    for element in elements {
+        match (template.elements.last_mut(), element) {
+            (Some(TemplateElement::RawString(text)), TemplateElement::RawString(more)) => {
+                text.push_str(&more)
+            }
+            (_, element) => template.elements.push(element),
+        }
+    }
+    template
+}

@@ -1,0 +1,138 @@
+//! Where in an HTML text a value would land: text, a quoted attribute, or somewhere that escaping does not
+//! make safe.
+
+use crate::template::variable::Kind;
+
+/// The place that the text read so far has come to.
+#[derive(Default)]
+pub struct Place {
+    /// The attribute being written.
+    attribute: String,
+    /// The element opened last.
+    element: String,
+    /// The open quote.
+    quote: Option<char>,
+    /// What of a tag has been read since `<`, outside quotes; none outside tags.
+    tag: Option<String>,
+    /// What of a quoted value has been read.
+    value: String,
+}
+
+/// Attributes whose value is an address.
+const ADDRESSES: [&str; 6] = ["href", "src", "action", "formaction", "background", "poster"];
+/// Elements that no message needs.
+const REFUSED: [&str; 7] = ["script", "iframe", "object", "embed", "form", "base", "svg"];
+
+impl Place {
+    /// Reads on; what in the text itself is refused, and how many lines down.
+    pub fn feed(&mut self, text: &str) -> Option<(usize, String)> {
+        let mut found = None;
+        let mut lines = 0;
+        for c in text.chars() {
+            lines += usize::from(c == '\n');
+            let mut objection = None;
+            match (self.quote, &mut self.tag, c) {
+                (Some(quote), _, c) if c == quote => {
+                    if self.value.trim_start().to_ascii_lowercase().starts_with("javascript:") {
+                        objection = Some("a script address is not allowed".to_owned());
+                    }
+                    self.quote = None;
+                    self.value.clear();
+                }
+                (Some(_), _, c) => self.value.push(c),
+                (None, Some(tag), '"' | '\'') => {
+                    self.attribute = attribute_of(tag);
+                    self.quote = Some(c);
+                    if self.attribute.starts_with("on") {
+                        objection = Some(format!("the script attribute `{}` is not allowed", self.attribute));
+                    }
+                }
+                (None, Some(tag), '>') => {
+                    self.element = element_of(tag);
+                    self.tag = None;
+                    if REFUSED.contains(&self.element.as_str()) {
+                        objection = Some(format!("<{}> is not allowed", self.element));
+                    }
+                }
+                (None, Some(tag), c) => tag.push(c),
+                (None, None, '<') => self.tag = Some(String::new()),
+                (None, None, _) => {}
+            }
+            found = found.or(objection.map(|objection| (lines, objection)));
+        }
+        found
+    }
+
+    /// What is wrong with a value of this type at this place.
+    pub fn objection(&self, kind: Kind) -> Option<String> {
+        match (&self.tag, self.quote) {
+            (None, _) if self.element == "style" => Some("no value may stand in a style sheet".to_owned()),
+            (None, _) => None,
+            (Some(_), None) => Some("a value in a tag must stand in a quoted attribute".to_owned()),
+            (Some(_), Some(_)) if ADDRESSES.contains(&self.attribute.as_str()) => {
+                let fits = (kind == Kind::Url && self.value.is_empty())
+                    || (kind == Kind::Phone && self.is_telephone_link());
+                (!fits).then(|| format!("`{}` must be a whole address of type url", self.attribute))
+            }
+            (Some(_), Some(_)) if self.attribute == "style" => {
+                Some("no value may stand in a style".to_owned())
+            }
+            (Some(_), Some(_)) => None,
+        }
+    }
+
+    /// Whether it is just after `href="tel:`.
+    pub fn is_telephone_link(&self) -> bool {
+        self.quote.is_some() && self.attribute == "href" && self.value == "tel:"
+    }
+}
+
+fn attribute_of(tag: &str) -> String {
+    let name = tag.trim_end().trim_end_matches('=').trim_end();
+    name.rsplit(|c: char| c.is_whitespace() || c == '=').next().unwrap_or_default().to_ascii_lowercase()
+}
+
+fn element_of(tag: &str) -> String {
+    tag.split(|c: char| c.is_whitespace() || c == '/').next().unwrap_or_default().to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_place_has_its_own_rule() {
+        let table = [
+            ("<p>", Kind::Text, true),
+            ("<a href=\"", Kind::Url, true),
+            ("<a href=\"", Kind::Text, false),
+            ("<a href=\"https://x.example/?q=", Kind::Url, false),
+            ("<a href=\"tel:", Kind::Phone, true),
+            ("<a href=\"sms:", Kind::Phone, false),
+            ("<a class=\"x\" title='", Kind::Text, true),
+            ("<a title=", Kind::Text, false),
+            ("<", Kind::Text, false),
+            ("<p style=\"color:", Kind::Text, false),
+            ("<style>p { color: ", Kind::Text, false),
+            ("<style>p { color: red }</style><p>", Kind::Text, true),
+            ("<p title=\"a > b\">", Kind::Text, true),
+        ];
+        for (before, kind, fits) in table {
+            let mut place = Place::default();
+            assert_eq!(place.feed(before), None, "{before}");
+            assert_eq!(place.objection(kind).is_none(), fits, "{before} {kind:?}");
+        }
+    }
+
+    #[test]
+    fn scripts_are_refused() {
+        for text in [
+            "<script>x</script>",
+            "<img onload=\"x()\">",
+            "<a href=\" JavaScript:x()\">",
+            "<iframe src=\"https://x.example\">",
+        ] {
+            assert!(Place::default().feed(text).is_some(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What the black-box tests stand on: the program as a child process, a plain HTTP client, sample people, and the peers.
+
+pub mod gateway;
+pub mod http;
+pub mod mail;
+pub mod sample;
+pub mod vendor;
+
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+/// Asks until there is an answer; fails the test, saying what it waited for, if none comes in time.
+#[track_caller]
+pub fn eventually<T>(what: &str, within: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + within;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "waited {within:?} for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A process that dies with the test.
+pub struct Process(pub Child);
+
+impl Process {
+    /// Sends a signal by its name, as `kill` does.
+    pub fn signal(&self, name: &str) {
+        let status =
+            std::process::Command::new("kill").args([&format!("-{name}"), &self.0.id().to_string()]).status();
+        assert!(status.expect("kill is there").success(), "process {} is gone", self.0.id());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

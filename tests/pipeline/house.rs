@@ -1,0 +1,247 @@
+//! A whole pipeline on a store of its own, with a clock that stands still until it is moved.
+
+use dunwell::channel::Transport;
+use dunwell::coordination::throttle::Throttles;
+use dunwell::domain::channel::Channel;
+use dunwell::domain::debtor::{CollectorRole, DebtType};
+use dunwell::domain::event::{Actor, Event};
+use dunwell::domain::fault::SourceFile;
+use dunwell::domain::request::ContactRequest;
+use dunwell::domain::state::{DebtorState, RequestState};
+use dunwell::domain::time::{Clock, Entropy, Span, Timestamp};
+use dunwell::pipeline::carriers::{Carrier, CarrierParts, Carriers};
+use dunwell::pipeline::metrics::Metrics;
+use dunwell::pipeline::{Accepted, Desk, Parts, Pipeline, Refusal, Settings};
+use dunwell::policy::Policy;
+use dunwell::provider::catalogue::Catalogue as Vendors;
+use dunwell::provider::settings::Settings as VendorSettings;
+use dunwell::storage::{self, Store};
+use dunwell::template::catalogue::Catalogue as Words;
+use dunwell::template::context::Collector;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// A Wednesday, 15:00 in Miami.
+pub const START: &str = "2026-11-25T20:00:00Z";
+
+pub struct Hand(AtomicI64);
+
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Splitmix64: the same bytes every time, no two alike.
+pub struct Dice(AtomicU64);
+
+impl Entropy for Dice {
+    fn fill(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            let mut z = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::SeqCst);
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            chunk.copy_from_slice(&(z ^ (z >> 31)).to_le_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+pub struct House {
+    pub pipeline: Pipeline,
+    pub clock: Arc<Hand>,
+    pub place: Arc<tempfile::TempDir>,
+}
+
+pub fn actor() -> Actor {
+    Actor::Key("test".to_owned())
+}
+
+pub fn at(text: &str) -> Timestamp {
+    text.parse().expect("a timestamp")
+}
+
+fn files(folder: &str) -> Vec<SourceFile> {
+    fn walk(root: &Path, here: &Path, found: &mut Vec<SourceFile>) {
+        for entry in std::fs::read_dir(here).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                walk(root, &path, found);
+            } else if let Ok(text) = std::fs::read_to_string(&path) {
+                let path = path.strip_prefix(root).expect("below").to_string_lossy().into_owned();
+                found.push(SourceFile { path, text });
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut found = Vec::new();
+    walk(&root, &root, &mut found);
+    found
+}
+
+fn carriers(clock: &Arc<Hand>) -> Carriers {
+    let vendors = Vendors::load(&files("providers")).expect("manifests");
+    let throttles = Arc::new(Throttles::new([], Arc::new(|| Duration::ZERO)));
+    let carrier = |channel: Channel, name: &str| {
+        let manifest = vendors.get(channel, name).expect("a manifest").clone();
+        let settings =
+            || VendorSettings::check(&manifest.settings, &[], &BTreeMap::new(), "test").expect("settings");
+        let transport = Transport::open(&manifest, settings(), clock.clone()).expect("a transport");
+        Arc::new(Carrier::new(CarrierParts {
+            channel,
+            name: name.to_owned(),
+            settings: settings(),
+            manifest,
+            transport,
+            throttles: throttles.clone(),
+            places: 64,
+        }))
+    };
+    Carriers::new(vec![
+        carrier(Channel::Sms, "sandbox"),
+        carrier(Channel::Email, "sandbox"),
+        carrier(Channel::Voice, "sandbox"),
+        carrier(Channel::Portal, "inbox"),
+    ])
+}
+
+impl House {
+    pub async fn new() -> Self {
+        let place = Arc::new(tempfile::tempdir().expect("a folder"));
+        Self::at(place, Arc::new(Hand(AtomicI64::new(at(START).millis())))).await
+    }
+
+    /// A pipeline on a store that may have a history.
+    pub async fn at(place: Arc<tempfile::TempDir>, clock: Arc<Hand>) -> Self {
+        let entropy: Arc<dyn Entropy> =
+            Arc::new(Dice(AtomicU64::new(u64::try_from(clock.now().millis()).expect("positive"))));
+        let store = Store::open(
+            &storage::Settings {
+                url: format!("sqlite:{}", place.path().join("dunwell.db").display()),
+                data_dir: place.path().to_owned(),
+                master_key: vec![7; 32].into(),
+                readers: 2,
+            },
+            entropy.clone(),
+        )
+        .expect("a store");
+        let policy =
+            Policy::load(&files("config/policy"), &["us-federal".to_owned(), "us-states".to_owned()]);
+        let desk = Desk {
+            policy: arc_swap::ArcSwap::from_pointee(policy.expect("packs")),
+            templates: Words::load(&files("templates")).expect("templates"),
+            carriers: carriers(&clock),
+            pauses: arc_swap::ArcSwap::from_pointee(Vec::new()),
+            names: store.pseudonymiser(),
+            clock: clock.clone(),
+            entropy,
+            settings: Settings {
+                collector: Collector {
+                    address: Some("1 Main St, Columbus, OH 43004".to_owned()),
+                    licences: BTreeMap::from([("US-CA".to_owned(), "12345-99".to_owned())]),
+                    name: Some("First Recovery LLC".to_owned()),
+                    neutral_name: Some("FR Services".to_owned()),
+                    phone: Some("+16145550100".to_owned()),
+                },
+                collector_role: CollectorRole::ThirdParty,
+                debt_type: DebtType::Consumer,
+                expire_after: Span::days(7),
+                public_url: "http://127.0.0.1:8080".to_owned(),
+                roster: 1_000,
+            },
+        };
+        let mut registry = prometheus_client::registry::Registry::default();
+        let metrics = Arc::new(Metrics::register(&mut registry));
+        let pipeline = Pipeline::start(Parts { store, desk: Arc::new(desk), metrics }).await.expect("starts");
+        Self { pipeline, clock, place }
+    }
+
+    pub async fn close(self) -> (Arc<tempfile::TempDir>, Arc<Hand>) {
+        self.pipeline.shutdown(Duration::from_secs(10)).await;
+        (self.place, self.clock)
+    }
+
+    pub fn move_to(&self, moment: &str) {
+        self.clock.0.store(at(moment).millis(), Ordering::SeqCst);
+    }
+
+    pub fn pass(&self, span: Span) {
+        self.clock.0.fetch_add(span.as_millis(), Ordering::SeqCst);
+    }
+
+    /// A debtor in Miami with a mobile number, an email address, a portal login and one account; further members as given.
+    pub async fn debtor(&self, id: &str, further: Value) {
+        let number = 100 + id.bytes().map(u32::from).sum::<u32>() % 100;
+        let mut file = json!({
+            "name": {"given": "Sample", "family": id},
+            "locations": [{"postal_code": "33101"}],
+            "contact_points": [
+                {"kind": "phone", "value": format!("+13055550{number}"), "line_type": "mobile"},
+                {"kind": "email", "value": format!("{id}@example.com")},
+                {"kind": "portal", "value": id},
+            ],
+            "accounts": [{"account_id": format!("{id}-1"), "creditor": "First Bank",
+                          "reference": "xxxx1234", "balance": {"amount": "482.13", "currency": "USD"}}],
+        });
+        for (name, value) in further.as_object().expect("members") {
+            file[name] = value.clone();
+        }
+        let file = serde_json::from_value(file).expect("a file");
+        self.pipeline.put_debtor(&actor(), id, file).await.expect("filed");
+    }
+
+    pub async fn consent(&self, id: &str, channel: &str, scopes: &[&str]) {
+        for scope in scopes {
+            let said = json!({"channel": channel, "scope": scope, "granted_at": "2026-11-01T12:00:00Z", "source": "test"});
+            let said = serde_json::from_value(said).expect("a consent");
+            self.pipeline.add_consent(&actor(), id, said).await.expect("consented");
+        }
+    }
+
+    pub async fn opt_out(&self, id: &str, channel: &str) {
+        let said = json!({"channel": channel, "received_at": self.clock.now(), "source": "test"});
+        self.pipeline
+            .add_opt_out(&actor(), id, serde_json::from_value(said).expect("a stop"))
+            .await
+            .expect("stopped");
+    }
+
+    pub fn request(&self, id: &str, debtor: &str, channels: &[&str]) -> ContactRequest {
+        let said = json!({
+            "request_id": id, "debtor_id": debtor, "account_ids": [format!("{debtor}-1")], "channels": channels,
+            "template": "payment-reminder", "variables": {"due_date": "2026-12-01"},
+        });
+        serde_json::from_value(said).expect("a request")
+    }
+
+    pub async fn accept(&self, request: ContactRequest) -> Result<Accepted, Refusal> {
+        self.pipeline.accept(&actor(), vec![request]).await.pop().expect("one answer")
+    }
+
+    pub async fn state(&self, debtor: &str) -> DebtorState {
+        self.pipeline.debtor(debtor).await.expect("readable").expect("known")
+    }
+
+    /// Waits until a request stands as expected; panics after a while with what it stood at.
+    pub async fn until(&self, debtor: &str, accepted: &Accepted, status: &str) -> RequestState {
+        for _ in 0..400 {
+            let state = self.state(debtor).await;
+            let request = &state.requests[&accepted.id];
+            if request.status.as_str() == status {
+                return request.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let request = self.state(debtor).await.requests[&accepted.id].clone();
+        let decision = request.decision.map(|record| record.decision);
+        panic!("it stands at {}, not {status}: {decision:?}", request.status);
+    }
+
+    pub async fn events(&self, debtor: &str) -> Vec<Event> {
+        let stream = self.pipeline.stream(debtor);
+        self.pipeline.read(move |store| store.reader()?.load(stream)).await.expect("readable")
+    }
+}

@@ -1,0 +1,514 @@
+//! Vendors as data: every manifest with every case, the vendors' own vectors and recorded requests, and faults.
+
+use dunwell::domain::channel::Channel;
+use dunwell::domain::contact_point::{PointKind, PointValue};
+use dunwell::domain::fault::SourceFile;
+use dunwell::domain::message::{Content, Outgoing};
+use dunwell::domain::outcome::Outcome;
+use dunwell::domain::time::Timestamp;
+use dunwell::provider::callback::{
+    CallbackError, CallbackEvent, CallbackKind, CallbackRequest, DeliveryStatus,
+};
+use dunwell::provider::case::{MANDATORY, TWO_WAY};
+use dunwell::provider::catalogue::Catalogue;
+use dunwell::provider::extract::form_pairs;
+use dunwell::provider::manifest::{Carrier, Manifest};
+use dunwell::provider::response::HttpResponse;
+use dunwell::provider::settings::{Given, Settings};
+use dunwell::provider::signature::Unbelievable;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn files(folder: &Path, root: &Path, out: &mut Vec<SourceFile>) {
+    for entry in std::fs::read_dir(folder).expect("folder") {
+        let path = entry.expect("entry").path();
+        if path.is_dir() {
+            files(&path, root, out);
+        } else {
+            let name = path.strip_prefix(root).expect("below").to_string_lossy().into_owned();
+            out.push(SourceFile { path: name, text: std::fs::read_to_string(&path).expect("text") });
+        }
+    }
+}
+
+fn catalogue() -> Catalogue {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("providers");
+    let mut found = Vec::new();
+    files(&root, &root, &mut found);
+    Catalogue::load(&found).unwrap_or_else(|faults| panic!("{faults:#?}"))
+}
+
+fn given(pairs: &[(&str, &str)]) -> BTreeMap<String, Given> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), Given::from(*value))).collect()
+}
+
+const ACCOUNT: &str = "AC00000000000000000000000000000001";
+
+fn twilio_settings(manifest: &Manifest, more: &[(&str, &str)]) -> Settings {
+    let mut pairs = vec![("account_sid", ACCOUNT)];
+    pairs.extend_from_slice(more);
+    manifest.settings(&given(&pairs), "test").expect("settings")
+}
+
+#[test]
+fn every_case_of_every_vendor_holds() {
+    let catalogue = catalogue();
+    assert_eq!(catalogue.run_cases(), [], "faults");
+    let cases: usize = catalogue.vendors().map(|vendor| vendor.cases.len()).sum();
+    assert!(cases >= 18, "only {cases} cases were found");
+}
+
+#[test]
+fn every_vendor_has_the_mandatory_cases() {
+    for vendor in catalogue().vendors().filter(|vendor| vendor.manifest.identity.carrier == Carrier::Http) {
+        let names: BTreeSet<&str> = vendor.cases.iter().map(|case| case.name.as_str()).collect();
+        let two_way = vendor.manifest.callbacks.contains_key(&CallbackKind::Inbound);
+        for wanted in MANDATORY.iter().copied().chain(two_way.then_some(TWO_WAY)) {
+            assert!(names.contains(wanted), "{} has no case `{wanted}`", vendor.manifest.id());
+        }
+    }
+}
+
+#[test]
+fn a_broken_case_is_noticed() {
+    let catalogue = catalogue();
+    let manifest = catalogue.get(Channel::Sms, "twilio").expect("twilio");
+    let text = read("providers/sms/twilio/cases/accepted.toml");
+    for (from, to) in [
+        ("SM00000000000000000000000000000017\"\n", "SM00000000000000000000000000000018\"\n"),
+        ("[\"To\", \"+13055550117\"]", "[\"To\", \"+13055550118\"]"),
+        ("status = 201", "status = 400"),
+        ("/Messages.json", "/Calls.json"),
+        ("Authorization = \"Basic QU", "Authorization = \"Basic QV"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let file =
+            SourceFile { path: "sms/twilio/cases/x.toml".to_owned(), text: text.replacen(from, to, 1) };
+        let case = dunwell::provider::case::Case::read(&file).expect("readable");
+        assert_ne!(case.run(manifest), [], "{from} -> {to}");
+    }
+}
+
+fn vectors(file: &str) -> Value {
+    serde_json::from_str(&read(&format!("tests/data/vendors/vectors/{file}"))).expect("vectors")
+}
+
+fn callback(vector: &Value) -> CallbackRequest {
+    let headers = vector["headers"].as_object().expect("headers");
+    CallbackRequest {
+        method: vector["method"].as_str().unwrap_or("POST").to_owned(),
+        url: vector["url"].as_str().unwrap_or("https://gw.example.com/hooks").to_owned(),
+        headers: headers.iter().map(|(k, v)| (k.clone(), v.as_str().expect("text").to_owned())).collect(),
+        body: vector["body"].as_str().expect("body").as_bytes().to_vec(),
+    }
+}
+
+/// Every vector of a file is judged as its note says.
+fn judge(manifest: &Manifest, settings: &Settings, vectors: &Value, kind: CallbackKind) {
+    let now = Timestamp::from_millis(vectors["clock"].as_i64().unwrap_or(1_790_000_000) * 1_000);
+    let all = vectors["vectors"].as_array().expect("vectors");
+    assert!(all.len() >= 5);
+    for vector in all {
+        let valid = vector["valid"].as_bool().expect("valid");
+        let result = manifest.verify(kind, &callback(vector), settings, now);
+        assert_eq!(result.is_ok(), valid, "{}: {result:?}", vector["name"]);
+    }
+}
+
+#[test]
+fn twilio_vectors_are_judged_as_its_own_validator_judges_them() {
+    let catalogue = catalogue();
+    let manifest = catalogue.get(Channel::Sms, "twilio").expect("twilio");
+    let vectors = vectors("twilio.json");
+    let secret = vectors["secret"].as_str().expect("secret");
+    let settings = twilio_settings(
+        manifest,
+        &[("auth_token", secret), ("webhook_shared_key", secret), ("from", "+15005550006")],
+    );
+    judge(manifest, &settings, &vectors, CallbackKind::Status);
+}
+
+#[test]
+fn twilio_tokens_rotate_and_a_missing_shared_key_verifies_nothing() {
+    let catalogue = catalogue();
+    let manifest = catalogue.get(Channel::Sms, "twilio").expect("twilio");
+    let vectors = vectors("twilio.json");
+    let secret = vectors["secret"].as_str().expect("secret");
+    let now = Timestamp::from_millis(0);
+    let named = |name: &str| {
+        let all = vectors["vectors"].as_array().expect("vectors");
+        callback(all.iter().find(|vector| vector["name"] == name).expect(name))
+    };
+    let rotated = twilio_settings(
+        manifest,
+        &[("auth_token", "new"), ("previous_auth_token", secret), ("from", "12345")],
+    );
+    assert_eq!(manifest.verify(CallbackKind::Status, &named("status-callback"), &rotated, now), Ok(()));
+    let plain = twilio_settings(manifest, &[("auth_token", secret), ("from", "12345")]);
+    assert_eq!(
+        manifest.verify(CallbackKind::Status, &named("shared-key-sha256"), &plain, now),
+        Err(CallbackError::Unbelievable(Unbelievable::Forged))
+    );
+    assert_eq!(
+        manifest.verify(CallbackKind::Status, &named("missing-signature"), &plain, now),
+        Err(CallbackError::Unbelievable(Unbelievable::Unsigned))
+    );
+    let stop =
+        manifest.verify_and_parse(CallbackKind::Inbound, &named("inbound-stop"), &plain, now).expect("valid");
+    let [CallbackEvent::Inbound(inbound)] = stop.as_slice() else { panic!("not one inbound message") };
+    assert_eq!((inbound.text.as_str(), inbound.keyword.as_deref()), ("STOP", Some("STOP")));
+    assert!(!format!("{stop:?}").contains("8505550101"));
+}
+
+/// The same request as the vendor's own client makes, as far as a form means anything.
+#[test]
+fn twilio_requests_equal_those_of_its_client() {
+    let golden: Value = serde_json::from_str(&read("tests/data/vendors/golden/twilio.json")).expect("golden");
+    let golden = |name: &str| {
+        let all = golden["requests"].as_array().expect("requests");
+        all.iter().find(|request| request["name"] == name).expect(name).clone()
+    };
+    let catalogue = catalogue();
+    let manifest = catalogue.get(Channel::Sms, "twilio").expect("twilio");
+    let message = |text: &str, callback: Option<&str>| Outgoing {
+        attempt: "att_0198c0de000070008000000000000017".parse().expect("id"),
+        to: PointValue::parse(PointKind::Phone, "+18505550101").expect("phone"),
+        language: "es".to_owned(),
+        content: Content::Sms { text: text.to_owned(), segments: 1 },
+        unsubscribe_url: None,
+        status_callback_url: callback.map(str::to_owned),
+    };
+    let from = twilio_settings(manifest, &[("auth_token", "tok"), ("from", "+15005550001")]);
+    let service = [
+        ("auth_token", "tok"),
+        ("messaging_service_sid", "MG00000000000000000000000000000001"),
+        ("validity_seconds", "3600"),
+    ];
+    let service = twilio_settings(manifest, &service);
+    let hook = Some("https://gw.example.com/hooks/twilio/status");
+    for (name, settings, message, beyond) in [
+        ("sms", &from, message("Hola, señor & co", hook), &[][..]),
+        // We keep a message until it may be sent; the vendor's own scheduling is not used.
+        ("sms-messaging-service-scheduled", &service, message("x", None), &["ScheduleType", "SendAt"][..]),
+    ] {
+        let expected = golden(name);
+        let ours = manifest.request(&message, settings, Timestamp::from_millis(0)).expect("request");
+        assert_eq!(ours.method.as_str(), expected["method"], "{name}");
+        assert_eq!(ours.url, expected["url"].as_str().expect("url"), "{name}");
+        for (header, value) in expected["headers"].as_object().expect("headers") {
+            let found = ours.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(header));
+            assert_eq!(found.map(|(_, value)| value.as_str()), value.as_str(), "{name}: {header}");
+        }
+        let mut theirs = form_pairs(expected["body"].as_str().expect("body"));
+        theirs.retain(|(key, _)| !beyond.contains(&key.as_str()));
+        let mut ours = form_pairs(std::str::from_utf8(&ours.body).expect("text"));
+        theirs.sort();
+        ours.sort();
+        assert_eq!(ours, theirs, "{name}");
+    }
+}
+
+fn manifest(path: &str, text: &str) -> Manifest {
+    let file = SourceFile { path: path.to_owned(), text: text.to_owned() };
+    Manifest::read(&file).unwrap_or_else(|faults| panic!("{faults:#?}"))
+}
+
+const SENDGRID: &str = r#"
+identity = { id = "sendgrid", channel = "email", name = "x", docs = "x", tested_on = "2026-11-22" }
+settings.key = { help = "public key" }
+[send]
+method = "POST"
+url = "https://api.example.com/v3/mail/send"
+auth.bearer = { token = "{key}" }
+[send.body.json]
+personalizations = [{ to = [{ email = "{to}" }], custom_args = { attempt = "{attempt}" } }]
+subject = "{subject}"
+content = [{ type = "text/plain", value = "{text}" }, { type = "{html_type}", value = "{html}" }]
+send_at = "{send_at|number}"
+headers = { X-None = "{unsubscribe_url}" }
+[send.response]
+accepted = { status = ["202"] }
+reference = { header = "X-Message-Id" }
+[[signatures.events]]
+primitive = "ecdsa_p256"
+keys = ["{key}"]
+key_form = "base64"
+message = "{header:X-Twilio-Email-Event-Webhook-Timestamp}{body}"
+given = { header = "X-Twilio-Email-Event-Webhook-Signature" }
+given_form = "base64"
+fresh = { unix = { header = "X-Twilio-Email-Event-Webhook-Timestamp" }, within = "PT10M" }
+[callbacks.status]
+methods = ["POST"]
+encoding = "json"
+signature = "events"
+acknowledge = { status = 204 }
+events = ""
+reference = [{ json = "/sg_message_id", pattern = "^[^.]+[.][^.]+[.][^.]+" }]
+status = { json = "/event" }
+at = { json = "/timestamp" }
+statuses = { delivered = "delivered", bounce = "failed" }
+"#;
+
+/// The language carries vendors that are not there yet: a signature by public key, arrays of events, nested JSON.
+#[test]
+fn an_email_vendor_with_a_public_key_needs_no_code() {
+    let text = SENDGRID
+        .replace(", { type = \"{html_type}\", value = \"{html}\" }", "")
+        .replace("{send_at|number}", "{now|number}");
+    let manifest = manifest("email/sendgrid/manifest.toml", &text);
+    let vectors = vectors("sendgrid.json");
+    let key = vectors["public_key_base64_der"].as_str().expect("key");
+    let settings = manifest.settings(&given(&[("key", key)]), "test").expect("settings");
+    judge(&manifest, &settings, &vectors, CallbackKind::Status);
+    let delivered = callback(&vectors["vectors"][0]);
+    let now = Timestamp::from_millis(1_790_000_060_000);
+    let events = manifest.verify_and_parse(CallbackKind::Status, &delivered, &settings, now);
+    let Ok([CallbackEvent::Delivery(delivery)]) = events.as_deref() else { panic!("{events:?}") };
+    assert_eq!(delivery.status, DeliveryStatus::Delivered);
+    assert_eq!(delivery.provider_ref.as_deref(), Some("14c5d75ce93.dfd.64b469"));
+    assert_eq!(delivery.at, Some(Timestamp::from_millis(1_790_000_000_000)));
+    let message = Outgoing {
+        attempt: "att_0198c0de000070008000000000000017".parse().expect("id"),
+        to: PointValue::parse(PointKind::Email, "sample017@example.com").expect("email"),
+        language: "en".to_owned(),
+        content: Content::Email { subject: "S".to_owned(), text: "T \"quoted\"".to_owned(), html: None },
+        unsubscribe_url: None,
+        status_callback_url: None,
+    };
+    let request = manifest.request(&message, &settings, Timestamp::from_millis(0)).expect("request");
+    let body: Value = serde_json::from_slice(&request.body).expect("json");
+    assert_eq!(
+        body,
+        serde_json::json!({
+            "personalizations": [{
+                "to": [{"email": "sample017@example.com"}],
+                "custom_args": {"attempt": "att_0198c0de000070008000000000000017"}
+            }],
+            "subject": "S",
+            "content": [{"type": "text/plain", "value": "T \"quoted\""}]
+        })
+    );
+}
+
+/// Standard Webhooks: a key in base64 behind a prefix, several signatures in one header, a window of time.
+#[test]
+fn a_window_of_time_and_several_signatures_are_data_too() {
+    let scheme = r#"
+identity = { id = "x", channel = "sms", name = "x", docs = "x", tested_on = "2026-11-22" }
+settings.secret = { help = "secret", secret = true }
+send = { method = "GET", url = "https://x.example", response = { accepted = { status = ["202"] } } }
+[[signatures.standard]]
+primitive = "hmac_sha256"
+keys = ["{secret}"]
+key_form = "base64"
+key_prefix = "whsec_"
+message = "{header:webhook-id}.{header:webhook-timestamp}.{body}"
+given = { header = "webhook-signature" }
+given_form = "base64"
+given_split = " "
+given_prefix = "v1,"
+fresh = { unix = { header = "webhook-timestamp" }, within = "PT5M" }
+[callbacks.status]
+methods = ["POST"]
+encoding = "json"
+signature = "standard"
+acknowledge = { status = 204 }
+reference = [{ json = "/data/id" }]
+status = { json = "/type" }
+statuses = { "dispatch.delivered" = "delivered" }
+"#;
+    let manifest = manifest("sms/x/manifest.toml", scheme);
+    let vectors = vectors("standard-webhooks.json");
+    let secret = vectors["secret"].as_str().expect("secret");
+    let settings = manifest.settings(&given(&[("secret", secret)]), "test").expect("settings");
+    judge(&manifest, &settings, &vectors, CallbackKind::Status);
+}
+
+/// A vendor asked by GET, with credentials in the query, plain text answers and callbacks by GET (as Kannel does it).
+#[test]
+fn a_vendor_asked_by_get_needs_no_code() {
+    let text = r#"
+identity = { id = "k", channel = "sms", name = "x", docs = "x", tested_on = "2026-11-22" }
+settings.base_url = { help = "x", kind = "url", required = true }
+settings.user = { help = "x", required = true }
+settings.pass = { help = "x", secret = true, required = true }
+settings.token = { help = "x", secret = true, required = true }
+[send]
+method = "GET"
+url = "{base_url|raw}/cgi-bin/sendsms"
+query = [
+    { name = "username", value = "{user}" },
+    { name = "password", value = "{pass}" },
+    { name = "to", value = "{to|without_plus}" },
+    { name = "text", value = "{text}" },
+    { name = "dlr-url", value = "{status_callback_url}&state=%d", when = "status_callback_url" },
+]
+response = { accepted = { status = ["202"], when = [{ value = { text = "^0: " } }] } }
+[[signatures.token]]
+primitive = "secret"
+keys = ["{token}"]
+given = { query = "token" }
+given_form = "text"
+[callbacks.status]
+methods = ["GET"]
+encoding = "query"
+signature = "token"
+acknowledge = { status = 200 }
+attempt = { query = "attempt" }
+status = { query = "state" }
+statuses = { 1 = "delivered", 2 = "failed", 8 = "sent" }
+[callbacks.inbound]
+methods = ["GET"]
+encoding = "query"
+signature = "token"
+acknowledge = { status = 200 }
+add_plus = true
+from = { query = "from" }
+to = { query = "to" }
+text = { query = "text" }
+"#;
+    let manifest = manifest("sms/k/manifest.toml", text);
+    let pairs =
+        [("base_url", "http://127.0.0.1:13013/"), ("user", "gw"), ("pass", "p&s"), ("token", "t0ken")];
+    let settings = manifest.settings(&given(&pairs), "test").expect("settings");
+    let attempt = "att_0198c0de000070008000000000000017";
+    let message = Outgoing {
+        attempt: attempt.parse().expect("id"),
+        to: PointValue::parse(PointKind::Phone, "+13055550117").expect("phone"),
+        language: "en".to_owned(),
+        content: Content::Sms { text: "a b&c".to_owned(), segments: 1 },
+        unsubscribe_url: None,
+        status_callback_url: Some("https://gw.example.com/s?token=t0ken".to_owned()),
+    };
+    let request = manifest.request(&message, &settings, Timestamp::from_millis(0)).expect("request");
+    assert_eq!(
+        request.url,
+        "http://127.0.0.1:13013/cgi-bin/sendsms?username=gw&password=p%26s&to=13055550117&text=a%20b%26c\
+         &dlr-url=https%3A%2F%2Fgw.example.com%2Fs%3Ftoken%3Dt0ken%26state%3D%25d"
+    );
+    assert!(!format!("{request:?}").contains("p%26s") && !request.shown(&settings).contains("p%26s"));
+    let get = |url: &str| CallbackRequest {
+        method: "GET".to_owned(),
+        url: url.to_owned(),
+        headers: Vec::new(),
+        body: Vec::new(),
+    };
+    let now = Timestamp::from_millis(0);
+    let url = format!("https://gw.example.com/s?token=t0ken&attempt={attempt}&state=1");
+    let events = manifest.verify_and_parse(CallbackKind::Status, &get(&url), &settings, now).expect("valid");
+    let [CallbackEvent::Delivery(delivery)] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((delivery.status, delivery.attempt), (DeliveryStatus::Delivered, Some(message.attempt)));
+    let wrong = url.replace("t0ken", "t1ken");
+    assert_eq!(
+        manifest.verify_and_parse(CallbackKind::Status, &get(&wrong), &settings, now),
+        Err(CallbackError::Unbelievable(Unbelievable::Forged))
+    );
+    let stop = "https://gw.example.com/i?token=t0ken&from=13055550117&to=15005550006&text=STOP";
+    let events = manifest.verify_and_parse(CallbackKind::Inbound, &get(stop), &settings, now).expect("valid");
+    assert!(matches!(events.as_slice(), [CallbackEvent::Inbound(inbound)] if inbound.from == "+13055550117"));
+}
+
+/// Every way of writing a manifest wrongly is named with its line.
+#[test]
+fn faults_are_named_with_file_and_line() {
+    let twilio = read("providers/sms/twilio/manifest.toml");
+    let fault_of = |from: &str, to: &str| {
+        assert!(twilio.contains(from), "{from}");
+        let file =
+            SourceFile { path: "sms/twilio/manifest.toml".to_owned(), text: twilio.replacen(from, to, 1) };
+        let line = file
+            .text
+            .lines()
+            .position(|line| line.contains(to.lines().next().expect("line")))
+            .map(|at| at + 1);
+        (Manifest::read(&file).expect_err(to), line)
+    };
+    for (from, to, words) in [
+        ("method = \"POST\"\nurl", "metod = \"POST\"\nurl", "unknown field `metod`"),
+        ("value = \"{text}\"", "value = \"{txt}\"", "`{txt}` is unknown"),
+        ("value = \"{text}\"", "value = \"{text|shout}\"", "unknown filter `shout`"),
+        ("class = \"throttled\"", "class = \"later\"", "unknown variant `later`"),
+        ("channel = \"sms\"", "channel = \"email\"", "`channel` must be the folder's"),
+        ("signature = \"twilio\"", "signature = \"twillio\"", "there is no [[signatures.twillio]]"),
+        ("reference = { json = \"/sid\"", "reference = { json = \"sid\"", "begins with `/`"),
+        ("{url}{sorted_form}", "{uri}{sorted_form}", "`{uri}` cannot be signed over"),
+        ("sent = \"sent\"", "sent = \"arrived\"", "unknown variant `arrived`"),
+    ] {
+        let (faults, line) = fault_of(from, to);
+        let found =
+            faults.iter().find(|fault| fault.message.contains(words)).unwrap_or_else(|| panic!("{faults:?}"));
+        let near = |at: usize| line.is_some_and(|line| at == line || line.abs_diff(at) <= 6);
+        assert!(found.line.is_some_and(near), "{to}: {found} is not near line {line:?}");
+    }
+    for (from, to, line) in [
+        ("tested_on = \"2026-11-22\"", "tested_on = \"soon\"", "tested_on"),
+        ("[settings.validity_seconds]", "[settings.segments]", "[settings.segments]"),
+        ("[[one_of]]\nsettings = [\"from\"", "[[one_of]]\nsettings = [\"form\"", "[[one_of]]"),
+        ("unless = \"messaging_service_sid\"", "unless = \"messaging_service\"", "[send]"),
+        ("acknowledge = { status = 204 }", "acknowledge = { status = 500 }", "[callbacks.status]"),
+    ] {
+        let (faults, _) = fault_of(from, to);
+        let wanted =
+            twilio.replacen(from, to, 1).lines().position(|text| text.starts_with(line)).map(|at| at + 1);
+        assert!(faults.iter().any(|fault| fault.line == wanted), "{to}: {faults:?}");
+    }
+    let (faults, _) = fault_of("\"21610\", \"30004\"", "\"21211\", \"{x}\"");
+    assert!(faults.iter().any(|fault| fault.message.contains("21211 twice")), "{faults:?}");
+}
+
+#[test]
+fn settings_that_do_not_fit_are_all_named() {
+    let catalogue = catalogue();
+    let manifest = catalogue.get(Channel::Sms, "twilio").expect("twilio");
+    let faults = manifest
+        .settings(&given(&[("account_sid", "AC1"), ("auth_tokn", "s3cret-value")]), "config/dunwell.toml")
+        .expect_err("faults");
+    let shown = format!("{faults:?}");
+    for words in
+        ["account_sid", "auth_tokn", "`auth_token` is missing", "at least one of from, messaging_service_sid"]
+    {
+        assert!(shown.contains(words), "{words} in {shown}");
+    }
+    assert!(!shown.contains("s3cret-value"), "{shown}");
+}
+
+proptest::proptest! {
+    /// Whatever a stranger sends, it is refused without a panic.
+    #[test]
+    fn nothing_unsigned_is_believed(
+        body in ".{0,200}", query in ".{0,60}", signature in "[A-Za-z0-9+/=]{0,44}", settings_header in ".{0,40}",
+        status in proptest::bool::ANY,
+    ) {
+        let manifest = manifest("sms/twilio/manifest.toml", &read("providers/sms/twilio/manifest.toml"));
+        let settings = twilio_settings(&manifest, &[("auth_token", "tok"), ("from", "12345")]);
+        let request = CallbackRequest {
+            method: "POST".to_owned(),
+            url: format!("https://gw.example.com/callbacks/sms/twilio/status?{query}"),
+            headers: vec![
+                ("X-Twilio-Signature".to_owned(), signature),
+                ("X-Twilio-Webhooks-Signature-Settings".to_owned(), settings_header),
+            ],
+            body: body.into_bytes(),
+        };
+        let kind = if status { CallbackKind::Status } else { CallbackKind::Inbound };
+        let result = manifest.verify_and_parse(kind, &request, &settings, Timestamp::from_millis(0));
+        proptest::prop_assert!(matches!(result, Err(CallbackError::Unbelievable(_))), "{:?}", result);
+    }
+
+    /// Whatever an answer says, it is a success only with the promised status and an identifier.
+    #[test]
+    fn only_the_promised_answer_is_success(status in 100u16..600, body in ".{0,120}", code in proptest::num::u32::ANY) {
+        let manifest = manifest("sms/twilio/manifest.toml", &read("providers/sms/twilio/manifest.toml"));
+        for body in [body, format!("{{\"code\":{code},\"sid\":\"x\"}}")] {
+            let received_at = Timestamp::from_millis(0);
+            let response = HttpResponse { status, headers: Vec::new(), body: body.into_bytes(), received_at };
+            proptest::prop_assert!(matches!(manifest.outcome(&response), Outcome::Failed(_)));
+        }
+    }
+}
