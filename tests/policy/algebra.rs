@@ -1,9 +1,7 @@
 //! What holds for any law: more rules never permit more, their order does not matter, the moment named is the first, and
 //! no run of permitted contacts exceeds a cap.
 
-use crate::support::{
-    World, account, consent, contact, days, load, made_up, owed, point, reach, rule, shipped,
-};
+use crate::support::{World, account, consent, contact, load, made_up, owed, point, reach, rule, shipped};
 use dunwell::domain::channel::{Channel, Direction, Party};
 use dunwell::domain::consent::{
     ConsentScope, Hold, HoldKind, InconvenientTime, OptOut, OptOutChannel, Weekday,
@@ -265,10 +263,7 @@ proptest! {
         shuffled.preferences.inconvenient.reverse();
         prop_assert_eq!(world.decide(&law.policy()), shuffled.decide(&other));
         let shipped = shipped();
-        prop_assert_eq!(
-            { let mut decision = world.decide(&shipped); decision.findings.retain(|finding| finding.facts.is_empty()); decision.outcome },
-            shuffled.decide(&shipped).outcome
-        );
+        prop_assert_eq!(world.decide(&shipped), shuffled.decide(&shipped));
     }
 
     #[test]
@@ -384,6 +379,5 @@ fn within_caps(world: &World, zones: &[&str], debt: &str) -> Result<(), TestCase
         }
     }
     prop_assert!(world.contacts.is_sorted_by_key(|contact| contact.occurred_at));
-    prop_assert!(days(1).as_millis() > 0);
     Ok(())
 }

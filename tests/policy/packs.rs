@@ -86,8 +86,7 @@ fn a_file_that_is_no_toml_and_a_pack_that_is_not_there() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].starts_with("made-up/rules.toml:2: "), "{found:?}");
     let missing = Policy::load(&shipped_files(), &["us-federal".to_owned(), "mars".to_owned()]);
-    let missing: Vec<String> =
-        missing.err().unwrap_or_default().iter().map(ToString::to_string).collect();
+    let missing: Vec<String> = missing.err().unwrap_or_default().iter().map(ToString::to_string).collect();
     assert_eq!(missing, ["mars/pack.toml: there is no such pack: a pack is a folder with a pack.toml"]);
 }
 
@@ -98,9 +97,11 @@ fn rows_of_a_rule_follow_each_other() {
         rule("dated", "contact_window", "", &format!("{first}{row}[[rule.effective]]\n{second}{row}"))
     };
     assert_eq!(faults(&rows("to = 2025-05-15\n", "from = 2025-05-16\n")), Vec::<String>::new());
-    for (first, second) in
-        [("", "from = 2025-05-16\n"), ("to = 2025-05-16\n", "from = 2025-05-16\n"), ("to = 1989-01-01\n", "from = 2025-05-16\n")]
-    {
+    for (first, second) in [
+        ("", "from = 2025-05-16\n"),
+        ("to = 2025-05-16\n", "from = 2025-05-16\n"),
+        ("to = 1989-01-01\n", "from = 2025-05-16\n"),
+    ] {
         assert_eq!(faults(&rows(first, second)).len(), 1, "{first}{second}");
     }
 }
@@ -162,7 +163,11 @@ fn the_reason_has_the_real_figures() {
     "#);
     world.at = at("2026-04-07T22:00:00Z");
     for day in 0..7 {
-        world.record(contact(at("2026-04-01T14:00:00Z").plus(days(day)), Channel::Voice, ContactResult::NoAnswer));
+        world.record(contact(
+            at("2026-04-01T14:00:00Z").plus(days(day)),
+            Channel::Voice,
+            ContactResult::NoAnswer,
+        ));
     }
     insta::assert_json_snapshot!(world.decide(&policy).findings[0], @r#"
     {

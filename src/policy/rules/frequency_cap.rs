@@ -254,11 +254,9 @@ impl FrequencyCap {
             [only] => contacts(*only),
             _ => "contacts",
         };
-        Words::plain(format!(
-            "{used} {what} {per} within {window} are on file{since}; {limit} are permitted"
-        ))
-        .with("used", used)
-        .with("limit", limit)
-        .with("window", self.window().to_string())
+        Words::plain(format!("{used} {what} {per} within {window} are on file{since}; {limit} are permitted"))
+            .with("used", used)
+            .with("limit", limit)
+            .with("window", self.window().to_string())
     }
 }
