@@ -122,6 +122,8 @@ built_ins! {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Uses {
     built_ins: u32,
+    /// Whether the list of accounts is used also where there is but one.
+    list_of_one: bool,
     variables: bool,
 }
 
@@ -129,6 +131,11 @@ impl Uses {
     /// Notes a built-in value.
     pub fn add(&mut self, one: BuiltIn) {
         self.built_ins |= 1 << one as u32;
+    }
+
+    /// Notes that the list of accounts is used also where there is but one.
+    pub fn add_list_of_one(&mut self) {
+        self.list_of_one = true;
     }
 
     /// Notes that there are variables.
@@ -139,6 +146,7 @@ impl Uses {
     /// Notes what another text uses.
     pub fn join(&mut self, other: Self) {
         self.built_ins |= other.built_ins;
+        self.list_of_one |= other.list_of_one;
         self.variables |= other.variables;
     }
 
@@ -173,7 +181,7 @@ impl Context<'_> {
                 root.insert(one.path().to_owned(), value);
             }
         }
-        if uses.has_any(ACCOUNTS) {
+        if uses.has_any(ACCOUNTS) && (uses.list_of_one || self.accounts.len() > 1) {
             let all = self.accounts.iter().enumerate();
             let all: Result<_, _> = all.map(|(index, one)| account(one, index, uses)).collect();
             root.insert("accounts".to_owned(), Value::Array(all?));
@@ -290,5 +298,80 @@ fn url(value: Option<&str>, pointer: impl Fn() -> String) -> Result<Option<Value
             let detail = format!("is not {}", Kind::Url.expected());
             Err(RenderError::Unfit { pointer: pointer(), detail })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn everything() -> Uses {
+        let mut uses = Uses::default();
+        BuiltIn::ALL.iter().for_each(|one| uses.add(*one));
+        uses
+    }
+
+    fn seen(uses: Uses, accounts: &Value) -> Value {
+        let accounts: Vec<Account> = serde_json::from_value(accounts.clone()).expect("accounts");
+        let collector = Collector {
+            name: Some("First\u{7} \u{202e}Recovery".to_owned()),
+            neutral_name: Some("  ".to_owned()),
+            licences: BTreeMap::from([("US-CA".to_owned(), "12345-99".to_owned())]),
+            ..Collector::default()
+        };
+        let variables = json!({"fee": {"amount": "1.50", "currency": "USD"}, "note": "x"});
+        let context = Context {
+            accounts: accounts.iter().collect(),
+            collector: &collector,
+            disclosures: &[],
+            licence_regions: &["US-CA".to_owned()],
+            name: Some(&Name { given: None, family: Some("Debtor".to_owned()) }),
+            portal_url: None,
+            today: "2026-11-23".parse().expect("a date"),
+            unsubscribe_url: Some("https://gateway.example/u/1"),
+            variables: variables.as_object().expect("an object"),
+        };
+        context.json(uses).expect("all is well formed")
+    }
+
+    #[test]
+    fn only_what_is_on_file_is_there_and_it_is_clean() {
+        let account = json!([{"account_id": "A-1", "creditor": "First Bank",
+            "balance": {"amount": "482.13", "currency": "USD"}}]);
+        assert_eq!(
+            seen(everything(), &account),
+            json!({
+                "account.balance": "482.13 USD",
+                "account.creditor": "First Bank",
+                "collector.name": "First   Recovery",
+                "debtor.family": "Debtor",
+                "debtor.name": "Debtor",
+                "licences": [{"number": "12345-99", "region": "CA"}],
+                "several_accounts": false,
+                "today": "2026-11-23",
+                "unsubscribe_url": "https://gateway.example/u/1",
+            })
+        );
+    }
+
+    #[test]
+    fn only_what_is_used_is_there() {
+        assert_eq!(seen(Uses::default(), &json!([])), json!({}));
+        let mut uses = Uses::default();
+        uses.add_variables();
+        assert_eq!(seen(uses, &json!([])), json!({"variables.fee": "1.50 USD", "variables.note": "x"}));
+    }
+
+    #[test]
+    fn one_account_is_a_list_only_where_a_template_asks_for_it() {
+        let mut uses = Uses::default();
+        uses.add(BuiltIn::AccountsCreditor);
+        let one = json!([{"account_id": "A-1", "creditor": "First Bank"}]);
+        assert_eq!(seen(uses, &one), json!({}));
+        let two = json!([{"account_id": "A-1", "creditor": "First Bank"}, {"account_id": "A-2"}]);
+        assert_eq!(seen(uses, &two), json!({"accounts": [{"creditor": "First Bank"}, {}]}));
+        uses.add_list_of_one();
+        assert_eq!(seen(uses, &one), json!({"accounts": [{"creditor": "First Bank"}]}));
     }
 }

@@ -200,7 +200,12 @@ impl Walk<'_> {
                 return self.condition(block, &name, canonical);
             }
             ("if" | "unless", None) if self.is_position(path) => {}
-            ("each", Some(Found::List(prefix))) => self.scopes.push(prefix),
+            ("each", Some(Found::List(prefix))) => {
+                if !self.guards.iter().any(|guard| guard == BuiltIn::SeveralAccounts.path()) {
+                    self.uses.add_list_of_one();
+                }
+                self.scopes.push(prefix);
+            }
             (_, None) => self.unknown(path),
             ("each", Some(_)) => self.fault(format!("`{path}` is not a list")),
             (_, Some(_)) => self.fault(format!("`{path}` is no single value; ask for one of its fields")),
