@@ -118,6 +118,9 @@ async fn refusals_are_read_at_every_step() {
         (&["-f", "CONNECT", "-B", "554 no service here"], Refused, Account, "554"),
         (&["-Q", "MAIL"], Throttled, Provider, "421"),
         (&["-Q", "DATA"], Throttled, Provider, "421"),
+        // `-f` and `-r` make the sink take one command at a time; these refuse several at once.
+        (&["-Q", "RCPT"], Throttled, Provider, "421"),
+        (&["-p", "-q", "DATA"], NeverLeft, Provider, "connection_lost"),
         (&["-q", "MAIL"], NeverLeft, Provider, "connection_lost"),
         (&["-q", "RCPT"], NeverLeft, Provider, "connection_lost"),
         (&["-q", "DATA"], NeverLeft, Provider, "connection_lost"),
@@ -194,6 +197,55 @@ async fn a_relay_that_keeps_silent_is_given_up_in_time() {
         let (found, _, code) = failure(transport.send(&mail("s", "t"), Gate::open()).await);
         assert_eq!((found, code.as_str()), (class, "timeout"));
         assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    }
+}
+
+/// A relay that takes commands together knows no such person, and one that waits for the message all the same.
+#[tokio::test]
+async fn refusals_among_pipelined_commands_are_read_in_their_place() {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    for data in ["503 5.5.1 no valid recipients\r\n", "354 go ahead\r\n"] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        let port = listener.local_addr().expect("address").port();
+        let relaying = tokio::spawn(async move {
+            let mut seen = Vec::new();
+            for _ in 0..2 {
+                let (stream, _) = listener.accept().await.expect("accept");
+                let mut stream = BufReader::new(stream);
+                stream.write_all(b"220 relay\r\n").await.expect("greet");
+                let mut line = String::new();
+                while stream.read_line(&mut line).await.unwrap_or(0) > 0 {
+                    let reply = match line.get(..4) {
+                        Some("EHLO") => "250-relay\r\n250 PIPELINING\r\n",
+                        Some("MAIL" | "RSET") => "250 ok\r\n",
+                        Some("RCPT") => "550 5.1.1 no such person\r\n",
+                        Some("DATA") => data,
+                        _ => "500 what\r\n",
+                    };
+                    seen.push(line.trim_end().to_owned());
+                    if stream.write_all(reply.as_bytes()).await.is_err() {
+                        break;
+                    }
+                    line.clear();
+                }
+                if data.starts_with('5') {
+                    break;
+                }
+            }
+            seen
+        });
+        let transport = relay(port, &[("connections", "1")]);
+        for _ in 0..2 {
+            let (class, cause, code) = failure(transport.send(&mail("s", "t"), Gate::open()).await);
+            assert_eq!((class, cause), (FailureClass::Refused, FailureCause::InvalidAddress), "{code}");
+        }
+        drop(transport);
+        let seen = relaying.await.expect("relay");
+        assert_eq!(seen.iter().filter(|line| line.starts_with("RCPT")).count(), 2);
+        assert!(
+            !seen.iter().any(|line| line.contains("Subject")),
+            "nothing of the message was written: {seen:?}"
+        );
     }
 }
 
