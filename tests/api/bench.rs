@@ -133,21 +133,19 @@ impl Reply {
 
 fn still(value: &mut Value) {
     match value {
-        Value::String(text) => {
-            let hexadecimal =
-                |text: &str| text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-            if hexadecimal(text) {
-                *text = format!("({} hex digits)", text.len());
-            } else if let Some((kind, rest)) = text.split_once(['_', ':'])
-                && hexadecimal(rest)
-            {
-                *text = format!("{kind}…");
-            }
-        }
+        Value::String(text) => *text = without_hexadecimal(text),
         Value::Array(items) => items.iter_mut().for_each(still),
         Value::Object(members) => members.values_mut().for_each(still),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
+}
+
+/// The text with an ellipsis in place of every long run of hexadecimal digits.
+fn without_hexadecimal(text: &str) -> String {
+    let parts = text.split_inclusive(['_', ':']);
+    parts
+        .map(|part| if part.len() >= 32 && part.bytes().all(|b| b.is_ascii_hexdigit()) { "…" } else { part })
+        .collect()
 }
 
 impl Bench {
