@@ -48,7 +48,7 @@ const QUIET: Duration = Duration::from_millis(600);
 /// … and when it is closed in any case.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// People put on file side by side.
-const ABREAST: usize = 32;
+const ABREAST: usize = 100;
 /// Tables of the environment that hold for the demo too; where things are kept is its own affair.
 const TABLES: &[&str] = &["server", "policy", "templates", "manifests", "collector", "requests"];
 

@@ -17,7 +17,7 @@ pub enum LogForm {
 pub fn start(form: LogForm, filter: Option<&str>) {
     let usual = match form {
         LogForm::Json => "info",
-        LogForm::Plain => "warn",
+        LogForm::Plain => "error",
     };
     let filter = EnvFilter::builder().parse_lossy(filter.unwrap_or(usual));
     let registry = tracing_subscriber::registry().with(filter);

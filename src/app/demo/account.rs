@@ -7,9 +7,22 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 
 /// What stands under a line's columns when it goes on.
-const INDENT: &str = "                                                ";
+const INDENT: &str = "                                                    ";
 /// The widest line.
 const WIDTH: usize = 118;
+
+/// How a request may stand, in the order of the sum.
+const STANDINGS: &[&str] = &[
+    "delivered",
+    "sent",
+    "on its way",
+    "failed",
+    "unknown",
+    "abandoned",
+    "deferred",
+    "waiting for a person",
+    "blocked",
+];
 
 /// What a rule had to say, counted.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -19,13 +32,21 @@ struct Said {
     citation: String,
 }
 
+/// An attempt under way.
+#[derive(Clone)]
+struct Attempt {
+    request: String,
+    channel: String,
+    provider: String,
+}
+
 /// The account so far.
 pub struct Account<'p> {
     paint: Paint,
     /// Whom each request is about.
     asked: HashMap<String, &'p Person>,
-    /// Of which request and channel each attempt is.
-    attempts: HashMap<String, (String, String)>,
+    /// What each attempt is part of.
+    attempts: HashMap<String, Attempt>,
     /// How each request stands, in the account's words.
     standing: BTreeMap<String, &'static str>,
     rules: BTreeMap<Said, usize>,
@@ -66,22 +87,25 @@ impl<'p> Account<'p> {
                 let request = text(&content["request"]);
                 let channel = text(&content["contact"]["channel"]);
                 self.standing.insert(request.clone(), "on its way");
-                self.attempts.insert(text(&content["attempt"]), (request, channel));
+                let provider = text(&content["provider"]);
+                self.attempts.insert(text(&content["attempt"]), Attempt { request, channel, provider });
                 Vec::new()
             }
             "attempt.sent" => {
-                let reference = content["provider_ref"].as_str().unwrap_or("the debtor's inbox");
-                self.moved(at, content, "sent", Tone::Good, &format!("handed over: {reference}"))
+                let attempt = self.attempts.get(&text(&content["attempt"]));
+                let provider = attempt.map_or("", |attempt| attempt.provider.as_str());
+                let says = format!("accepted by {provider}");
+                self.moved(at, content, "sent", Tone::Good, &[says])
             }
             "attempt.failed" => {
-                self.moved(at, content, "failed", Tone::Bad, &failure(content, "not repeated"))
+                self.moved(at, content, "failed", Tone::Bad, &[failure(content, "not repeated")])
             }
             "attempt.unknown" => {
                 let why = failure(content, "may have left, so it counts and is never repeated");
-                self.moved(at, content, "unknown", Tone::Doubtful, &why)
+                self.moved(at, content, "unknown", Tone::Doubtful, &[why])
             }
             "attempt.abandoned" => {
-                self.moved(at, content, "abandoned", Tone::Faint, &failure(content, "surely never left"))
+                self.moved(at, content, "abandoned", Tone::Faint, &[failure(content, "surely never left")])
             }
             "delivery.updated" => self.delivered(at, content),
             _ => Vec::new(),
@@ -135,26 +159,28 @@ impl<'p> Account<'p> {
         content: &Value,
         status: &'static str,
         tone: Tone,
-        says: &str,
+        says: &[String],
     ) -> Vec<String> {
-        let Some((request, channel)) = self.attempts.get(&text(&content["attempt"])).cloned() else {
-            return Vec::new();
-        };
+        let attempt = self.attempts.get(&text(&content["attempt"])).cloned();
+        let Some(Attempt { request, channel, .. }) = attempt else { return Vec::new() };
         let Some(person) = self.asked.get(&request).copied() else { return Vec::new() };
         self.standing.insert(request, status);
-        self.line(person, at, &channel, status, tone, &[says.to_owned()])
+        self.line(person, at, &channel, status, tone, says)
     }
 
     /// A delivery as hoped for is only counted; anything else is a line.
     fn delivered(&mut self, at: Timestamp, content: &Value) -> Vec<String> {
-        let lines = match content["status"].as_str() {
-            Some("delivered") => self.moved(at, content, "delivered", Tone::Good, "").split_off(1),
+        match content["status"].as_str() {
+            Some("delivered") => {
+                self.moved(at, content, "delivered", Tone::Good, &[]);
+                Vec::new()
+            }
             Some("failed") => {
-                self.moved(at, content, "failed", Tone::Bad, &failure(content, "the provider's receipt"))
+                let says = failure(content, "says the provider's receipt");
+                self.moved(at, content, "failed", Tone::Bad, &[says])
             }
             _ => Vec::new(),
-        };
-        lines
+        }
     }
 
     fn line(
@@ -166,31 +192,26 @@ impl<'p> Account<'p> {
         tone: Tone,
         says: &[String],
     ) -> Vec<String> {
-        let head = format!(
-            "{:5} {:14} {}  {channel:6}  ",
-            clock(at, person.home.zone),
-            person.home.locality,
-            person.title
-        );
-        let body = wrapped(&says.join("; "), WIDTH - INDENT.len());
-        let mut lines = vec![format!(
-            "{head}{}  {}",
-            self.paint.tone(tone, &format!("{outcome:9}")),
-            body.first().map_or("", String::as_str)
-        )];
-        let more = body.iter().skip(1).map(|rest| format!("{INDENT}{rest}"));
-        lines.extend(more);
+        let (time, place) = match person.is_located() {
+            true => (clock(at, person.home.zone), person.home.locality),
+            false => ("--:--".to_owned(), "(nowhere)"),
+        };
+        let head = format!("{time} {place:14} {}  {channel:6}  ", person.title);
+        let outcome = self.paint.tone(tone, &format!("{outcome:9}"));
+        let mut body = says.iter().flat_map(|sentence| wrapped(sentence, WIDTH - INDENT.len()));
+        let mut lines = vec![format!("{head}{outcome}  {}", body.next().unwrap_or_default())];
+        lines.extend(body.map(|rest| format!("{INDENT}{rest}")));
         lines
     }
 
     /// The sum: requests by how they stand, and rules by how often they objected.
     pub fn summary(&self) -> Vec<String> {
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for standing in self.standing.values() {
-            *counts.entry(standing).or_default() += 1;
-        }
-        let counted: Vec<String> =
-            counts.iter().map(|(standing, count)| format!("{count} {standing}")).collect();
+        let count = |standing: &str| self.standing.values().filter(|one| **one == standing).count();
+        let counts = STANDINGS.iter().map(|standing| (count(standing), standing));
+        let counted: Vec<String> = counts
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, standing)| format!("{count} {standing}"))
+            .collect();
         let mut lines = vec![format!(
             "{}  {}",
             self.paint.tone(Tone::Strong, &format!("{} contact requests:", self.asked.len())),
@@ -315,10 +336,12 @@ mod tests {
             |kind: &str, content: Value| account.hear(&json!({"type": kind, "at": AT, "content": content}));
         let decision = json!({"request": "req_1", "decision": {"outcome": "allow", "channel": "sms", "disclosures": []}});
         assert_eq!(hear("decision.made", decision).len(), 1);
-        let start = json!({"request": "req_1", "attempt": "att_1", "contact": {"channel": "sms"}});
+        let start = json!({
+            "request": "req_1", "attempt": "att_1", "provider": "sandbox", "contact": {"channel": "sms"},
+        });
         assert!(hear("attempt.started", start).is_empty());
         let sent = hear("attempt.sent", json!({"attempt": "att_1", "provider_ref": "x-1"}));
-        assert_eq!(sent, ["07:59 Los Angeles    Sample 003  sms     sent       handed over: x-1"]);
+        assert_eq!(sent, ["07:59 Los Angeles    Sample 003  sms     sent       accepted by sandbox"]);
         assert!(hear("delivery.updated", json!({"attempt": "att_1", "status": "delivered"})).is_empty());
         assert!(account.is_settled());
         assert!(account.summary()[0].ends_with("1 delivered"));

@@ -128,6 +128,13 @@ pub struct Person {
     pub contacts: Vec<ContactEvent>,
 }
 
+impl Person {
+    /// Whether the file says where the person is.
+    pub fn is_located(&self) -> bool {
+        self.situation != Situation::Nowhere
+    }
+}
+
 /// All people, as they are on file at an instant.
 pub fn people(now: Timestamp) -> Vec<Person> {
     (1..=PEOPLE).map(|number| person(number, now)).collect()
