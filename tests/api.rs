@@ -7,6 +7,7 @@ mod bench;
 use axum::http::StatusCode;
 use bench::{ADMIN, Bench, Reply};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 fn debtor() -> Value {
     json!({
@@ -34,7 +35,8 @@ fn call(event_id: &str, occurred_at: &str) -> Value {
 fn request(request_id: &str) -> Value {
     json!({
         "request_id": request_id, "debtor_id": "D-1001", "account_ids": ["A-1"], "channels": ["voice"],
-        "template": "payment-reminder", "variables": {"due_date": "2026-12-01"}, "campaign": "nov-early"
+        "template": "payment-reminder", "variables": {"due_date": "2026-12-01"}, "campaign": "nov-early",
+        "not_before": "2026-11-21T17:00:00Z"
     })
 }
 
@@ -127,7 +129,7 @@ async fn permits_reserve_and_the_refusal_carries_its_decision() {
 async fn contact_requests_are_taken_read_listed_and_cancelled() {
     let bench = on_file().await;
     let taken = bench.post("/v1/contact-requests", &request("crm-1")).await;
-    assert_eq!(taken.status, StatusCode::ACCEPTED);
+    taken.expect(StatusCode::ACCEPTED);
     insta::assert_json_snapshot!(steady(&taken));
     let again = bench.post("/v1/contact-requests", &request("crm-1")).await;
     assert_eq!(again.expect(StatusCode::ACCEPTED), taken.json);
@@ -173,7 +175,30 @@ async fn contact_requests_are_taken_read_listed_and_cancelled() {
     let cancelled =
         bench.post(&format!("/v1/contact-requests/{id}/cancel"), &json!({})).await.expect(StatusCode::OK);
     assert_eq!(cancelled["status"], "cancelled");
-    bench.post(&format!("/v1/contact-requests/{id}/cancel"), &json!({})).await.problem(StatusCode::CONFLICT);
+    let again = bench.post(&format!("/v1/contact-requests/{id}/cancel"), &json!({})).await;
+    assert_eq!(again.expect(StatusCode::OK)["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn a_request_that_was_delivered_shows_its_attempt_and_its_message() {
+    let bench = on_file().await;
+    let mut now = request("crm-1");
+    now["not_before"] = Value::Null;
+    let id = bench.post("/v1/contact-requests", &now).await.expect(StatusCode::ACCEPTED)["id"].clone();
+    let path = format!("/v1/contact-requests/{}", id.as_str().expect("an id"));
+    for _ in 0..500 {
+        if bench.get(&path).await.json["status"] == "delivered" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    insta::assert_json_snapshot!(steady(&bench.get(&path).await));
+    insta::assert_json_snapshot!(steady(&bench.get(&format!("{path}/messages")).await));
+    bench.post(&format!("{path}/cancel"), &json!({})).await.problem(StatusCode::CONFLICT);
+    let listed = bench.get("/v1/contact-requests?channel=voice&status=delivered").await;
+    let listed = listed.expect(StatusCode::OK);
+    let item = listed["items"][0].as_object().unwrap_or_else(|| panic!("not listed: {listed}"));
+    insta::assert_json_snapshot!(item.keys().collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -44,10 +44,10 @@ pub struct Rendered(String);
 pub fn render(document: &Value) -> Rendered {
     let mut html = String::with_capacity(128 * 1024);
     let info = &document["info"];
-    let _ = write!(
+    let _ = writeln!(
         html,
         "<a class=\"skip\" href=\"#main\">Skip to the operations</a>\n<header><p class=\"version\">Version {}</p><h1>{} API</h1>{}\
-         <p>For machines: <a href=\"/openapi.json\">openapi.json</a>.</p></header>\n",
+         <p>For machines: <a href=\"/openapi.json\">openapi.json</a>.</p></header>",
         text(&info["version"]),
         text(&info["title"]),
         paragraphs(info["description"].as_str().unwrap_or_default())
@@ -56,9 +56,9 @@ pub fn render(document: &Value) -> Rendered {
     navigation(&mut html, &tags);
     html.push_str("<main id=\"main\">\n");
     for (tag, operations) in &tags {
-        let _ = write!(
+        let _ = writeln!(
             html,
-            "<section id=\"{}\"><h2>{}</h2><p>{}</p>\n",
+            "<section id=\"{}\"><h2>{}</h2><p>{}</p>",
             anchor(tag.name),
             escape(tag.name),
             escape(tag.description)
@@ -126,9 +126,9 @@ impl Described<'_> {
     }
 
     fn write(&self, html: &mut String, document: &Value) {
-        let _ = write!(
+        let _ = writeln!(
             html,
-            "<article id=\"{}\"><h3>{}</h3><p class=\"address\"><span class=\"method {}\">{}</span> <code>{}</code></p>{}\n",
+            "<article id=\"{}\"><h3>{}</h3><p class=\"address\"><span class=\"method {}\">{}</span> <code>{}</code></p>{}",
             self.anchor(),
             text(&self.body["summary"]),
             self.method,
@@ -159,7 +159,7 @@ impl Described<'_> {
 
     fn request(&self, html: &mut String, document: &Value) {
         for (media, content) in members(&self.body["requestBody"]["content"]) {
-            let _ = write!(html, "<h4>Body <span class=\"media\">{}</span></h4>\n", escape(media));
+            let _ = writeln!(html, "<h4>Body <span class=\"media\">{}</span></h4>", escape(media));
             html.push_str(&paragraphs(self.body["requestBody"]["description"].as_str().unwrap_or_default()));
             example(html, content);
             fields(html, &content["schema"], document);
@@ -193,9 +193,9 @@ impl Described<'_> {
 fn schemas(html: &mut String, document: &Value) {
     html.push_str("<section id=\"schemas\"><h2>Schemas</h2>\n");
     for (name, schema) in members(&document["components"]["schemas"]) {
-        let _ = write!(
+        let _ = writeln!(
             html,
-            "<article id=\"{}\"><h3>{}</h3>{}\n",
+            "<article id=\"{}\"><h3>{}</h3>{}",
             anchor(&format!("schema-{name}")),
             escape(name),
             paragraphs(schema["description"].as_str().unwrap_or_default())
@@ -203,7 +203,7 @@ fn schemas(html: &mut String, document: &Value) {
         if let Some(words) = schema["enum"].as_array() {
             let words: Vec<String> =
                 words.iter().map(|word| format!("<code>{}</code>", text(word))).collect();
-            let _ = write!(html, "<p>One of {}.</p>\n", words.join(", "));
+            let _ = writeln!(html, "<p>One of {}.</p>", words.join(", "));
         }
         fields(html, schema, document);
         html.push_str("</article>\n");
@@ -238,9 +238,9 @@ fn described(field: &Value) -> Value {
 
 fn member(html: &mut String, name: &str, kind: &str, required: bool, description: &Value) {
     let needed = if required { " <span class=\"required\">required</span>" } else { "" };
-    let _ = write!(
+    let _ = writeln!(
         html,
-        "<dt><code>{name}</code> <span class=\"kind\">{kind}</span>{needed}</dt><dd>{}</dd>\n",
+        "<dt><code>{name}</code> <span class=\"kind\">{kind}</span>{needed}</dt><dd>{}</dd>",
         code(&text(description))
     );
 }
@@ -273,7 +273,7 @@ fn example(html: &mut String, content: &Value) {
     if let Some(example) = content.get("example")
         && let Ok(pretty) = serde_json::to_string_pretty(example)
     {
-        let _ = write!(html, "<pre tabindex=\"0\">{}</pre>\n", escape(&pretty));
+        let _ = writeln!(html, "<pre tabindex=\"0\">{}</pre>", escape(&pretty));
     }
 }
 

@@ -97,16 +97,18 @@ fn problems_of(operation: &Operation, path: &str, batch: bool) -> Vec<ProblemKin
     let mut kinds = Vec::new();
     if !public {
         kinds.extend([ProblemKind::Unauthenticated, ProblemKind::Forbidden, ProblemKind::InvalidParameter]);
-        kinds.push(ProblemKind::Unavailable);
     }
-    if operation.request_body.is_some() && !public {
-        kinds.push(ProblemKind::UnsupportedMediaType);
+    if operation.request_body.is_some() {
+        kinds.push(if public { ProblemKind::Unreadable } else { ProblemKind::UnsupportedMediaType });
         if !batch {
             kinds.extend([ProblemKind::NotJson, ProblemKind::TooLarge]);
         }
     }
     if path.contains('{') {
         kinds.extend([ProblemKind::NotFound, ProblemKind::Unreadable]);
+    }
+    if !public || path.contains('{') || path == "/readyz" {
+        kinds.push(ProblemKind::Unavailable);
     }
     kinds
 }

@@ -4,26 +4,31 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
+use dunwell::channel::Transport;
+use dunwell::coordination::throttle::Throttles;
+use dunwell::domain::channel::Channel;
 use dunwell::domain::debtor::{CollectorRole, DebtType};
 use dunwell::domain::fault::SourceFile;
 use dunwell::domain::time::{Clock, Entropy, Span, Timestamp};
 use dunwell::http::auth::Gate;
 use dunwell::http::telemetry::Meters;
 use dunwell::http::{self, Setup};
-use dunwell::pipeline::carriers::Carriers;
+use dunwell::pipeline::carriers::{Carrier, CarrierParts, Carriers};
 use dunwell::pipeline::metrics::Metrics;
 use dunwell::pipeline::{Desk, Parts, Pipeline, Settings};
 use dunwell::policy::Policy;
+use dunwell::provider::manifest::Manifest;
 use dunwell::storage::{self, Store};
 use dunwell::template::catalogue::Catalogue;
 use dunwell::template::context::Collector;
 use prometheus_client::registry::Registry;
 use secrecy::SecretSlice;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tower::ServiceExt;
 
 /// The administrator's key.
@@ -128,21 +133,19 @@ impl Reply {
 
 fn still(value: &mut Value) {
     match value {
-        Value::String(text) => {
-            let hexadecimal =
-                |text: &str| text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-            if hexadecimal(text) {
-                *text = format!("({} hex digits)", text.len());
-            } else if let Some((kind, rest)) = text.split_once(['_', ':'])
-                && hexadecimal(rest)
-            {
-                *text = format!("{kind}…");
-            }
-        }
+        Value::String(text) => *text = without_hexadecimal(text),
         Value::Array(items) => items.iter_mut().for_each(still),
         Value::Object(members) => members.values_mut().for_each(still),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
+}
+
+/// The text with an ellipsis in place of every long run of hexadecimal digits.
+fn without_hexadecimal(text: &str) -> String {
+    let parts = text.split_inclusive(['_', ':']);
+    parts
+        .map(|part| if part.len() >= 32 && part.bytes().all(|b| b.is_ascii_hexdigit()) { "…" } else { part })
+        .collect()
 }
 
 impl Bench {
@@ -158,7 +161,7 @@ impl Bench {
         let desk = Arc::new(Desk {
             policy: ArcSwap::from_pointee(policy()),
             templates: templates(),
-            carriers: Carriers::default(),
+            carriers: carriers(&clock),
             pauses: ArcSwap::default(),
             names: store.pseudonymiser(),
             clock: Arc::clone(&clock),
@@ -247,11 +250,29 @@ fn policy() -> Policy {
     })
 }
 
-fn templates() -> Catalogue {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+/// A sandbox for calls, and nothing else.
+fn carriers(clock: &Arc<dyn Clock>) -> Carriers {
+    let files = shipped("providers");
+    let file = files.iter().find(|file| file.path == "voice/sandbox/manifest.toml").expect("a manifest");
+    let manifest = Arc::new(Manifest::read(file).expect("a good manifest"));
+    let settings = manifest.settings(&BTreeMap::new(), "test").expect("defaults");
+    let transport = Transport::open(&manifest, settings.clone(), Arc::clone(clock)).expect("a transport");
+    let throttles =
+        Arc::new(Throttles::new([("voice/sandbox".to_owned(), 1_000)], Arc::new(|| Duration::ZERO)));
+    let (channel, name) = (Channel::Voice, "sandbox".to_owned());
+    let parts = CarrierParts { channel, name, manifest, settings, transport, throttles, places: 8 };
+    Carriers::new(vec![Arc::new(Carrier::new(parts))])
+}
+
+fn shipped(folder: &str) -> Vec<SourceFile> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut files = Vec::new();
     read(&folder, &folder, &mut files);
-    Catalogue::load(&files).unwrap_or_else(|faults| {
+    files
+}
+
+fn templates() -> Catalogue {
+    Catalogue::load(&shipped("templates")).unwrap_or_else(|faults| {
         panic!("{}", faults.iter().map(|fault| format!("\n{fault}")).collect::<String>())
     })
 }
