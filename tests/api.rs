@@ -62,13 +62,19 @@ async fn a_debtor_is_read_back_with_what_follows_from_it() {
     let stop = json!({
         "channel": "email", "account_ids": ["A-1"], "received_at": "2026-11-02T09:30:00-05:00", "source": "letter"
     });
-    insta::assert_json_snapshot!(bench.post("/v1/debtors/D-1001/opt-outs", &stop).await.expect(StatusCode::CREATED));
-    let preferences = json!({"inconvenient": [{"days": ["mon"], "from": "12:00", "to": "13:30"}], "language": "es"});
+    insta::assert_json_snapshot!(
+        bench.post("/v1/debtors/D-1001/opt-outs", &stop).await.expect(StatusCode::CREATED)
+    );
+    let preferences =
+        json!({"inconvenient": [{"days": ["mon"], "from": "12:00", "to": "13:30"}], "language": "es"});
     bench.put("/v1/debtors/D-1001/preferences", &preferences).await.expect(StatusCode::OK);
     let hold = json!({"since": "2026-10-14T00:00:00-04:00", "detail": "letter"});
     bench.put("/v1/debtors/D-1001/holds/dispute", &hold).await.expect(StatusCode::OK);
     bench.delete("/v1/debtors/D-1001/holds/dispute").await.expect(StatusCode::NO_CONTENT);
-    bench.post("/v1/contact-events", &call("c-1", "2026-11-19T15:00:00-05:00")).await.expect(StatusCode::CREATED);
+    bench
+        .post("/v1/contact-events", &call("c-1", "2026-11-19T15:00:00-05:00"))
+        .await
+        .expect(StatusCode::CREATED);
     bench.post("/v1/contact-events", &call("c-1", "2026-11-19T15:00:00-05:00")).await.expect(StatusCode::OK);
     insta::assert_json_snapshot!(bench.get("/v1/debtors/D-1001").await.expect(StatusCode::OK));
 }
@@ -137,23 +143,35 @@ async fn contact_requests_are_taken_read_listed_and_cancelled() {
     let messages = bench.get(&format!("/v1/contact-requests/{id}/messages")).await;
     assert_eq!(messages.expect(StatusCode::OK), json!({"items": [], "next_cursor": null}));
 
-    let list = bench.get("/v1/contact-requests?limit=1&campaign=nov-early&account_id=A-1").await.expect(StatusCode::OK);
+    let list = bench
+        .get("/v1/contact-requests?limit=1&campaign=nov-early&account_id=A-1")
+        .await
+        .expect(StatusCode::OK);
     assert_eq!(list["items"][0]["request_id"], "crm-1");
     assert_eq!(list["items"][0]["debtor_id"], "D-1001");
     let cursor = list["next_cursor"].as_str().expect("there is more");
-    let rest = bench.get(&format!("/v1/contact-requests?limit=5&cursor={cursor}")).await.expect(StatusCode::OK);
+    let rest =
+        bench.get(&format!("/v1/contact-requests?limit=5&cursor={cursor}")).await.expect(StatusCode::OK);
     assert_eq!(rest["items"][0]["request_id"], "crm-2");
     assert_eq!(rest["next_cursor"], Value::Null);
     for (filter, count) in [
-        ("request_id=crm-2", 1), ("request_id=crm-9", 0), ("debtor_id=D-1001", 2), ("debtor_id=D-9", 0),
-        ("campaign=other", 0), ("account_id=A-9", 0), ("request_id=crm-2&debtor_id=D-9", 0),
-        ("from=2026-11-20T17:00:00Z", 2), ("to=2026-11-20T17:00:00Z", 0), ("status=cancelled,sent", 0),
+        ("request_id=crm-2", 1),
+        ("request_id=crm-9", 0),
+        ("debtor_id=D-1001", 2),
+        ("debtor_id=D-9", 0),
+        ("campaign=other", 0),
+        ("account_id=A-9", 0),
+        ("request_id=crm-2&debtor_id=D-9", 0),
+        ("from=2026-11-20T17:00:00Z", 2),
+        ("to=2026-11-20T17:00:00Z", 0),
+        ("status=cancelled,sent", 0),
     ] {
         let list = bench.get(&format!("/v1/contact-requests?{filter}")).await.expect(StatusCode::OK);
         assert_eq!(list["items"].as_array().map(Vec::len), Some(count), "{filter}");
     }
 
-    let cancelled = bench.post(&format!("/v1/contact-requests/{id}/cancel"), &json!({})).await.expect(StatusCode::OK);
+    let cancelled =
+        bench.post(&format!("/v1/contact-requests/{id}/cancel"), &json!({})).await.expect(StatusCode::OK);
     assert_eq!(cancelled["status"], "cancelled");
     bench.post(&format!("/v1/contact-requests/{id}/cancel"), &json!({})).await.problem(StatusCode::CONFLICT);
 }
@@ -183,7 +201,8 @@ async fn a_batch_is_answered_in_order_and_a_bad_line_alone() {
         assert_eq!(answer["request_id"], format!("m-{number}"));
         assert_eq!(answer["status"], "accepted");
     }
-    let events: Vec<String> = (0..3).map(|n| call(&format!("c-{n}"), "2026-11-19T12:00:00Z").to_string()).collect();
+    let events: Vec<String> =
+        (0..3).map(|n| call(&format!("c-{n}"), "2026-11-19T12:00:00Z").to_string()).collect();
     let answers = bench.lines("/v1/contact-events/batch", &events).await;
     assert_eq!(answers[2], json!({"event_id": "c-2", "repeated": false}));
     let queries = [json!({"debtor_id": "D-1001", "channel": "voice"}).to_string(), "[]".to_owned()];
@@ -207,7 +226,12 @@ async fn every_kind_of_wrong_has_its_own_problem() {
     keep("no content type", bench.send("PUT", path, None, b"{}").await);
     keep("too large", bench.send("PUT", path, Some("application/json"), &vec![b' '; 2 << 20]).await);
     keep("unknown member", bench.put(path, &json!({"nickname": "S"})).await);
-    keep("twice", bench.send("PUT", path, Some("application/json"), b"{\"language\": \"en\", \"language\": \"es\"}").await);
+    keep(
+        "twice",
+        bench
+            .send("PUT", path, Some("application/json"), b"{\"language\": \"en\", \"language\": \"es\"}")
+            .await,
+    );
     keep("an array", bench.put(path, &json!([])).await);
     keep("unknown address", bench.get("/v1/nothing-here").await);
     keep("unknown method", bench.send("PATCH", path, Some("application/json"), b"{}").await);
@@ -218,9 +242,17 @@ async fn every_kind_of_wrong_has_its_own_problem() {
     keep("no key", bench.as_holder("").get(path).await);
     keep("wrong key", bench.as_holder("no-such-key-at-all").get(path).await);
     keep("batch as json", bench.send("POST", "/v1/decisions/batch", Some("application/json"), b"{}").await);
-    keep("several", bench.put("/v1/debtors/D-2", &json!({
-        "time_zone": "America/Nowhere", "contact_points": [{"kind": "phone", "value": "555-0123"}]
-    })).await);
+    keep(
+        "several",
+        bench
+            .put(
+                "/v1/debtors/D-2",
+                &json!({
+                    "time_zone": "America/Nowhere", "contact_points": [{"kind": "phone", "value": "555-0123"}]
+                }),
+            )
+            .await,
+    );
     insta::assert_json_snapshot!(problems);
 
     let refused = bench.as_holder("").get(path).await;
@@ -234,7 +266,8 @@ async fn keys_open_what_their_role_allows() {
     let bench = on_file().await;
     let mut keys = Vec::new();
     for role in ["upstream", "compliance", "operator"] {
-        let made = bench.post("/v1/keys", &json!({"label": role, "role": role})).await.expect(StatusCode::CREATED);
+        let made =
+            bench.post("/v1/keys", &json!({"label": role, "role": role})).await.expect(StatusCode::CREATED);
         keys.push((role, made["key"].as_str().expect("shown once").to_owned(), made["id"].clone()));
     }
     let (pause, hold) = (json!({"reason": "test"}), json!({"since": "2026-11-01T00:00:00Z"}));
@@ -258,7 +291,12 @@ async fn keys_open_what_their_role_allows() {
             let body = if method == "GET" { Vec::new() } else { body.to_string().into_bytes() };
             let reply = bench.as_holder(key).send(method, path, Some("application/json"), &body).await;
             // A body that is wrong shows that the door was passed.
-            assert_eq!(reply.status != StatusCode::FORBIDDEN, allowed, "{role} {method} {path}: {}", reply.status);
+            assert_eq!(
+                reply.status != StatusCode::FORBIDDEN,
+                allowed,
+                "{role} {method} {path}: {}",
+                reply.status
+            );
         }
     }
     let listed = bench.get("/v1/keys").await.expect(StatusCode::OK);
@@ -290,14 +328,19 @@ async fn the_history_pages_filters_and_names_who_did_it() {
     }
     assert_eq!(seen, (1..=6).map(Some).collect::<Vec<_>>());
     for (filter, count) in [
-        ("type=debtor.updated", 1), ("type=debtor.updated,contact.recorded", 6), ("debtor_id=D-1001", 6),
-        ("debtor_id=D-1001&type=contact.recorded", 5), ("debtor_id=D-9", 0), ("to=2026-11-20T00:00:00Z", 0),
+        ("type=debtor.updated", 1),
+        ("type=debtor.updated,contact.recorded", 6),
+        ("debtor_id=D-1001", 6),
+        ("debtor_id=D-1001&type=contact.recorded", 5),
+        ("debtor_id=D-9", 0),
+        ("to=2026-11-20T00:00:00Z", 0),
     ] {
         let list = bench.get(&format!("/v1/history?{filter}")).await.expect(StatusCode::OK);
         assert_eq!(list["items"].as_array().map(Vec::len), Some(count), "{filter}");
     }
     let all = bench.get("/v1/events").await.expect(StatusCode::OK);
-    let last = all["items"].as_array().and_then(|items| items.last()).expect("an event")["leaf_index"].clone();
+    let last =
+        all["items"].as_array().and_then(|items| items.last()).expect("an event")["leaf_index"].clone();
     let none = bench.get(&format!("/v1/events?after={last}")).await.expect(StatusCode::OK);
     assert_eq!(none["items"], json!([]));
     bench.get("/v1/history?type=nothing").await.problem(StatusCode::UNPROCESSABLE_ENTITY);
@@ -315,7 +358,10 @@ async fn pauses_are_placed_listed_and_lifted() {
     bench.delete("/v1/pauses/storm").await.problem(StatusCode::NOT_FOUND);
     let nobody = "/v1/reviews/rev_00000000000000000000000000000000";
     bench.post(nobody, &json!({"resolution": "stop"})).await.problem(StatusCode::NOT_FOUND);
-    assert_eq!(bench.get("/v1/reviews").await.expect(StatusCode::OK), json!({"items": [], "next_cursor": null}));
+    assert_eq!(
+        bench.get("/v1/reviews").await.expect(StatusCode::OK),
+        json!({"items": [], "next_cursor": null})
+    );
 }
 
 #[tokio::test]
@@ -326,15 +372,20 @@ async fn what_is_open_to_all_says_nothing_of_anybody() {
         assert_eq!(anyone.get(path).await.expect(StatusCode::OK)["status"], "ok");
     }
     let metrics = anyone.get("/metrics").await;
-    assert!(metrics.text.contains("dunwell_http_requests_total{method=\"PUT\",route=\"/v1/debtors/{debtor_id}\",status=\"201\"} 1"));
+    assert!(metrics.text.contains(
+        "dunwell_http_requests_total{method=\"PUT\",route=\"/v1/debtors/{debtor_id}\",status=\"201\"} 1"
+    ));
     assert!(!metrics.text.contains("D-1001"));
     let page = anyone.get("/docs").await;
-    assert!(page.header("content-security-policy").is_some_and(|policy| policy.starts_with("default-src 'none'")));
+    assert!(
+        page.header("content-security-policy").is_some_and(|policy| policy.starts_with("default-src 'none'"))
+    );
     assert!(!page.text.contains("<script"));
     for link in ["/u/not-a-token", "/callbacks/sms/nobody/status", "/callbacks/pigeon/post/status"] {
         assert_eq!(anyone.get(link).await.status, StatusCode::NOT_FOUND, "{link}");
     }
-    let unread = anyone.send("POST", "/u/not-a-token", Some("application/x-www-form-urlencoded"), b"x=1").await;
+    let unread =
+        anyone.send("POST", "/u/not-a-token", Some("application/x-www-form-urlencoded"), b"x=1").await;
     assert_eq!(unread.status, StatusCode::BAD_REQUEST);
     let hardened = anyone.get("/healthz").await;
     assert_eq!(hardened.header("x-content-type-options"), Some("nosniff"));
@@ -353,7 +404,12 @@ fn the_description_names_every_address_and_every_problem() {
             let statuses: Vec<&str> =
                 operation["responses"].as_object().expect("responses").keys().map(String::as_str).collect();
             let open = operation["security"].is_array();
-            operations.push(format!("{} {path}: {}{}", method.to_uppercase(), statuses.join(" "), if open { " (open)" } else { "" }));
+            operations.push(format!(
+                "{} {path}: {}{}",
+                method.to_uppercase(),
+                statuses.join(" "),
+                if open { " (open)" } else { "" }
+            ));
         }
     }
     operations.sort();

@@ -207,22 +207,54 @@ mod tests {
     fn every_fault_has_its_pointer_and_never_quotes_the_value() {
         let secret = "Zebulonne";
         for (text, pointer, detail) in [
-            ("{\"contact_points\": [{\"kind\": \"phone\", \"value\": \"x\", \"colour\": 1}]}", "/contact_points/0/colour", "is not known here"),
+            (
+                "{\"contact_points\": [{\"kind\": \"phone\", \"value\": \"x\", \"colour\": 1}]}",
+                "/contact_points/0/colour",
+                "is not known here",
+            ),
             ("{\"nickname\": \"Zebulonne\"}", "/nickname", "is not known here"),
             ("{\"contact_points\": [{\"kind\": \"phone\"}]}", "/contact_points/0/value", "is required"),
-            ("{\"contact_points\": [{\"kind\": \"Zebulonne\", \"value\": \"x\"}]}", "/contact_points/0/kind", "expected one of phone, email, portal"),
-            ("{\"contact_points\": [{\"kind\": \"phone\", \"value\": 7}]}", "/contact_points/0/value", "expected a string"),
-            ("{\"contact_points\": [{\"kind\": \"phone\", \"value\": \"x\", \"workplace\": \"Zebulonne\"}]}", "/contact_points/0/workplace", "expected true or false"),
+            (
+                "{\"contact_points\": [{\"kind\": \"Zebulonne\", \"value\": \"x\"}]}",
+                "/contact_points/0/kind",
+                "expected one of phone, email, portal",
+            ),
+            (
+                "{\"contact_points\": [{\"kind\": \"phone\", \"value\": 7}]}",
+                "/contact_points/0/value",
+                "expected a string",
+            ),
+            (
+                "{\"contact_points\": [{\"kind\": \"phone\", \"value\": \"x\", \"workplace\": \"Zebulonne\"}]}",
+                "/contact_points/0/workplace",
+                "expected true or false",
+            ),
             ("{\"contact_points\": {}}", "/contact_points", "expected an array"),
             ("{\"contact_points\": null}", "/contact_points", "expected an array"),
             ("{\"name\": \"Zebulonne\"}", "/name", "expected an object"),
             ("{\"date_of_birth\": \"Zebulonne\"}", "/date_of_birth", "not a date such as 2026-08-01"),
             ("{\"date_of_birth\": \"1984-13-11\"}", "/date_of_birth", "not a date such as 2026-08-01"),
             ("{\"date_of_birth\": 1984}", "/date_of_birth", "date"),
-            ("{\"accounts\": [{\"account_id\": \"A\", \"balance\": {\"amount\": 482.13, \"currency\": \"USD\"}}]}", "/accounts/0/balance/amount", "expected a string"),
-            ("{\"accounts\": [{\"account_id\": \"A\", \"balance\": {\"amount\": \"1,5\", \"currency\": \"USD\"}}]}", "/accounts/0/balance/amount", "is not a decimal number"),
-            ("{\"accounts\": [{\"account_id\": \"A\", \"balance\": {\"amount\": \"1\", \"currency\": \"usd\"}}]}", "/accounts/0/balance/currency", "is not an ISO 4217 code"),
-            ("{\"accounts\": [{\"account_id\": \"A\", \"balance\": {\"currency\": \"USD\"}}]}", "/accounts/0/balance/amount", "is required"),
+            (
+                "{\"accounts\": [{\"account_id\": \"A\", \"balance\": {\"amount\": 482.13, \"currency\": \"USD\"}}]}",
+                "/accounts/0/balance/amount",
+                "expected a string",
+            ),
+            (
+                "{\"accounts\": [{\"account_id\": \"A\", \"balance\": {\"amount\": \"1,5\", \"currency\": \"USD\"}}]}",
+                "/accounts/0/balance/amount",
+                "is not a decimal number",
+            ),
+            (
+                "{\"accounts\": [{\"account_id\": \"A\", \"balance\": {\"amount\": \"1\", \"currency\": \"usd\"}}]}",
+                "/accounts/0/balance/currency",
+                "is not an ISO 4217 code",
+            ),
+            (
+                "{\"accounts\": [{\"account_id\": \"A\", \"balance\": {\"currency\": \"USD\"}}]}",
+                "/accounts/0/balance/amount",
+                "is required",
+            ),
         ] {
             let errors = faults::<DebtorFile>(text);
             assert_eq!(errors[0]["pointer"], pointer, "{text}: {errors}");
@@ -233,14 +265,17 @@ mod tests {
 
     #[test]
     fn words_and_moments_are_named_at_their_place() {
-        let request = r#"{"request_id": "r", "debtor_id": "D", "channels": ["sms", "pigeon"], "template": "t"}"#;
+        let request =
+            r#"{"request_id": "r", "debtor_id": "D", "channels": ["sms", "pigeon"], "template": "t"}"#;
         assert_eq!(faults::<ContactRequest>(request)[0]["pointer"], "/channels/1");
         let query = r#"{"debtor_id": "D", "channel": "pigeon"}"#;
         assert_eq!(faults::<DecisionQuery>(query)[0]["pointer"], "/channel");
         let query = r#"{"debtor_id": "D", "channel": "sms", "at": "tomorrow"}"#;
         let errors = faults::<DecisionQuery>(query);
         assert_eq!(errors[0]["pointer"], "/at");
-        assert!(errors[0]["detail"].as_str().is_some_and(|said| said.starts_with("not an RFC 3339 timestamp")));
+        assert!(
+            errors[0]["detail"].as_str().is_some_and(|said| said.starts_with("not an RFC 3339 timestamp"))
+        );
         let request = r#"{"debtor_id": "D", "channels": ["sms"], "template": "t"}"#;
         assert_eq!(faults::<ContactRequest>(request)[0]["pointer"], "/request_id");
     }

@@ -129,7 +129,8 @@ impl Reply {
 fn still(value: &mut Value) {
     match value {
         Value::String(text) => {
-            let hexadecimal = |text: &str| text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let hexadecimal =
+                |text: &str| text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
             if hexadecimal(text) {
                 *text = format!("({} hex digits)", text.len());
             } else if let Some((kind, rest)) = text.split_once(['_', ':'])
@@ -241,16 +242,18 @@ fn policy() -> Policy {
         file("sample/pack.toml", "[pack]\ntitle = \"Sample law\"\nversion = 1\n"),
         file("sample/sample.toml", LAW),
     ];
-    Policy::load(&files, &["sample".to_owned()])
-        .unwrap_or_else(|faults| panic!("{}", faults.iter().map(|fault| format!("\n{fault}")).collect::<String>()))
+    Policy::load(&files, &["sample".to_owned()]).unwrap_or_else(|faults| {
+        panic!("{}", faults.iter().map(|fault| format!("\n{fault}")).collect::<String>())
+    })
 }
 
 fn templates() -> Catalogue {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
     let mut files = Vec::new();
     read(&folder, &folder, &mut files);
-    Catalogue::load(&files)
-        .unwrap_or_else(|faults| panic!("{}", faults.iter().map(|fault| format!("\n{fault}")).collect::<String>()))
+    Catalogue::load(&files).unwrap_or_else(|faults| {
+        panic!("{}", faults.iter().map(|fault| format!("\n{fault}")).collect::<String>())
+    })
 }
 
 fn read(folder: &Path, under: &Path, files: &mut Vec<SourceFile>) {

@@ -85,7 +85,9 @@ async fn moment(house: &House, rng: &mut Rng, step: u64) {
             0..=3 => things.push(Box::pin(ask(house, name, debtor, account))),
             4..=6 => things.push(Box::pin(call_for_permit(house, debtor, account))),
             7 | 8 => things.push(Box::pin(report(house, name, debtor, account, "no_answer"))),
-            _ if rng.below(4) == 0 => things.push(Box::pin(report(house, name, debtor, account, "conversation"))),
+            _ if rng.below(4) == 0 => {
+                things.push(Box::pin(report(house, name, debtor, account, "conversation")))
+            }
             _ => things.push(Box::pin(report(house, name, debtor, account, "busy"))),
         }
     }
@@ -103,11 +105,8 @@ enum Fact {
 }
 
 async fn log(house: &House) -> Vec<Fact> {
-    let events = house
-        .pipeline
-        .read(|store| store.reader()?.events_after(None, 1_000_000))
-        .await
-        .expect("readable");
+    let events =
+        house.pipeline.read(|store| store.reader()?.events_after(None, 1_000_000)).await.expect("readable");
     let bodies: Vec<EventBody> = events
         .iter()
         .filter(|row| row.stream != Stream::Installation)
@@ -160,7 +159,8 @@ fn count_again(facts: &[Fact]) -> usize {
                 let week = calls.iter().filter(|d| (day - 6..=day).contains(*d)).count();
                 assert!(week < 7, "an eighth call in seven days");
                 assert!((8..21).contains(&hour), "a call at {hour} o'clock");
-                let talked = talks.get(account).is_some_and(|days| days.iter().any(|d| (*d..*d + 7).contains(&day)));
+                let talked =
+                    talks.get(account).is_some_and(|days| days.iter().any(|d| (*d..*d + 7).contains(&day)));
                 assert!(!talked, "a call within seven days of a conversation");
                 permitted += 1;
             }
