@@ -29,6 +29,9 @@ pub struct Options {
     /// Measure this program instead of the one that cargo has just built.
     #[arg(long)]
     pub binary: Option<PathBuf>,
+    /// What Dunwell logs meanwhile, in the syntax of `RUST_LOG`; as shipped, where absent.
+    #[arg(long)]
+    pub log: Option<String>,
     /// Where stores are made; on the disk that is to be measured.
     #[arg(long)]
     pub data: Option<PathBuf>,
