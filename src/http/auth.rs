@@ -24,7 +24,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use std::collections::HashMap;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use subtle::ConstantTimeEq;
 
 /// What an API key may do.
@@ -90,6 +90,7 @@ struct Entry {
 pub struct Gate {
     ring: ArcSwap<Ring>,
     bootstrap: Option<KeyDigest>,
+    looking: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 type Ring = HashMap<[u8; 8], Vec<Entry>>;
@@ -100,9 +101,17 @@ const BOOTSTRAP: &str = "bootstrap";
 impl Gate {
     /// A gate that only a bootstrap key opens, as an administrator's; nobody, where there is none.
     pub fn new(bootstrap: Option<&str>) -> Self {
-        let gate = Self { ring: ArcSwap::default(), bootstrap: bootstrap.map(digest_of) };
+        let ring = ArcSwap::default();
+        let gate = Self { ring, bootstrap: bootstrap.map(digest_of), looking: OnceLock::new() };
         gate.load(&[]);
         gate
+    }
+
+    /// Has this done whenever a key is not known, before it is refused: another process may just have made it. It is called
+    /// for every wrong key, so it must itself see to it that guessing keeps nobody busy.
+    pub fn when_unknown(&self, look: impl Fn() + Send + Sync + 'static) {
+        // Whoever came first stays.
+        let _ = self.looking.set(Box::new(look));
     }
 
     /// Takes these keys in place of those known so far; revoked ones stay outside.
@@ -217,7 +226,11 @@ impl<A: Allows> FromRequestParts<Api> for Caller<A> {
 
 /// Looks at the key that a request carries, if any, and remembers its holder for [`Caller`] and the access log.
 pub fn identify(gate: &Gate, headers: &HeaderMap) -> Option<Arc<Holder>> {
-    bearer(headers).and_then(|key| gate.admit(key))
+    let key = bearer(headers)?;
+    gate.admit(key).or_else(|| {
+        (gate.looking.get()?)();
+        gate.admit(key)
+    })
 }
 
 #[cfg(test)]
@@ -244,6 +257,22 @@ mod tests {
         assert!(gate.admit("first-key").is_none());
         assert_eq!(gate.admit("the-bootstrap-key").map(|holder| holder.role), Some(Role::Admin));
         assert!(Gate::new(None).admit("the-bootstrap-key").is_none());
+    }
+
+    #[test]
+    fn a_key_that_another_process_just_made_is_looked_for() {
+        let gate = Arc::new(Gate::new(None));
+        let later = Arc::downgrade(&gate);
+        gate.when_unknown(move || {
+            if let Some(gate) = later.upgrade() {
+                gate.load(&[row("new-key", "operator", None)]);
+            }
+        });
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, axum::http::HeaderValue::from_static("Bearer new-key"));
+        assert!(identify(&gate, &headers).is_some());
+        headers.insert(header::AUTHORIZATION, axum::http::HeaderValue::from_static("Bearer no-key"));
+        assert!(identify(&gate, &headers).is_none());
     }
 
     #[test]

@@ -19,6 +19,9 @@ const DRAIN_LIMIT: usize = 64 * 1024 * 1024;
 /// … and how long the next piece of it is waited for.
 const DRAIN_TIME: Duration = Duration::from_secs(2);
 
+/// The members that are calendar dates; the library that reads them quotes what it could not read.
+const DATES: &[&str] = &["date_of_birth", "validation_notice_sent_on", "checked_on", "since"];
+
 /// A JSON body read strictly: nothing unknown, nothing twice, nothing missing.
 pub struct Body<T>(pub T);
 
@@ -125,7 +128,8 @@ fn locate<T: DeserializeOwned>(text: &[u8]) -> FieldFault {
                     Segment::Enum { .. } | Segment::Unknown => None,
                 })
                 .collect();
-            let (member, detail) = plain(&error.inner().to_string());
+            let dated = path.last().is_some_and(|name| DATES.contains(&name.as_str()));
+            let (member, detail) = plain(&error.inner().to_string(), dated);
             path.extend(member);
             FieldFault::new(shape::pointer(&path), detail)
         }
@@ -134,7 +138,7 @@ fn locate<T: DeserializeOwned>(text: &[u8]) -> FieldFault {
 
 /// Says a reader's message in plain words that never repeat a value: the member it is about, where the path does not
 /// already end there, and the sentence.
-fn plain(message: &str) -> (Option<String>, String) {
+fn plain(message: &str, dated: bool) -> (Option<String>, String) {
     let message = message.rfind(" at line ").map_or(message, |end| &message[..end]);
     let quoted = |text: &str| text.split('`').nth(1).map(str::to_owned);
     if message.starts_with("missing field") {
@@ -158,7 +162,7 @@ fn plain(message: &str) -> (Option<String>, String) {
         // Sentences of our own vocabulary, which never quote.
         Some("not" | "expected") => (None, message.to_owned()),
         // Whatever else a library says may quote the value.
-        _ if message.contains("date") => (None, "not a date such as 2026-08-01".to_owned()),
+        _ if dated => (None, "not a date such as 2026-08-01".to_owned()),
         _ => (None, "is not valid".to_owned()),
     }
 }

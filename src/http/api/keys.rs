@@ -26,11 +26,11 @@ pub(in crate::http) fn routes() -> OpenApiRouter<Api> {
 /// The longest name of a key, in characters.
 const NAME_MAX: usize = 200;
 
-/// Makes a key: `dw_` and 256 random bits.
+/// Makes a key of 256 random bits; what it begins with tells a leaked one for what it is.
 pub fn make(entropy: &dyn Entropy) -> String {
     let mut secret = [0; 32];
     entropy.fill(&mut secret);
-    format!("dw_{}", URL_SAFE_NO_PAD.encode(secret))
+    format!("dunwell_{}", URL_SAFE_NO_PAD.encode(secret))
 }
 
 /// A key to make.
@@ -66,7 +66,7 @@ struct MadeKey {
     #[serde(flatten)]
     about: KeyView,
     /// The key itself. It is not kept and cannot be shown again.
-    #[schema(example = "dw_…")]
+    #[schema(example = "dunwell_…")]
     key: String,
 }
 
