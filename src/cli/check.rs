@@ -71,8 +71,9 @@ fn look_at_policy(config: &Config, list: bool, findings: &mut Findings) {
 /// The rules that nobody has compared with the text of the law yet, or that counsel has not signed off.
 fn unverified(policy: &Policy, config: &Config) -> String {
     let mut listing = String::new();
-    let open: Vec<_> =
+    let mut open: Vec<_> =
         policy.rules().iter().filter(|rule| !rule.status.verified || !rule.status.reviewed).collect();
+    open.sort_by_key(|rule| (&rule.file, rule.line));
     // Writing to a string does not fail.
     let _ok = writeln!(
         listing,
