@@ -154,14 +154,7 @@ impl Config {
     /// # Errors
     /// Every fault at once.
     pub fn load(file: &Path, data: &Path, environment: &Environment) -> Result<Self, Refused> {
-        let name = file.display().to_string();
-        match std::fs::read_to_string(file) {
-            Ok(text) => Self::read(&name, &text, data, environment),
-            Err(error) => Err(Refused(vec![Fault::of(
-                &name,
-                format!("cannot be read: {error}; name another file with --config"),
-            )])),
-        }
+        sound(Self::survey(file, data, environment))
     }
 
     /// Checks a configuration's text and what overrides it.
@@ -169,17 +162,35 @@ impl Config {
     /// # Errors
     /// Every fault at once.
     pub fn read(file: &str, text: &str, data: &Path, environment: &Environment) -> Result<Self, Refused> {
+        sound(Self::survey_text(file, text, data, environment))
+    }
+
+    /// Reads a file as far as it can be understood, with its faults: what it points to can then be checked as well.
+    pub fn survey(file: &Path, data: &Path, environment: &Environment) -> (Option<Self>, Vec<Fault>) {
+        let name = file.display().to_string();
+        match std::fs::read_to_string(file) {
+            Ok(text) => Self::survey_text(&name, &text, data, environment),
+            Err(error) => {
+                let fault =
+                    Fault::of(&name, format!("cannot be read: {error}; name another file with --config"));
+                (None, vec![fault])
+            }
+        }
+    }
+
+    fn survey_text(
+        file: &str,
+        text: &str,
+        data: &Path,
+        environment: &Environment,
+    ) -> (Option<Self>, Vec<Fault>) {
         let faults = Faults::of(file);
         let mut tree = document::parse(text, &faults);
         environment.overlay(&mut tree, &faults);
         let mut root = Section::root(tree, &faults);
         let config = read::config(file, data, &mut root, &faults, environment);
         root.finish();
-        let found = faults.into_sorted();
-        match config {
-            Some(config) if found.is_empty() => Ok(config),
-            _ => Err(Refused(found)),
-        }
+        (config, faults.into_sorted())
     }
 
     /// The settings of a provider with its secrets fetched, and the line each stands on; none where it has no table.
@@ -222,5 +233,12 @@ impl Config {
             Place::Line(line) => Fault::at(&self.file, *line, message),
             Place::Named(name) => Fault::of(name, message),
         }
+    }
+}
+
+fn sound((config, faults): (Option<Config>, Vec<Fault>)) -> Result<Config, Refused> {
+    match config {
+        Some(config) if faults.is_empty() => Ok(config),
+        _ => Err(Refused(faults)),
     }
 }

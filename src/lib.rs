@@ -20,5 +20,10 @@ pub mod storage;
 // Floor 3: the one orchestrator, and the only writer of history.
 pub mod pipeline;
 
+// Floor 4: HTTP.
+pub mod http;
+
 // Floor 6: the assembly.
+pub mod app;
+pub mod cli;
 pub mod config;

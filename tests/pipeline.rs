@@ -1,5 +1,7 @@
 //! The whole way of a contact request, in one process, under a clock that the tests move.
 
+#[path = "pipeline/caps.rs"]
+mod caps;
 #[path = "pipeline/flow.rs"]
 mod flow;
 #[path = "pipeline/house.rs"]

@@ -4,6 +4,7 @@ use dunwell::domain::channel::Channel;
 use dunwell::domain::contact_point::{PointKind, PointValue};
 use dunwell::domain::fault::SourceFile;
 use dunwell::domain::message::{Content, Outgoing};
+use dunwell::domain::outcome::Outcome;
 use dunwell::domain::time::Timestamp;
 use dunwell::provider::callback::{
     CallbackError, CallbackEvent, CallbackKind, CallbackRequest, DeliveryStatus,
@@ -12,6 +13,7 @@ use dunwell::provider::case::{MANDATORY, TWO_WAY};
 use dunwell::provider::catalogue::Catalogue;
 use dunwell::provider::extract::form_pairs;
 use dunwell::provider::manifest::{Carrier, Manifest};
+use dunwell::provider::response::HttpResponse;
 use dunwell::provider::settings::{Given, Settings};
 use dunwell::provider::signature::Unbelievable;
 use serde_json::Value;
@@ -444,6 +446,18 @@ fn faults_are_named_with_file_and_line() {
         let near = |at: usize| line.is_some_and(|line| at == line || line.abs_diff(at) <= 6);
         assert!(found.line.is_some_and(near), "{to}: {found} is not near line {line:?}");
     }
+    for (from, to, line) in [
+        ("tested_on = \"2026-11-22\"", "tested_on = \"soon\"", "tested_on"),
+        ("[settings.validity_seconds]", "[settings.segments]", "[settings.segments]"),
+        ("[[one_of]]\nsettings = [\"from\"", "[[one_of]]\nsettings = [\"form\"", "[[one_of]]"),
+        ("unless = \"messaging_service_sid\"", "unless = \"messaging_service\"", "[send]"),
+        ("acknowledge = { status = 204 }", "acknowledge = { status = 500 }", "[callbacks.status]"),
+    ] {
+        let (faults, _) = fault_of(from, to);
+        let wanted =
+            twilio.replacen(from, to, 1).lines().position(|text| text.starts_with(line)).map(|at| at + 1);
+        assert!(faults.iter().any(|fault| fault.line == wanted), "{to}: {faults:?}");
+    }
     let (faults, _) = fault_of("\"21610\", \"30004\"", "\"21211\", \"{x}\"");
     assert!(faults.iter().any(|fault| fault.message.contains("21211 twice")), "{faults:?}");
 }
@@ -462,4 +476,39 @@ fn settings_that_do_not_fit_are_all_named() {
         assert!(shown.contains(words), "{words} in {shown}");
     }
     assert!(!shown.contains("s3cret-value"), "{shown}");
+}
+
+proptest::proptest! {
+    /// Whatever a stranger sends, it is refused without a panic.
+    #[test]
+    fn nothing_unsigned_is_believed(
+        body in ".{0,200}", query in ".{0,60}", signature in "[A-Za-z0-9+/=]{0,44}", settings_header in ".{0,40}",
+        status in proptest::bool::ANY,
+    ) {
+        let manifest = manifest("sms/twilio/manifest.toml", &read("providers/sms/twilio/manifest.toml"));
+        let settings = twilio_settings(&manifest, &[("auth_token", "tok"), ("from", "12345")]);
+        let request = CallbackRequest {
+            method: "POST".to_owned(),
+            url: format!("https://gw.example.com/callbacks/sms/twilio/status?{query}"),
+            headers: vec![
+                ("X-Twilio-Signature".to_owned(), signature),
+                ("X-Twilio-Webhooks-Signature-Settings".to_owned(), settings_header),
+            ],
+            body: body.into_bytes(),
+        };
+        let kind = if status { CallbackKind::Status } else { CallbackKind::Inbound };
+        let result = manifest.verify_and_parse(kind, &request, &settings, Timestamp::from_millis(0));
+        proptest::prop_assert!(matches!(result, Err(CallbackError::Unbelievable(_))), "{:?}", result);
+    }
+
+    /// Whatever an answer says, it is a success only with the promised status and an identifier.
+    #[test]
+    fn only_the_promised_answer_is_success(status in 100u16..600, body in ".{0,120}", code in proptest::num::u32::ANY) {
+        let manifest = manifest("sms/twilio/manifest.toml", &read("providers/sms/twilio/manifest.toml"));
+        for body in [body, format!("{{\"code\":{code},\"sid\":\"x\"}}")] {
+            let received_at = Timestamp::from_millis(0);
+            let response = HttpResponse { status, headers: Vec::new(), body: body.into_bytes(), received_at };
+            proptest::prop_assert!(matches!(manifest.outcome(&response), Outcome::Failed(_)));
+        }
+    }
 }

@@ -33,6 +33,7 @@ pub enum Name {
     Batch,
     Dispatch,
     Cpu,
+    Decision,
     Start,
     Memory,
     Restart,
@@ -40,12 +41,13 @@ pub enum Name {
 
 impl Name {
     /// Every figure, in the order of the table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Intake32,
         Self::Intake128,
         Self::Batch,
         Self::Dispatch,
         Self::Cpu,
+        Self::Decision,
         Self::Start,
         Self::Memory,
         Self::Restart,
@@ -81,6 +83,7 @@ impl Name {
             Self::Cpu => {
                 goal("own CPU a dispatched message", "axum no-op's a request", "us", AtMost, 8.0, 5.0)
             }
+            Self::Decision => goal("decision, 1,000 past contacts, p99", "", "us", AtMost, 200.0, 20.0),
             Self::Start => goal("start to first accepted request", "", "s", AtMost, 2.0, 1.0),
             Self::Memory => goal(
                 "memory for each million debtors",

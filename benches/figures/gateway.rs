@@ -26,6 +26,8 @@ pub struct Setup {
     pub folder: PathBuf,
     /// Where its SMS vendor listens.
     pub vendor: SocketAddr,
+    /// What it logs, in the syntax of `RUST_LOG`; as shipped, where absent.
+    pub log_filter: Option<String>,
     /// The time zone that debtors have stated.
     pub zone: &'static str,
     /// Sets the run apart.
@@ -54,7 +56,8 @@ impl Gateway {
         command.arg("serve").arg("--config").arg(&configuration).arg("--data").arg(&setup.folder);
         command
             .env("DUNWELL_BOOTSTRAP_KEY", KEY)
-            .env("RUST_LOG", "warn")
+            .env_remove("RUST_LOG")
+            .envs(setup.log_filter.iter().map(|filter| ("RUST_LOG", filter)))
             .current_dir(env!("CARGO_MANIFEST_DIR"));
         let begun = Instant::now();
         let process = Process::start(&mut command, &setup.log())?;

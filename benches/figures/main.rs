@@ -4,10 +4,13 @@
 //! table. Absolute rates mean little on another machine; the ratios are what the goals are made of. `README.md` beside
 //! the folder says what each figure is, and how to read it.
 
+#![expect(clippy::disallowed_methods, reason = "a measurement reads the real clock")]
+
 mod batch;
 mod child;
 mod clock;
 mod crash;
+mod decision;
 mod dispatch;
 mod figure;
 mod gateway;

@@ -8,7 +8,7 @@ use crate::load::{Load, Tally, succeeded};
 use crate::options::{Options, Section, Sizes};
 use crate::portfolio::{OHIO, Upstream};
 use crate::sink::Sink;
-use crate::{batch, crash, dispatch, intake, machine, start, table};
+use crate::{batch, crash, decision, dispatch, intake, machine, start, table};
 use anyhow::Context;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -112,6 +112,10 @@ async fn measure(options: &Options, data: PathBuf) -> anyhow::Result<Figures> {
         let done = under_load(&mut bench, options).await;
         bench.figures.faults.extend(done.err().map(|fault| format!("{fault:#}")));
         bench.gateway = None;
+    }
+    if options.wants(Section::Decision) {
+        let done = decision::measure(&mut bench);
+        bench.figures.faults.extend(done.err().map(|fault| format!("{fault:#}")));
     }
     if options.wants(Section::Start) {
         let done = start::measure(&mut bench, options.rebuild).await;

@@ -29,6 +29,9 @@ pub struct Options {
     /// Measure this program instead of the one that cargo has just built.
     #[arg(long)]
     pub binary: Option<PathBuf>,
+    /// What Dunwell logs meanwhile, in the syntax of `RUST_LOG`; as shipped, where absent.
+    #[arg(long)]
+    pub log: Option<String>,
     /// Where stores are made; on the disk that is to be measured.
     #[arg(long)]
     pub data: Option<PathBuf>,
@@ -68,6 +71,8 @@ pub enum Section {
     Dispatch,
     /// `kill -9` under full load.
     Crash,
+    /// The decision alone, in process.
+    Decision,
     /// Start with debtors on file, and the memory they take.
     Start,
 }
@@ -84,6 +89,8 @@ pub struct Sizes {
     pub messages: u64,
     /// Debtors on file at the measured start.
     pub on_file: u64,
+    /// Decisions of each kind, timed alone.
+    pub decisions: i64,
 }
 
 impl Options {
@@ -96,15 +103,17 @@ impl Options {
     pub fn sizes(&self) -> Sizes {
         let on_file = if self.large { 1_000_000 } else { 50_000 };
         if self.quick {
+            let time = Duration::from_millis(500);
             let on_file = if self.large { on_file } else { 1_000 };
-            return Sizes { rounds: 1, time: Duration::from_millis(500), plain: 500, messages: 500, on_file };
+            return Sizes { rounds: 1, time, plain: 500, messages: 500, on_file, decisions: 200 };
         }
         Sizes {
             rounds: self.rounds.max(1),
             time: Duration::from_secs(4),
-            plain: 20_000,
+            plain: 50_000,
             messages: 30_000,
             on_file,
+            decisions: 20_000,
         }
     }
 

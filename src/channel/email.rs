@@ -14,8 +14,7 @@ use crate::domain::message::Outgoing;
 use crate::domain::outcome::{FailureCause, FailureClass, Outcome};
 use crate::domain::time::Clock;
 use crate::provider::settings::Settings;
-use connection::{Dialler, Step};
-use lettre::transport::smtp::client::AsyncSmtpConnection;
+use connection::{Dialler, Line, Step};
 use lettre::transport::smtp::commands::Rset;
 use message::Letterhead;
 use std::fmt;
@@ -31,7 +30,7 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(5);
 const LONGEST_IDLE: Duration = Duration::from_secs(60);
 
 struct Idle {
-    connection: AsyncSmtpConnection,
+    connection: Line,
     since: Instant,
 }
 
@@ -138,10 +137,10 @@ impl Smtp {
     }
 
     /// A connection ready for a message, and whether it was kept from before.
-    async fn connection(&self) -> Result<(AsyncSmtpConnection, bool), Outcome> {
+    async fn connection(&self) -> Result<(Line, bool), Outcome> {
         while let Some(mut idle) = self.pop() {
             let age = idle.since.elapsed();
-            if age < TRUSTED_IDLE || (age < LONGEST_IDLE && idle.connection.test_connected().await) {
+            if age < TRUSTED_IDLE || (age < LONGEST_IDLE && idle.connection.smtp.test_connected().await) {
                 return Ok((idle.connection, true));
             }
         }
@@ -152,14 +151,14 @@ impl Smtp {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
-    fn keep(&self, connection: AsyncSmtpConnection) {
+    fn keep(&self, connection: Line) {
         let idle = Idle { connection, since: Instant::now() };
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(idle);
     }
 
     /// After a refusal the half-begun transaction is cleared away first (RFC 5321, section 4.1.1.5).
-    async fn keep_after_refusal(&self, mut connection: AsyncSmtpConnection) {
-        if connection.command(Rset).await.is_ok() {
+    async fn keep_after_refusal(&self, mut connection: Line) {
+        if connection.smtp.command(Rset).await.is_ok() {
             self.keep(connection);
         }
     }
@@ -168,7 +167,7 @@ impl Smtp {
     pub(in crate::channel) async fn close(&self) {
         while let Some(mut idle) = self.pop() {
             // A relay that does not answer our leave-taking has no say in our shutdown.
-            let _ = tokio::time::timeout(Duration::from_millis(500), idle.connection.quit()).await;
+            let _ = tokio::time::timeout(Duration::from_millis(500), idle.connection.smtp.quit()).await;
         }
     }
 }

@@ -413,10 +413,9 @@ impl CallbackSpec {
                 let status = self.statuses.get(&word).copied().unwrap_or(DeliveryStatus::Unrecognised);
                 let code = read(&self.code).filter(|code| !code.is_empty() && code != "0");
                 let cause = code.as_deref().map_or(FailureCause::Unspecified, cause);
-                let code = match (status, code) {
-                    (DeliveryStatus::Unrecognised, None) => Some(redact::code(&word)),
-                    (_, code) => code.map(|code| redact::code(&code)),
-                };
+                // Where the word is not known, it is the word that must be read by somebody.
+                let code = if status == DeliveryStatus::Unrecognised { Some(word) } else { code };
+                let code = code.map(|code| redact::code(&code));
                 Ok(CallbackEvent::Delivery(Delivery { provider_ref, attempt, status, code, cause, at }))
             }
             CallbackKind::Inbound => Ok(CallbackEvent::Inbound(Inbound {

@@ -4,7 +4,7 @@ use crate::domain::channel::Channel;
 use crate::domain::fault::{Fault, SourceFile};
 use crate::provider::case::Case;
 use crate::provider::manifest::Manifest;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// One vendor: its manifest, and the cases that prove it.
@@ -48,6 +48,11 @@ impl Catalogue {
                 }
                 Err(found) => faults.extend(found),
             }
+        }
+        let known: BTreeSet<&str> =
+            files.iter().filter_map(|file| file.path.strip_suffix("/manifest.toml")).collect();
+        for folder in cases.keys().filter(|folder| !known.contains(*folder)) {
+            faults.push(Fault::of(folder, "has cases but no manifest.toml"));
         }
         faults.sort();
         if faults.is_empty() { Ok(catalogue) } else { Err(faults) }

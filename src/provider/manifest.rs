@@ -133,7 +133,7 @@ impl Manifest {
             (Some(send), Carrier::Http) => self.check_send(&mut check, send),
             (None, Carrier::Http) => check.whole("has no [send]: say how the vendor is asked to send"),
             (Some(_), Carrier::Smtp | Carrier::Sandbox | Carrier::Portal) => {
-                check.whole("has a [send], which only carrier = \"http\" reads");
+                check.by("[send", "[send] is read only where carrier = \"http\"".to_owned());
             }
             (None, Carrier::Smtp | Carrier::Sandbox | Carrier::Portal) => {}
         }
@@ -156,27 +156,29 @@ impl Manifest {
             check.at(self.identity.channel.span(), "this gateway sends nothing over that channel".to_owned());
         }
         if self.identity.tested_on.parse::<crate::domain::time::Date>().is_err() {
-            check.whole("`tested_on` is not a date such as 2026-11-22");
+            check.by("tested_on", "`tested_on` is not a date such as 2026-11-22".to_owned());
         }
     }
 
     fn check_settings(&self, check: &mut Check<'_>) {
         for (name, spec) in &self.settings {
             if MESSAGE_WORDS.contains(&name.as_str()) || COMMON.contains(&name.as_str()) {
-                check.whole(&format!("setting `{name}` has a name that is already taken: choose another"));
+                let message = format!("setting `{name}` has a name that is already taken: choose another");
+                check.by(&format!("[settings.{name}"), message);
             }
             for (what, value) in [("default", &spec.default), ("example", &spec.example)] {
                 let wrong = value.as_ref().is_some_and(|value| {
                     spec.pattern.as_ref().is_some_and(|pattern| !pattern.matches(value))
                 });
                 if wrong {
-                    check.whole(&format!("setting `{name}`: its {what} does not match its own pattern"));
+                    let message = format!("setting `{name}`: its {what} does not match its own pattern");
+                    check.by(&format!("[settings.{name}"), message);
                 }
             }
         }
         for name in self.one_of.iter().flat_map(|one_of| &one_of.settings) {
             if !self.settings.contains_key(name) {
-                check.whole(&format!("[[one_of]] names `{name}`, which is no setting"));
+                check.by("[[one_of", format!("[[one_of]] names `{name}`, which is no setting"));
             }
         }
     }
@@ -193,7 +195,7 @@ impl Manifest {
             }
         }
         for message in send.response.faults() {
-            check.whole(&message);
+            check.by("[send.response", message);
         }
     }
 
@@ -204,7 +206,7 @@ impl Manifest {
                 check.at(callback.signature.span(), format!("there is no [[signatures.{scheme}]]"));
             }
             for message in callback.faults(*kind) {
-                check.whole(&format!("[callbacks.{kind}]: {message}"));
+                check.by(&format!("[callbacks.{kind}"), format!("[callbacks.{kind}]: {message}"));
             }
         }
         for scheme in self.signatures.values().flatten() {
@@ -247,6 +249,13 @@ impl Check<'_> {
 
     fn whole(&mut self, message: &str) {
         self.faults.push(Fault::of(&self.file.path, message));
+    }
+
+    /// At the first line that begins with these words, or of the whole file where none does.
+    fn by(&mut self, words: &str, message: String) {
+        let line =
+            self.file.text.lines().position(|line| line.trim_start().starts_with(words)).map(|at| at + 1);
+        self.faults.push(Fault { line, ..Fault::of(&self.file.path, message) });
     }
 }
 

@@ -80,13 +80,14 @@ impl fmt::Debug for Given {
     }
 }
 
+#[derive(Clone)]
 struct Value {
     text: SecretString,
     secret: bool,
 }
 
 /// The settings of one provider, complete and valid. `Debug` shows no secret.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Settings {
     values: BTreeMap<String, Value>,
 }

@@ -219,7 +219,6 @@ meaning = "what else"
             "ok\n{{#unless nothing}}x{{/unless}}",
             "ok\n{{date nothing}}",
             "ok\n{{#each nothing}}x{{/each}}",
-            "ok\n{{#with nothing}}x{{/with}}",
             "ok\n{{debtor.name.first}}",
             "ok\n{{this}}",
             "ok\n{{@root.debtor.name}}",
@@ -231,8 +230,7 @@ meaning = "what else"
         ] {
             only(&[(SMS, text)], "messages/m/en/sms.txt.hbs:2", "neither a declared variable nor supplied");
         }
-        let scoped = "{{#each accounts}}{{creditor}}{{../debtor.name}}{{#if @last}}.{{/if}}{{/each}}\
-            {{#with debtor}}{{name}}{{/with}}";
+        let scoped = "{{#each accounts}}{{creditor}}{{../debtor.name}}{{#if @last}}.{{/if}}{{/each}}";
         assert_eq!(Catalogue::load(&files(&[(SMS, scoped)])).err(), None);
     }
 
@@ -253,7 +251,7 @@ meaning = "what else"
             ("{{debtor}}", "1", "no single value"),
             ("{{#if account}}x{{/if}}", "1", "no single value"),
             ("{{#each debtor}}x{{/each}}", "1", "is not a list"),
-            ("{{#with accounts}}x{{/with}}", "1", "is not an object"),
+            ("{{#with debtor}}{{name}}{{/with}}", "1", "unknown block `with`"),
             ("{{#each accounts as |a|}}x{{/each}}", "1", "takes one path"),
             ("{{#repeat debtor.name}}x{{/repeat}}", "1", "unknown block `repeat`"),
             ("\n{{variables.note}}", "2", "is optional"),

@@ -5,8 +5,8 @@ use crate::template::context::{BuiltIn, Uses};
 use crate::template::engine::Form;
 use crate::template::lint::{Rules, lint};
 use crate::template::variable::Declared;
-use handlebars::template::{HelperTemplate, Template, TemplateElement};
-use handlebars::{TemplateError, html_escape};
+use handlebars::template::{HelperTemplate, Parameter, Template, TemplateElement};
+use handlebars::{Path, PathSeg, TemplateError, html_escape};
 use std::collections::BTreeMap;
 
 /// The name that stands where the disclosures go.
@@ -62,6 +62,8 @@ pub struct Setting<'a> {
     pub form: Form,
     /// Its language.
     pub language: &'a str,
+    /// Whether its line ends are white space only: text messages and scripts.
+    pub one_line: bool,
     /// The partials at hand.
     pub partials: &'a Partials,
     /// The built-in values it may use.
@@ -87,30 +89,82 @@ pub fn compile(file: &SourceFile, setting: Setting<'_>, faults: &mut Vec<Fault>)
     let mut elements = Vec::new();
     put_partials_in(template, setting, &mut elements);
     let (before, after) = split(elements, setting.form);
-    Some(Body { after: whole(after), before: whole(before), form: setting.form, names, uses })
+    let (mut before, mut after) = (whole(before), whole(after));
+    flatten(&mut before);
+    flatten(&mut after);
+    if setting.one_line {
+        for template in [&mut before, &mut after] {
+            each_text(template, &one_space);
+        }
+    }
+    Some(Body { after, before, form: setting.form, names, uses })
 }
 
 impl Body {
     /// The same words as HTML, their own text escaped.
     pub fn into_html(mut self) -> Self {
         for template in [&mut self.before, &mut self.after] {
-            escape(template);
+            each_text(template, &html_escape);
         }
         self.form = Form::Html;
         self
     }
 }
 
-fn escape(template: &mut Template) {
+/// Makes each path one key, `account.creditor`, as the context holds it: one look-up, and no nested maps to build.
+fn flatten(template: &mut Template) {
     for element in &mut template.elements {
         match element {
-            TemplateElement::RawString(text) => *text = html_escape(text),
-            TemplateElement::HelperBlock(block) => {
-                block.template.iter_mut().chain(block.inverse.iter_mut()).for_each(escape);
+            TemplateElement::Expression(helper) | TemplateElement::HelperBlock(helper) => {
+                let names = std::iter::once(&mut helper.name).chain(&mut helper.params);
+                names.for_each(flatten_path);
+                helper.template.iter_mut().chain(helper.inverse.iter_mut()).for_each(flatten);
             }
             _ => {}
         }
     }
+}
+
+fn flatten_path(parameter: &mut Parameter) {
+    let Parameter::Path(Path::Relative((segments, _))) = parameter else { return };
+    let named = segments.iter().position(|segment| matches!(segment, PathSeg::Named(_)));
+    let names: Vec<String> = segments
+        .drain(named.unwrap_or(segments.len())..)
+        .filter_map(|segment| match segment {
+            PathSeg::Named(name) => Some(name),
+            _ => None,
+        })
+        .collect();
+    if !names.is_empty() {
+        segments.push(PathSeg::Named(names.join(".")));
+    }
+}
+
+/// Changes each piece of a template's own text.
+fn each_text(template: &mut Template, change: &dyn Fn(&str) -> String) {
+    for element in &mut template.elements {
+        match element {
+            TemplateElement::RawString(text) => *text = change(text),
+            TemplateElement::HelperBlock(block) => {
+                let branches = block.template.iter_mut().chain(block.inverse.iter_mut());
+                branches.for_each(|branch| each_text(branch, change));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Each run of white space as one space.
+fn one_space(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_whitespace() {
+            false => out.push(c),
+            true if out.ends_with(' ') => {}
+            true => out.push(' '),
+        }
+    }
+    out
 }
 
 fn parse(file: &SourceFile, faults: &mut Vec<Fault>) -> Option<Template> {

@@ -3,12 +3,12 @@
 
 use crate::domain::debtor::{Account, Name};
 use crate::domain::decision::Disclosure;
+use crate::domain::money::Money;
 use crate::domain::time::Date;
 use crate::template::render::RenderError;
-use crate::template::variable::{Kind, is_printable, is_url};
+use crate::template::variable::{Kind, is_printable, is_url, money_of};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Who we are, for disclosures and signatures. What a message needs and is absent here refuses that message.
@@ -122,6 +122,8 @@ built_ins! {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Uses {
     built_ins: u32,
+    /// Whether the list of accounts is used also where there is but one.
+    list_of_one: bool,
     variables: bool,
 }
 
@@ -129,6 +131,11 @@ impl Uses {
     /// Notes a built-in value.
     pub fn add(&mut self, one: BuiltIn) {
         self.built_ins |= 1 << one as u32;
+    }
+
+    /// Notes that the list of accounts is used also where there is but one.
+    pub fn add_list_of_one(&mut self) {
+        self.list_of_one = true;
     }
 
     /// Notes that there are variables.
@@ -139,6 +146,7 @@ impl Uses {
     /// Notes what another text uses.
     pub fn join(&mut self, other: Self) {
         self.built_ins |= other.built_ins;
+        self.list_of_one |= other.list_of_one;
         self.variables |= other.variables;
     }
 
@@ -147,84 +155,79 @@ impl Uses {
         self.built_ins & (1 << one as u32) != 0
     }
 
-    fn any(self, all: &[BuiltIn]) -> bool {
+    /// Whether one of these is used.
+    fn has_any(self, all: &[BuiltIn]) -> bool {
         all.iter().any(|one| self.has(*one))
     }
 }
 
-const ACCOUNT: [BuiltIn; 4] = [
-    BuiltIn::AccountCreditor,
-    BuiltIn::AccountReference,
-    BuiltIn::AccountBalance,
-    BuiltIn::AccountPaymentUrl,
-];
-const ACCOUNTS: [BuiltIn; 4] = [
+/// The fields of each account in the list.
+const ACCOUNTS: &[BuiltIn] = &[
     BuiltIn::AccountsCreditor,
     BuiltIn::AccountsReference,
     BuiltIn::AccountsBalance,
     BuiltIn::AccountsPaymentUrl,
 ];
+/// The fields of each licence in the list.
+const LICENCES: &[BuiltIn] = &[BuiltIn::LicencesNumber, BuiltIn::LicencesRegion];
 
 impl Context<'_> {
-    /// The values in use as Handlebars takes them. What is not on file is absent: nulls never enter.
+    /// The values in use as Handlebars takes them: flat, each under its whole path, which [`crate::template::compile`]
+    /// has made one key. What is not on file is absent: nulls never enter.
     pub(in crate::template) fn json(&self, uses: Uses) -> Result<Value, RenderError> {
         let mut root = Map::new();
-        if let [only] = self.accounts.as_slice()
-            && uses.any(&ACCOUNT)
-        {
-            root.insert("account".to_owned(), account(only, 0, uses, ACCOUNT)?);
-        }
-        if uses.any(&ACCOUNTS) {
-            let all = self.accounts.iter().enumerate();
-            let all: Result<_, _> = all.map(|(index, one)| account(one, index, uses, ACCOUNTS)).collect();
-            root.insert("accounts".to_owned(), Value::Array(all?));
-        }
-        self.add_parties(&mut root, uses);
-        if uses.has(BuiltIn::LicencesNumber) {
-            root.insert("licences".to_owned(), self.licences()?);
-        }
-        if uses.has(BuiltIn::SeveralAccounts) {
-            root.insert("several_accounts".to_owned(), Value::Bool(self.accounts.len() > 1));
-        }
-        if uses.has(BuiltIn::Today) {
-            root.insert("today".to_owned(), Value::String(self.today.to_string()));
-        }
-        let links = [(BuiltIn::PortalUrl, self.portal_url), (BuiltIn::UnsubscribeUrl, self.unsubscribe_url)];
-        for (link, value) in links {
-            if let Some(value) = value
-                && uses.has(link)
-            {
-                root.insert(link.path().to_owned(), url(value, || format!("/{}", link.path()))?);
+        for &one in BuiltIn::ALL.iter().filter(|one| uses.has(**one)) {
+            if let Some(value) = self.value(one)? {
+                root.insert(one.path().to_owned(), value);
             }
         }
-        if uses.variables {
-            root.insert("variables".to_owned(), Value::Object(self.variables.clone()));
+        if uses.has_any(ACCOUNTS) && (uses.list_of_one || self.accounts.len() > 1) {
+            let all = self.accounts.iter().enumerate();
+            let all: Result<_, _> = all.map(|(index, one)| account(one, index, uses)).collect();
+            root.insert("accounts".to_owned(), Value::Array(all?));
+        }
+        if uses.has_any(LICENCES) {
+            root.insert("licences".to_owned(), self.licences()?);
+        }
+        for (name, value) in self.variables.iter().filter(|_| uses.variables) {
+            let value = money_of(value).map_or_else(|| value.clone(), |amount| money(&amount));
+            root.insert(format!("variables.{name}"), value);
         }
         Ok(Value::Object(root))
     }
 
-    fn add_parties(&self, root: &mut Map<String, Value>, uses: Uses) {
-        let collector = [
-            (BuiltIn::CollectorAddress, self.collector.address.as_deref()),
-            (BuiltIn::CollectorName, self.collector.name.as_deref()),
-            (BuiltIn::CollectorNeutralName, self.collector.neutral_name.as_deref()),
-            (BuiltIn::CollectorPhone, self.collector.phone.as_deref()),
-        ];
-        add_texts(root, "collector", &collector, uses);
-        if let Some(name) = self.name {
-            let (given, family) = (name.given.as_deref(), name.family.as_deref());
-            let whole = uses.has(BuiltIn::DebtorName).then(|| match (given, family) {
-                (Some(given), Some(family)) => format!("{given} {family}"),
-                (Some(one), None) | (None, Some(one)) => one.to_owned(),
-                (None, None) => String::new(),
-            });
-            let names = [
-                (BuiltIn::DebtorFamily, family),
-                (BuiltIn::DebtorGiven, given),
-                (BuiltIn::DebtorName, whole.as_deref()),
-            ];
-            add_texts(root, "debtor", &names, uses);
-        }
+    /// A built-in value, if it is on file; none for the fields of lists.
+    fn value(&self, one: BuiltIn) -> Result<Option<Value>, RenderError> {
+        let only = match self.accounts.as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        };
+        Ok(match one {
+            BuiltIn::AccountCreditor => only.and_then(|only| text(only.creditor.as_deref())),
+            BuiltIn::AccountReference => only.and_then(|only| text(only.reference.as_deref())),
+            BuiltIn::AccountBalance => only.and_then(|only| only.balance.as_ref()).map(money),
+            BuiltIn::AccountPaymentUrl => {
+                let link = only.and_then(|only| only.payment_url.as_deref());
+                url(link, || "/accounts/0/payment_url".to_owned())?
+            }
+            BuiltIn::CollectorAddress => text(self.collector.address.as_deref()),
+            BuiltIn::CollectorName => text(self.collector.name.as_deref()),
+            BuiltIn::CollectorNeutralName => text(self.collector.neutral_name.as_deref()),
+            BuiltIn::CollectorPhone => text(self.collector.phone.as_deref()),
+            BuiltIn::DebtorFamily => text(self.name.and_then(|name| name.family.as_deref())),
+            BuiltIn::DebtorGiven => text(self.name.and_then(|name| name.given.as_deref())),
+            BuiltIn::DebtorName => self.name.and_then(whole_name),
+            BuiltIn::PortalUrl => url(self.portal_url, || "/portal_url".to_owned())?,
+            BuiltIn::SeveralAccounts => Some(Value::Bool(self.accounts.len() > 1)),
+            BuiltIn::Today => Some(Value::String(self.today.to_string())),
+            BuiltIn::UnsubscribeUrl => url(self.unsubscribe_url, || "/unsubscribe_url".to_owned())?,
+            BuiltIn::AccountsCreditor
+            | BuiltIn::AccountsReference
+            | BuiltIn::AccountsBalance
+            | BuiltIn::AccountsPaymentUrl
+            | BuiltIn::LicencesNumber
+            | BuiltIn::LicencesRegion => None,
+        })
     }
 
     fn licences(&self) -> Result<Value, RenderError> {
@@ -237,9 +240,7 @@ impl Context<'_> {
         let one = |region: &String| match self.collector.licences.get(region) {
             Some(number) => {
                 let shown = region.strip_prefix("US-").unwrap_or(region);
-                let fields = [("number", number.as_str()), ("region", shown)];
-                let object = fields.map(|(key, value)| (key.to_owned(), text(value)));
-                Ok(Value::Object(object.into_iter().collect()))
+                Ok(item([("number", text(Some(number))), ("region", text(Some(shown)))]))
             }
             None => Err(RenderError::Missing {
                 pointer: format!("/collector/licences/{region}"),
@@ -250,56 +251,127 @@ impl Context<'_> {
     }
 }
 
-fn account(one: &Account, index: usize, uses: Uses, fields: [BuiltIn; 4]) -> Result<Value, RenderError> {
-    let [creditor, reference, balance, payment_url] = fields;
-    let mut object = Map::new();
-    for (key, field, value) in
-        [("creditor", creditor, &one.creditor), ("reference", reference, &one.reference)]
-    {
-        if let Some(value) = value.as_deref().filter(|value| uses.has(field) && !value.trim().is_empty()) {
-            object.insert(key.to_owned(), text(value));
+/// An account in the list of several.
+fn account(one: &Account, index: usize, uses: Uses) -> Result<Value, RenderError> {
+    let link = one.payment_url.as_deref().filter(|_| uses.has(BuiltIn::AccountsPaymentUrl));
+    Ok(item([
+        ("balance", one.balance.as_ref().map(money)),
+        ("creditor", text(one.creditor.as_deref())),
+        ("payment_url", url(link, || format!("/accounts/{index}/payment_url"))?),
+        ("reference", text(one.reference.as_deref())),
+    ]))
+}
+
+/// An item of a list, with the fields that are there.
+fn item<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
+    let present = fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    Value::Object(present.collect())
+}
+
+fn whole_name(name: &Name) -> Option<Value> {
+    match (name.given.as_deref(), name.family.as_deref()) {
+        (Some(given), Some(family)) => text(Some(&format!("{given} {family}"))),
+        (one, None) | (None, one) => text(one),
+    }
+}
+
+/// An amount as `482.13 USD`, which [`crate::template::engine::Show::Money`] reads again.
+fn money(amount: &Money) -> Value {
+    let mut written = amount.amount();
+    written.push(' ');
+    written.push_str(amount.currency().code());
+    Value::String(written)
+}
+
+/// A text from the file, if it says anything: what could break a line or reorder it becomes a space.
+fn text(value: Option<&str>) -> Option<Value> {
+    let value = value.filter(|value| !value.trim().is_empty())?;
+    let plain = value.bytes().all(|byte| (b' '..=b'~').contains(&byte)) || value.chars().all(is_printable);
+    Some(Value::String(if plain { value.to_owned() } else { value.replace(|c| !is_printable(c), " ") }))
+}
+
+fn url(value: Option<&str>, pointer: impl Fn() -> String) -> Result<Option<Value>, RenderError> {
+    match value {
+        None => Ok(None),
+        Some(value) if is_url(value) => Ok(Some(Value::String(value.to_owned()))),
+        Some(_) => {
+            let detail = format!("is not {}", Kind::Url.expected());
+            Err(RenderError::Unfit { pointer: pointer(), detail })
         }
     }
-    if let Some(money) = one.balance.as_ref().filter(|_| uses.has(balance)) {
-        let fields = [("amount", money.amount()), ("currency", money.currency().code().to_owned())];
-        let written = fields.map(|(key, value)| (key.to_owned(), Value::String(value)));
-        object.insert("balance".to_owned(), Value::Object(written.into_iter().collect()));
-    }
-    if let Some(link) = one.payment_url.as_deref().filter(|_| uses.has(payment_url)) {
-        let link = url(link, || format!("/accounts/{index}/payment_url"))?;
-        object.insert("payment_url".to_owned(), link);
-    }
-    Ok(Value::Object(object))
 }
 
-/// Adds an object of the texts that are in use and on file. Its keys are the last parts of the paths.
-fn add_texts(root: &mut Map<String, Value>, name: &str, texts: &[(BuiltIn, Option<&str>)], uses: Uses) {
-    let mut object = Map::new();
-    for (field, value) in texts {
-        if let Some(value) = value.filter(|value| uses.has(*field) && !value.trim().is_empty()) {
-            let key = field.path().rsplit('.').next().unwrap_or_default();
-            object.insert(key.to_owned(), text(value));
-        }
-    }
-    if !object.is_empty() {
-        root.insert(name.to_owned(), Value::Object(object));
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
 
-/// A text from the file: what could break a line or reorder it becomes a space.
-fn text(value: &str) -> Value {
-    let clean = if value.chars().all(is_printable) {
-        Cow::Borrowed(value)
-    } else {
-        Cow::Owned(value.replace(|c| !is_printable(c), " "))
-    };
-    Value::String(clean.into_owned())
-}
+    fn everything() -> Uses {
+        let mut uses = Uses::default();
+        BuiltIn::ALL.iter().for_each(|one| uses.add(*one));
+        uses
+    }
 
-fn url(value: &str, pointer: impl Fn() -> String) -> Result<Value, RenderError> {
-    if is_url(value) {
-        Ok(Value::String(value.to_owned()))
-    } else {
-        Err(RenderError::Unfit { pointer: pointer(), detail: format!("is not {}", Kind::Url.expected()) })
+    fn seen(uses: Uses, accounts: &Value) -> Value {
+        let accounts: Vec<Account> = serde_json::from_value(accounts.clone()).expect("accounts");
+        let collector = Collector {
+            name: Some("First\u{7} \u{202e}Recovery".to_owned()),
+            neutral_name: Some("  ".to_owned()),
+            licences: BTreeMap::from([("US-CA".to_owned(), "12345-99".to_owned())]),
+            ..Collector::default()
+        };
+        let variables = json!({"fee": {"amount": "1.50", "currency": "USD"}, "note": "x"});
+        let context = Context {
+            accounts: accounts.iter().collect(),
+            collector: &collector,
+            disclosures: &[],
+            licence_regions: &["US-CA".to_owned()],
+            name: Some(&Name { given: None, family: Some("Debtor".to_owned()) }),
+            portal_url: None,
+            today: "2026-11-23".parse().expect("a date"),
+            unsubscribe_url: Some("https://gateway.example/u/1"),
+            variables: variables.as_object().expect("an object"),
+        };
+        context.json(uses).expect("all is well formed")
+    }
+
+    #[test]
+    fn only_what_is_on_file_is_there_and_it_is_clean() {
+        let account = json!([{"account_id": "A-1", "creditor": "First Bank",
+            "balance": {"amount": "482.13", "currency": "USD"}}]);
+        assert_eq!(
+            seen(everything(), &account),
+            json!({
+                "account.balance": "482.13 USD",
+                "account.creditor": "First Bank",
+                "collector.name": "First   Recovery",
+                "debtor.family": "Debtor",
+                "debtor.name": "Debtor",
+                "licences": [{"number": "12345-99", "region": "CA"}],
+                "several_accounts": false,
+                "today": "2026-11-23",
+                "unsubscribe_url": "https://gateway.example/u/1",
+            })
+        );
+    }
+
+    #[test]
+    fn only_what_is_used_is_there() {
+        assert_eq!(seen(Uses::default(), &json!([])), json!({}));
+        let mut uses = Uses::default();
+        uses.add_variables();
+        assert_eq!(seen(uses, &json!([])), json!({"variables.fee": "1.50 USD", "variables.note": "x"}));
+    }
+
+    #[test]
+    fn one_account_is_a_list_only_where_a_template_asks_for_it() {
+        let mut uses = Uses::default();
+        uses.add(BuiltIn::AccountsCreditor);
+        let one = json!([{"account_id": "A-1", "creditor": "First Bank"}]);
+        assert_eq!(seen(uses, &one), json!({}));
+        let two = json!([{"account_id": "A-1", "creditor": "First Bank"}, {"account_id": "A-2"}]);
+        assert_eq!(seen(uses, &two), json!({"accounts": [{"creditor": "First Bank"}, {}]}));
+        uses.add_list_of_one();
+        assert_eq!(seen(uses, &one), json!({"accounts": [{"creditor": "First Bank"}]}));
     }
 }

@@ -78,9 +78,10 @@ impl Notices {
         let none = BTreeMap::new();
         let mut all = BTreeMap::new();
         for &disclosure in Disclosure::ALL {
-            let setting = |form| Setting {
+            let setting = |slot: Slot, form| Setting {
                 form,
                 language,
+                one_line: slot.form() != Form::Html && slot != Slot::EmailText,
                 partials,
                 permits: permits(disclosure),
                 slot: false,
@@ -91,11 +92,11 @@ impl Notices {
             for slot in Slot::ALL {
                 let own = format!("{folder}/{language}.{}.hbs", slot.ending());
                 let body = match (files.get(own.as_str()), files.get(common.as_str())) {
-                    (Some(file), _) => compile(file, setting(slot.form()), faults),
+                    (Some(file), _) => compile(file, setting(slot, slot.form()), faults),
                     (None, Some(file)) if slot.form() == Form::Html => {
-                        compile(file, setting(Form::Text), faults).map(Body::into_html)
+                        compile(file, setting(slot, Form::Text), faults).map(Body::into_html)
                     }
-                    (None, Some(file)) => compile(file, setting(slot.form()), faults),
+                    (None, Some(file)) => compile(file, setting(slot, slot.form()), faults),
                     (None, None) => {
                         let what = format!("there is neither {own} nor {common}");
                         faults.push(Fault::of(&folder, what));

@@ -1,8 +1,9 @@
 //! The registries of a language: one that escapes HTML, one that leaves text alone, one for what a voice
 //! reads out.
 
+use crate::domain::money::Money;
 use crate::template::format::{self, Language};
-use crate::template::variable::{Kind, money_of};
+use crate::template::variable::Kind;
 use handlebars::{
     Context, Handlebars, Helper, HelperDef, Output, RenderContext, RenderError, RenderErrorReason,
     ScopedJson, html_escape, no_escape,
@@ -62,7 +63,10 @@ impl Show {
         match self {
             Self::Date => value.as_str()?.parse().ok().map(|date| format::date(date, language)),
             Self::Ending => value.as_str().map(|text| spelled(format::ending(text).to_owned())),
-            Self::Money => money_of(value).map(|money| format::money(&money)),
+            Self::Money => {
+                let (amount, currency) = value.as_str()?.rsplit_once(' ')?;
+                Money::parse(amount, currency).ok().map(|money| format::money(&money))
+            }
             Self::Phone => value.as_str().and_then(format::phone).map(spelled),
         }
     }
@@ -183,7 +187,7 @@ mod tests {
     #[test]
     fn values_are_shown_by_form() {
         let data = json!({
-            "m": {"amount": "1482.13", "currency": "USD"}, "d": "2026-12-01", "p": "+16145550100",
+            "m": "1482.13 USD", "d": "2026-12-01", "p": "+16145550100",
             "r": "xxxx1234", "t": "<b>Tom & Co</b>"
         });
         let template = "{{money m}}|{{date d}}|{{phone p}}|{{ending r}}|{{t}}";

@@ -104,8 +104,8 @@ pub fn date(date: Date, language: Language) -> String {
 pub fn phone(e164: &str) -> Option<String> {
     match e164.strip_prefix("+1").map(str::as_bytes) {
         Some(digits) if digits.len() == 10 && digits.iter().all(u8::is_ascii_digit) => {
-            let national = &e164[2..];
-            Some(format!("({}) {}-{}", &national[..3], &national[3..6], &national[6..]))
+            let parts = ["(", &e164[2..5], ") ", &e164[5..8], "-", &e164[8..]];
+            Some(parts.concat())
         }
         Some(_) => None,
         None => phonenumber::parse(None, e164)

@@ -60,7 +60,7 @@ pub fn lint(
 /// What a path leads to.
 enum Found {
     List(String),
-    Object(String),
+    Object,
     Value(String, Kind),
 }
 
@@ -75,7 +75,7 @@ struct Walk<'a> {
     names: BTreeMap<String, String>,
     place: Place,
     rules: Rules<'a>,
-    /// The prefix that each enclosing `#each` or `#with` gives to paths.
+    /// The prefix that each enclosing `#each` gives to paths.
     scopes: Vec<String>,
     slots: usize,
     uses: Uses,
@@ -188,8 +188,8 @@ impl Walk<'_> {
 
     fn block(&mut self, block: &HelperTemplate) {
         let name = block.name.as_name().unwrap_or_default().to_owned();
-        if !matches!(name.as_str(), "if" | "unless" | "each" | "with") {
-            return self.fault(format!("unknown block `{name}`; there are if, unless, each and with"));
+        if !matches!(name.as_str(), "if" | "unless" | "each") {
+            return self.fault(format!("unknown block `{name}`; there are if, unless and each"));
         }
         let Some(path) = only_path(block).filter(|_| block.block_param.is_none()) else {
             return self.fault(format!("`#{name}` takes one path and nothing else"));
@@ -200,12 +200,14 @@ impl Walk<'_> {
                 return self.condition(block, &name, canonical);
             }
             ("if" | "unless", None) if self.is_position(path) => {}
-            ("each", Some(Found::List(prefix))) | ("with", Some(Found::Object(prefix))) => {
-                self.scopes.push(prefix)
+            ("each", Some(Found::List(prefix))) => {
+                if !self.guards.iter().any(|guard| guard == BuiltIn::SeveralAccounts.path()) {
+                    self.uses.add_list_of_one();
+                }
+                self.scopes.push(prefix);
             }
             (_, None) => self.unknown(path),
             ("each", Some(_)) => self.fault(format!("`{path}` is not a list")),
-            ("with", Some(_)) => self.fault(format!("`{path}` is not an object")),
             (_, Some(_)) => self.fault(format!("`{path}` is no single value; ask for one of its fields")),
         }
         self.branch(block.template.as_ref());
@@ -257,7 +259,7 @@ impl Walk<'_> {
     fn value(&mut self, path: &str) -> Option<(String, Kind)> {
         match self.resolve(path) {
             Some(Found::Value(canonical, kind)) => Some((canonical, kind)),
-            Some(Found::List(_) | Found::Object(_)) => {
+            Some(Found::List(_) | Found::Object) => {
                 self.fault(format!("`{path}` is no single value; ask for one of its fields"));
                 None
             }
@@ -319,7 +321,7 @@ impl Walk<'_> {
             if one.path().starts_with(&list) {
                 Some(Found::List(list.clone()))
             } else if one.path().starts_with(&object) {
-                Some(Found::Object(object.clone()))
+                Some(Found::Object)
             } else {
                 None
             }

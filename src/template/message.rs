@@ -65,6 +65,8 @@ pub struct Leaf {
     pub ending: &'static str,
     /// In what its text ends up.
     pub form: Form,
+    /// Whether its line ends are white space only.
+    pub one_line: bool,
     /// Whether the channel can do without it.
     pub optional: bool,
     /// Whether disclosures go into it.
@@ -72,7 +74,8 @@ pub struct Leaf {
 }
 
 const fn leaf(channel: Channel, ending: &'static str, form: Form) -> Leaf {
-    Leaf { channel, ending, form, optional: false, slot: true }
+    let one_line = matches!(channel, Channel::Sms | Channel::Voice);
+    Leaf { channel, ending, form, one_line, optional: false, slot: true }
 }
 
 /// Every file that a language's folder may hold.

@@ -12,7 +12,7 @@ use crate::template::manifest::Carries;
 use crate::template::message::{Tongue, Words};
 use crate::template::segment;
 use crate::template::variable;
-use handlebars::template::Template;
+use handlebars::template::{Template, TemplateElement};
 use handlebars::{RenderContext, RenderErrorReason, Renderable};
 
 /// A rendered message.
@@ -237,6 +237,14 @@ impl<'a> Writer<'a> {
         out: &mut Capped,
         part: Part,
     ) -> Result<(), RenderError> {
+        match template.elements.as_slice() {
+            [] => return Ok(()),
+            [TemplateElement::RawString(text)] => {
+                let too_long = |_| RenderError::TooLong { limit: part.1, part: part.0 };
+                return out.push(text).map_err(too_long);
+            }
+            _ => {}
+        }
         let registry = self.tongue.engine.registry(body.form);
         match template.render(registry, &self.data, &mut RenderContext::new(None), out) {
             Ok(()) => Ok(()),

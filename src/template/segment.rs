@@ -43,15 +43,25 @@ impl Encoding {
 
 /// Counts the parts of a text. An escape pair or a surrogate pair is never split between two parts.
 pub fn count(text: &str) -> Segments {
-    let forced_by = text.chars().find(|c| septets(*c).is_none());
+    // One look at the bytes suffices for what most messages are: plain letters of the GSM alphabet.
+    let plain: Option<usize> = text.bytes().try_fold(0, |units, byte| match ASCII.get(usize::from(byte)) {
+        None | Some(0) => None,
+        Some(width) => Some(units + usize::from(*width)),
+    });
+    let forced_by = text.chars().find(|c| plain.is_none() && septets(*c).is_none());
     let encoding = if forced_by.is_some() { Encoding::Ucs2 } else { Encoding::Gsm7 };
     let width = |c: char| match encoding {
         Encoding::Gsm7 => septets(c).unwrap_or(1),
         Encoding::Ucs2 => c.len_utf16(),
     };
-    let units = text.chars().map(width).sum();
-    let segments =
-        if units <= encoding.alone() { 1 } else { parts(text.chars().map(width), encoding.a_part()) };
+    let units = plain.unwrap_or_else(|| text.chars().map(width).sum());
+    let segments = if units <= encoding.alone() {
+        1
+    } else if units == text.len() && plain.is_some() {
+        u16::try_from(units.div_ceil(encoding.a_part())).unwrap_or(u16::MAX)
+    } else {
+        parts(text.chars().map(width), encoding.a_part())
+    };
     Segments { encoding, forced_by, segments, units }
 }
 
@@ -63,13 +73,28 @@ fn parts(widths: impl Iterator<Item = usize>, size: usize) -> u16 {
     parts
 }
 
+/// The septets of each ASCII character; none for the few that the GSM alphabet lacks.
+const ASCII: [u8; 128] = {
+    let mut table = [0; 128];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = match byte {
+            b'^' | b'{' | b'}' | b'\\' | b'[' | b'~' | b']' | b'|' | 0x0c => 2,
+            b'`' => 0,
+            b' '..=b'~' | b'\n' | b'\r' => 1,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    table
+};
+
 /// How many septets a character takes in the GSM alphabet: two where it is in the extension table; none if it
 /// is in neither.
 pub fn septets(c: char) -> Option<usize> {
     match c {
-        '^' | '{' | '}' | '\\' | '[' | '~' | ']' | '|' | '€' | '\u{c}' => Some(2),
-        '`' => None,
-        ' '..='~' | '\n' | '\r' => Some(1),
+        '\0'..='\u{7f}' => Some(usize::from(ASCII[c as usize])).filter(|width| *width > 0),
+        '€' => Some(2),
         '£' | '¥' | 'è' | 'é' | 'ù' | 'ì' | 'ò' | 'Ç' | 'Ø' | 'ø' | 'Å' | 'å' => Some(1),
         'Δ' | 'Φ' | 'Γ' | 'Λ' | 'Ω' | 'Π' | 'Ψ' | 'Σ' | 'Θ' | 'Ξ' => Some(1),
         'Æ' | 'æ' | 'ß' | 'É' | '¤' | '¡' | 'Ä' | 'Ö' | 'Ñ' | 'Ü' | '§' | '¿' | 'ä' | 'ö' | 'ñ' | 'ü'

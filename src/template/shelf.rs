@@ -152,6 +152,7 @@ impl<'a> Shelf<'a> {
             let setting = Setting {
                 form: leaf.form,
                 language,
+                one_line: leaf.one_line,
                 partials,
                 permits: permits(manifest.disclosures),
                 slot: leaf.slot && manifest.disclosures == Carries::Disclosures,

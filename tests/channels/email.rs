@@ -118,6 +118,9 @@ async fn refusals_are_read_at_every_step() {
         (&["-f", "CONNECT", "-B", "554 no service here"], Refused, Account, "554"),
         (&["-Q", "MAIL"], Throttled, Provider, "421"),
         (&["-Q", "DATA"], Throttled, Provider, "421"),
+        // `-f` and `-r` make the sink take one command at a time; these refuse several at once.
+        (&["-Q", "RCPT"], Throttled, Provider, "421"),
+        (&["-p", "-q", "DATA"], NeverLeft, Provider, "connection_lost"),
         (&["-q", "MAIL"], NeverLeft, Provider, "connection_lost"),
         (&["-q", "RCPT"], NeverLeft, Provider, "connection_lost"),
         (&["-q", "DATA"], NeverLeft, Provider, "connection_lost"),
@@ -179,7 +182,13 @@ async fn a_relay_that_keeps_silent_is_given_up_in_time() {
     let slow = smtp_sink(&["-w", "3"]);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
     let mute = listener.local_addr().expect("address").port();
-    for (port, class) in [(slow.port, FailureClass::NeverLeft), (mute, FailureClass::NeverLeft)] {
+    // And one that takes the whole message and then says nothing: nobody knows whether it took it.
+    let taking = mute_at_the_end().await;
+    for (port, class) in [
+        (slow.port, FailureClass::NeverLeft),
+        (mute, FailureClass::NeverLeft),
+        (taking, FailureClass::Uncertain),
+    ] {
         let port = port.to_string();
         let settings =
             [("host", "127.0.0.1"), ("port", port.as_str()), ("tls", "none"), ("from", "a@b.example")];
@@ -189,6 +198,78 @@ async fn a_relay_that_keeps_silent_is_given_up_in_time() {
         assert_eq!((found, code.as_str()), (class, "timeout"));
         assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     }
+}
+
+/// A relay that takes commands together knows no such person, and one that waits for the message all the same.
+#[tokio::test]
+async fn refusals_among_pipelined_commands_are_read_in_their_place() {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    for data in ["503 5.5.1 no valid recipients\r\n", "354 go ahead\r\n"] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        let port = listener.local_addr().expect("address").port();
+        let relaying = tokio::spawn(async move {
+            let mut seen = Vec::new();
+            for _ in 0..2 {
+                let (stream, _) = listener.accept().await.expect("accept");
+                let mut stream = BufReader::new(stream);
+                stream.write_all(b"220 relay\r\n").await.expect("greet");
+                let mut line = String::new();
+                while stream.read_line(&mut line).await.unwrap_or(0) > 0 {
+                    let reply = match line.get(..4) {
+                        Some("EHLO") => "250-relay\r\n250 PIPELINING\r\n",
+                        Some("MAIL" | "RSET") => "250 ok\r\n",
+                        Some("RCPT") => "550 5.1.1 no such person\r\n",
+                        Some("DATA") => data,
+                        _ => "500 what\r\n",
+                    };
+                    seen.push(line.trim_end().to_owned());
+                    if stream.write_all(reply.as_bytes()).await.is_err() {
+                        break;
+                    }
+                    line.clear();
+                }
+                if data.starts_with('5') {
+                    break;
+                }
+            }
+            seen
+        });
+        let transport = relay(port, &[("connections", "1")]);
+        for _ in 0..2 {
+            let (class, cause, code) = failure(transport.send(&mail("s", "t"), Gate::open()).await);
+            assert_eq!((class, cause), (FailureClass::Refused, FailureCause::InvalidAddress), "{code}");
+        }
+        drop(transport);
+        let seen = relaying.await.expect("relay");
+        assert_eq!(seen.iter().filter(|line| line.starts_with("RCPT")).count(), 2);
+        assert!(
+            !seen.iter().any(|line| line.contains("Subject")),
+            "nothing of the message was written: {seen:?}"
+        );
+    }
+}
+
+/// A relay that answers every command but the message's end.
+async fn mute_at_the_end() -> u16 {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind");
+    let port = listener.local_addr().expect("address").port();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.expect("accept");
+        let mut stream = BufReader::new(stream);
+        stream.write_all(b"220 relay\r\n").await.expect("greet");
+        let mut line = String::new();
+        while stream.read_line(&mut line).await.expect("read") > 0 {
+            let reply: &[u8] = match line.get(..4) {
+                Some("EHLO" | "MAIL" | "RCPT") => b"250 ok\r\n",
+                Some("DATA") => b"354 go\r\n",
+                _ => b"",
+            };
+            stream.write_all(reply).await.expect("reply");
+            line.clear();
+        }
+    });
+    port
 }
 
 #[tokio::test]
@@ -219,10 +300,10 @@ async fn encrypted_relays_with_a_login_are_spoken_to() {
     assert_eq!((class, code.as_str()), (FailureClass::NeverLeft, "handshake"), "a relay without STARTTLS");
 }
 
-/// Without `TCP_NODELAY` a message takes 44 ms, whatever the machine: 22 a second over a connection.
+/// Without `TCP_NODELAY` every message takes 40 ms or more, whatever the machine; with it the quickest is bound by work alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_do_not_wait_for_acknowledgements() {
-    let messages: u32 = if cfg!(debug_assertions) { 2_000 } else { 40_000 };
+    let messages: u32 = if cfg!(debug_assertions) { 400 } else { 40_000 };
     let sink = smtp_sink(&[]);
     let transport = Arc::new(relay(sink.port, &[("connections", "8")]));
     let message = Arc::new(mail("Su cuenta – aviso", &"Hola, señor. ".repeat(30)));
@@ -231,16 +312,21 @@ async fn messages_do_not_wait_for_acknowledgements() {
         .map(|_| {
             let (transport, message) = (Arc::clone(&transport), Arc::clone(&message));
             tokio::spawn(async move {
+                let mut quickest = Duration::MAX;
                 for _ in 0..messages / 8 {
+                    let started = Instant::now();
                     accepted(&transport.send(&message, Gate::open()).await);
+                    quickest = quickest.min(started.elapsed());
                 }
+                quickest
             })
         })
         .collect();
+    let mut quickest = Duration::MAX;
     for worker in workers {
-        worker.await.expect("worker");
+        quickest = quickest.min(worker.await.expect("worker"));
     }
     let rate = f64::from(messages) / started.elapsed().as_secs_f64();
-    println!("{rate:.0} messages a second over 8 connections");
-    assert!(rate > 400.0, "{rate:.0} a second: connections wait for acknowledgements");
+    println!("{rate:.0} messages a second over 8 connections, the quickest in {quickest:?}");
+    assert!(quickest < Duration::from_millis(30), "{quickest:?}: connections wait for acknowledgements");
 }

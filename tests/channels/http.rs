@@ -210,6 +210,25 @@ async fn a_gate_that_shuts_lets_nothing_out() {
 }
 
 #[tokio::test]
+async fn a_connection_that_the_vendor_closed_meanwhile_costs_nothing() {
+    let manifest = manifest(Channel::Sms, "twilio");
+    let ok = answer(201, &[], br#"{"sid":"SM00000000000000000000000000000017"}"#);
+    // The vendor promises to keep the connection, then closes it.
+    let ok = String::from_utf8(ok)
+        .expect("text")
+        .replace("Connection: close", "Connection: keep-alive")
+        .into_bytes();
+    let (base, requests) = fake(move |stream, _| Ending::Answer(stream, ok.clone())).await;
+    let transport = twilio(&manifest, &base, &[]);
+    for sent in 1..=3 {
+        let outcome = transport.send(&sms("+13055550117", "Sample text"), Gate::open()).await;
+        assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
+        assert_eq!(requests.load(Ordering::SeqCst), sent);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
 async fn answers_are_bounded_and_redirects_not_followed() {
     let manifest = manifest(Channel::Sms, "twilio");
     let message = sms("+13055550117", "Sample text");

@@ -63,7 +63,7 @@ pub fn smtp_sink_at(port: u16, options: &[&str]) -> Peer {
         command.args(["-u", "root"]);
     }
     command.args(options).arg(format!("127.0.0.1:{port}")).arg("128");
-    start(command, port, Duration::from_secs(20))
+    start(command, port, Duration::from_secs(120))
 }
 
 /// Prism, running the vendor's own specification and refusing what breaks it.
@@ -111,5 +111,5 @@ pub fn smtp_server(security: Security) -> Peer {
     let wrapped = matches!(security, Security::Wrapped).to_string();
     command.current_dir(peers).args(["-e", PROGRAM, "--", &port.to_string(), &wrapped]);
     command.arg(root.join("tests/data/tls"));
-    start(command, port, Duration::from_secs(30))
+    start(command, port, Duration::from_secs(120))
 }

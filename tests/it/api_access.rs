@@ -102,7 +102,7 @@ fn history_says_who_did_it() {
     let upstream = gateway.role("upstream");
     let sample = person(1);
     sample.enter_bare(&upstream, noon());
-    let history = upstream.all(&format!("{}/history", sample.path()));
+    let history = gateway.role("compliance").all(&format!("{}/history", sample.path()));
     let text = history[0].to_string();
     assert!(text.contains("key:key_") || text.contains("key_"), "{text}");
     assert!(!text.contains(upstream.key.as_deref().expect("a key")), "{text}");

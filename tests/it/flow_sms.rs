@@ -4,7 +4,7 @@ use crate::api_requests::settle;
 use crate::support::gateway::Gateway;
 use crate::support::http::{Client, Message};
 use crate::support::sample::{Person, noon, person};
-use crate::support::vendor::{AUTH_TOKEN, Answer, Text, Twilio, prism, signature};
+use crate::support::vendor::{ACCOUNT_SID, AUTH_TOKEN, Answer, Text, Twilio, prism, signature};
 use serde_json::Value;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -19,6 +19,12 @@ fn text(client: &Client, person: &Person, request_id: &str) -> String {
 #[test]
 fn every_request_is_as_twilio_specifies() {
     let (judge, _prism) = prism("tests/data/vendors/twilio.json");
+    // The judge is worth nothing unless it refuses: here a message to nobody.
+    let path = format!("/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json");
+    let form = [("Content-Type", "application/x-www-form-urlencoded"), ("Authorization", "Basic QUM6dA==")];
+    let verdict = judge.send("POST", &path, &form, b"From=%2B15005550006&Body=hi");
+    assert!(verdict.status() == 422 && verdict.text().contains("'To'"), "{}", verdict.text());
+
     let vendor = Twilio::start(Some(judge), |_| Answer::Accept(Duration::ZERO));
     let gateway = Gateway::with(vendor.setup(100));
     let client = gateway.admin();
@@ -56,7 +62,7 @@ fn every_request_is_as_twilio_specifies() {
 fn callback(gateway: &Gateway, text: &Text, status: &str, token: &str) -> Message {
     let url = text.get("StatusCallback");
     let fields = [
-        ("AccountSid", crate::support::vendor::ACCOUNT_SID),
+        ("AccountSid", ACCOUNT_SID),
         ("ApiVersion", "2010-04-01"),
         ("From", text.get("From")),
         ("MessageSid", text.sid.as_str()),
@@ -190,4 +196,19 @@ fn a_vendor_that_is_down_costs_nothing_but_time() {
     let status = client.get(&format!("/v1/contact-requests/{id}")).expect(200)["status"].clone();
     assert!(["accepted", "deferred", "dispatching"].iter().any(|open| status == *open), "{status}");
     assert_eq!(gateway.anyone().get("/readyz").status(), 200);
+}
+
+#[test]
+fn we_sign_as_twilio_signs() {
+    // Made with the vendor's own SDK (PyPI twilio 9.13.0).
+    let fields = [
+        ("MessageSid", "SM00000000000000000000000000000001"),
+        ("MessageStatus", "delivered"),
+        ("To", "+18505550101"),
+        ("From", "+15005550001"),
+        ("AccountSid", ACCOUNT_SID),
+        ("ApiVersion", "2010-04-01"),
+    ];
+    let url = "https://gw.example.com/hooks/twilio/status?tenant=t1";
+    assert_eq!(signature(AUTH_TOKEN, url, &fields), "nNFQ7Hf3rA/ITLKMKX+9nChgjxU=");
 }

@@ -100,49 +100,51 @@ fn assert_clean(dir: &Path) {
     }
 }
 
-fn walk(dir: &Path, out: &mut Vec<(String, Vec<u8>)>) {
+/// Every file under a directory, by name; what is not text in it is replaced, what is text stays.
+fn walk(dir: &Path, out: &mut Vec<(String, String)>) {
     for entry in fs::read_dir(dir).expect("a directory") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             walk(&path, out);
         } else if let Ok(content) = fs::read(&path) {
-            out.push((path.display().to_string(), content));
+            out.push((path.display().to_string(), String::from_utf8_lossy(&content).into_owned()));
         }
     }
 }
 
 /// The canary as text, in hexadecimal, and in base64 wherever it may begin.
-fn forms(canary: &str) -> Vec<(&'static str, Vec<u8>)> {
-    let mut forms = vec![("text", canary.as_bytes().to_vec())];
+fn forms(canary: &str) -> Vec<(&'static str, String)> {
+    let mut forms = vec![("text", canary.to_owned())];
     if canary.len() >= 8 {
-        forms.push(("hexadecimal", hex::encode(canary).into_bytes()));
+        forms.push(("hexadecimal", hex::encode(canary)));
         for shift in 0..3 {
             let encoded =
                 BASE64_STANDARD_NO_PAD.encode([vec![0; shift], canary.as_bytes().to_vec()].concat());
             // The first and the last group depend on the neighbours.
-            let inner = &encoded.as_bytes()[if shift == 0 { 0 } else { 4 }..encoded.len() / 4 * 4];
-            forms.push(("base64", inner.to_vec()));
+            forms.push(("base64", encoded[if shift == 0 { 0 } else { 4 }..encoded.len() / 4 * 4].to_owned()));
         }
     }
     forms
 }
 
 /// Whether it stands there by itself: short digits may turn up inside a hash or an identifier.
-fn stands_in(content: &[u8], needle: &[u8]) -> bool {
-    let alone = |byte: Option<&u8>| needle.len() >= 8 || !byte.is_some_and(u8::is_ascii_alphanumeric);
-    content.windows(needle.len()).enumerate().any(|(at, window)| {
-        window == needle
-            && alone(at.checked_sub(1).and_then(|before| content.get(before)))
-            && alone(content.get(at + needle.len()))
-    })
+fn stands_in(content: &str, needle: &str) -> bool {
+    // The plain search is by far the fastest, and almost always the last word.
+    content.contains(needle)
+        && (needle.len() >= 8
+            || content.match_indices(needle).any(|(at, _)| {
+                let before = content[..at].chars().next_back();
+                let after = content[at + needle.len()..].chars().next();
+                !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
+            }))
 }
 
 #[test]
 fn the_search_finds_what_it_is_for() {
-    assert!(stands_in(b"{\"postal\":\"33186\"}", b"33186"));
-    assert!(!stands_in(b"req_a33186f", b"33186"));
-    for (prefix, shift) in [("", 0), ("a", 1), ("ab", 2)] {
+    assert!(stands_in("{\"postal\":\"33186\"}", "33186"));
+    assert!(!stands_in("req_a33186f", "33186"));
+    for prefix in ["", "a", "ab"] {
         let hidden = BASE64_STANDARD_NO_PAD.encode(format!("{prefix}Quixwright, and more"));
-        assert!(forms("Quixwright").iter().any(|(_, form)| stands_in(hidden.as_bytes(), form)), "{shift}");
+        assert!(forms("Quixwright").iter().any(|(_, form)| stands_in(&hidden, form)), "{prefix}");
     }
 }

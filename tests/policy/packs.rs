@@ -1,7 +1,10 @@
 //! The shipped packs load, say what their worked cases say, and refuse what is wrong with them.
 
-use crate::support::{load, made_up, rule, shipped, shipped_files};
-use dunwell::policy::Policy;
+use crate::support::{World, account, at, contact, days, load, made_up, rule, shipped, shipped_files};
+use dunwell::domain::channel::Channel;
+use dunwell::domain::contact::ContactResult;
+use dunwell::domain::decision::Outcome;
+use dunwell::policy::{Policy, caps, evaluate};
 
 #[test]
 fn every_worked_case_comes_out_as_it_says() {
@@ -35,4 +38,179 @@ fn every_rule_is_named_by_a_worked_case() {
     {
         assert!(cases.contains(&format!("\"{notice}\"")), "{notice}");
     }
+}
+
+/// The faults of a made-up pack, as printed.
+fn faults(rules: &str) -> Vec<String> {
+    match Policy::load(&made_up(rules), &["made-up".to_owned()]) {
+        Ok(_) => Vec::new(),
+        Err(faults) => faults.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn every_fault_is_named_at_once_with_its_line() {
+    let sound = rule("sound", "contact_window", "", "opens = \"08:00\"\ncloses = \"21:00\"");
+    assert_eq!(faults(&sound), Vec::<String>::new());
+    let rules = [
+        rule("no-such-kind", "quiet_hours", "", "opens = \"08:00\""),
+        rule("unknown-key", "contact_window", "", "opens = \"08:00\"\ncloses = \"21:00\"\ncolour = \"red\""),
+        rule("unknown-scope", "hold", "weather = \"fine\"", "holds = [\"cease\"]"),
+        rule("backwards", "contact_window", "", "opens = \"21:00\"\ncloses = \"08:00\""),
+        rule("no-window", "frequency_cap", "", "limit = 2\nper = \"debt\"\ncounts = {}"),
+        rule("sound", "hold", "", "holds = [\"retain\"]"),
+        rule("sound", "hold", "", "holds = [\"cease\"]"),
+        sound.replace("id = \"sound\"", "id = \"uncited\"").replace("citation = \"none, made up\"\n", ""),
+        sound.replace("id = \"sound\"", "id = \"blank\"").replace("none, made up", " "),
+        sound.replace("id = \"sound\"", "id = \"undated\"").replace("from = 1990-01-01\n", ""),
+        sound.replace("id = \"sound\"", "id = \"elsewhere\"").replace("\"US\"", "\"Atlantis\""),
+    ];
+    insta::assert_snapshot!(faults(&rules.concat()).join("\n"), @r"
+    made-up/rules.toml:3: unknown kind `quiet_hours`; one of account_status, consent, contact_window, cool_down, disclosure, frequency_cap, hold, inconvenient_time, opt_out, reassigned_number, usable_point, workplace
+    made-up/rules.toml:27: unknown field `colour`, expected one of `opens`, `closes`, `days`, `zone`, `answer_within`, `consent_opens`
+    made-up/rules.toml:37: unknown field `weather`, expected one of `collector_role`, `debt_type`, `debt_type_not`, `channels`, `purposes`, `purposes_not`, `parties`, `parties_not`, `automated`, `line_types`, `workplace`, `regions`, `localities`
+    made-up/rules.toml:51: the window must open before it closes, not 21:00 to 08:00
+    made-up/rules.toml:65: a cap has a window of `days` or of `hours`, one of them and not zero
+    made-up/rules.toml:80: `retain` bars erasure, not contact
+    made-up/rules.toml:85: rule sound also stands in made-up/rules.toml:72
+    made-up/rules.toml:97: missing field `citation`
+    made-up/rules.toml:113: rule blank has no citation; a rule without one is not loaded
+    made-up/rules.toml:133: a row says `from` which date it holds, 2021-11-30, and may say `to` which, its last day
+    made-up/rules.toml:142: `Atlantis` is neither a country such as US nor a region such as US-MA
+    ");
+}
+
+#[test]
+fn a_file_that_is_no_toml_and_a_pack_that_is_not_there() {
+    let found = faults("[[rule]]\nid = \n");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("made-up/rules.toml:2: "), "{found:?}");
+    let missing = Policy::load(&shipped_files(), &["us-federal".to_owned(), "mars".to_owned()]);
+    let missing: Vec<String> = missing.err().unwrap_or_default().iter().map(ToString::to_string).collect();
+    assert_eq!(missing, ["mars/pack.toml: there is no such pack: a pack is a folder with a pack.toml"]);
+}
+
+#[test]
+fn rows_of_a_rule_follow_each_other() {
+    let rows = |first: &str, second: &str| {
+        let row = "opens = \"08:00\"\ncloses = \"21:00\"\n";
+        rule("dated", "contact_window", "", &format!("{first}{row}[[rule.effective]]\n{second}{row}"))
+    };
+    assert_eq!(faults(&rows("to = 2025-05-15\n", "from = 2025-05-16\n")), Vec::<String>::new());
+    for (first, second) in [
+        ("", "from = 2025-05-16\n"),
+        ("to = 2025-05-16\n", "from = 2025-05-16\n"),
+        ("to = 1989-01-01\n", "from = 2025-05-16\n"),
+    ] {
+        assert_eq!(faults(&rows(first, second)).len(), 1, "{first}{second}");
+    }
+}
+
+#[test]
+fn the_digest_is_of_every_file_and_of_nothing_else() {
+    let files = shipped_files();
+    let policy = load(&files, &["us-federal", "us-states"]);
+    assert_eq!(policy.stamp().packs, ["us-federal@1", "us-states@1"]);
+    assert!(policy.digest().starts_with("sha256:") && policy.digest().len() == 71, "{}", policy.digest());
+    let changed = |suffix: &str| {
+        let mut files = files.clone();
+        let file = files.iter_mut().find(|file| file.path.ends_with(suffix)).expect(suffix);
+        file.text.push_str("\n# a remark\n");
+        load(&files, &["us-federal", "us-states"]).stamp().digest
+    };
+    assert_ne!(changed("us-federal/reg-f.toml"), policy.digest());
+    assert_eq!(changed("us-federal/reg-f.cases.toml"), policy.digest());
+    let mut turned = files.clone();
+    turned.reverse();
+    assert_eq!(load(&turned, &["us-federal", "us-states"]).digest(), policy.digest());
+}
+
+#[test]
+fn a_worked_case_that_comes_out_otherwise_is_a_fault() {
+    let mut files = made_up(&rule("window", "contact_window", "", "opens = \"08:00\"\ncloses = \"21:00\""));
+    let case = |outcome: &str| {
+        format!(
+            "\n[[case]]\nsays = \"noon\"\nat = \"2026-06-10T12:00:00-04:00\"\nchannel = \"voice\"\nexpect = {{ outcome = \"{outcome}\" }}\n"
+        )
+    };
+    let text = case("allow") + &case("block");
+    files.push(dunwell::domain::fault::SourceFile { path: "made-up/rules.cases.toml".to_owned(), text });
+    let report = load(&files, &["made-up"]).run_cases(&files);
+    assert_eq!(report.run, 2);
+    let faults: Vec<String> = report.faults.iter().map(ToString::to_string).collect();
+    assert_eq!(faults, ["made-up/rules.cases.toml:8: noon: expected block, not allow ()"]);
+}
+
+#[test]
+fn the_reason_has_the_real_figures() {
+    let policy = shipped();
+    let mut world = World::new(at("2026-11-22T02:10:00Z"), &["America/New_York"]);
+    let decision = world.decide(&policy);
+    assert_eq!(decision.findings.len(), 1, "{:?}", decision.findings);
+    insta::assert_json_snapshot!(decision.findings[0], @r#"
+    {
+      "citation": "12 CFR 1006.6(b)(1)(i)",
+      "effect": "defer",
+      "facts": {
+        "zones": [
+          "America/New_York"
+        ]
+      },
+      "reason": "it is 21:10 in America/New_York; calls are permitted from 08:00 to 21:00 there",
+      "rule": "us.fed.regf.inconvenient-time",
+      "until": "2026-11-22T13:00:00Z"
+    }
+    "#);
+    world.at = at("2026-04-07T22:00:00Z");
+    for day in 0..7 {
+        world.record(contact(
+            at("2026-04-01T14:00:00Z").plus(days(day)),
+            Channel::Voice,
+            ContactResult::NoAnswer,
+        ));
+    }
+    insta::assert_json_snapshot!(world.decide(&policy).findings[0], @r#"
+    {
+      "citation": "12 CFR 1006.14(b)(2)(i)(A)",
+      "effect": "defer",
+      "facts": {
+        "limit": 7,
+        "used": 7,
+        "window": "P7D"
+      },
+      "reason": "7 calls about this debt within 7 consecutive days are on file, the first on 2026-04-01; 7 are permitted",
+      "rule": "us.fed.regf.seven-in-seven",
+      "until": "2026-04-08T04:00:00Z"
+    }
+    "#);
+}
+
+#[test]
+fn explaining_all_names_the_rules_that_permit() {
+    let policy = shipped();
+    let world = World::new(at("2026-11-22T17:10:00Z"), &["America/New_York"]);
+    let all = world.with_facts(|facts| evaluate(&policy, facts, None, true));
+    assert_eq!(all.outcome, Outcome::Allow);
+    assert!(all.findings.len() > 10 && all.findings.iter().all(|finding| !finding.reason.is_empty()));
+    assert!(all.findings.iter().any(|finding| finding.rule == "us.fed.regf.seven-in-seven"));
+    assert!(world.decide(&policy).findings.is_empty());
+}
+
+#[test]
+fn caps_say_how_far_they_are_used_and_when_one_is_freed() {
+    let policy = shipped();
+    let mut world = World::new(at("2026-04-03T16:00:00Z"), &["America/New_York"]);
+    world.debtor.locations[0].region = Some("US-MA".to_owned());
+    world.channel = Channel::Email;
+    world.record(contact(at("2026-04-01T16:00:00Z"), Channel::Voice, ContactResult::NoAnswer));
+    world.record(contact(at("2026-04-02T16:00:00Z"), Channel::Voice, ContactResult::NoAnswer));
+    let uses = world.with_facts(|facts| caps(&policy, facts));
+    let of = |id: &str| uses.iter().find(|cap| cap.rule == id).unwrap_or_else(|| panic!("{id}: {uses:?}"));
+    let week = of("us.fed.regf.seven-in-seven");
+    assert_eq!((week.used, week.limit, week.window), (2, 7, days(7)));
+    assert_eq!(week.frees_at, Some(at("2026-04-08T04:00:00Z")));
+    assert_eq!(week.accounts, [account("card-1")]);
+    let two = of("us.ma.two-in-seven");
+    assert_eq!((two.used, two.limit, two.frees_at), (2, 2, Some(at("2026-04-08T04:00:00Z"))));
+    assert_eq!(of("us.ma.two-in-thirty-elsewhere").used, 0);
 }

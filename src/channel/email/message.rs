@@ -38,7 +38,7 @@ pub(in crate::channel::email) enum Unwritable {
     Subject,
     #[error("the recipient's address is not one of email")]
     Recipient,
-    #[error("the unsubscribe address is not an https address")]
+    #[error("the unsubscribe address is no web address that fits a header")]
     Unsubscribe,
     #[error("the message cannot be put together")]
     Message,

@@ -9,7 +9,7 @@ use crate::domain::contact::{Contact, ContactResult};
 use crate::domain::id::PointKey;
 use crate::domain::time::{Span, Timestamp};
 use crate::policy::case::{Case, Unit};
-use crate::policy::explain::{Words, local_date};
+use crate::policy::explain::{Words, contacts, local_date};
 use crate::policy::rule::{Ask, Say};
 use serde::Deserialize;
 
@@ -250,11 +250,13 @@ impl FrequencyCap {
             format!(", the first on {}", local_date(ask.case, contact.occurred_at))
         });
         let limit = self.limit;
-        Words::plain(format!(
-            "{used} contacts {per} within {window} are on file{since}; {limit} are permitted"
-        ))
-        .with("used", used)
-        .with("limit", limit)
-        .with("window", self.window().to_string())
+        let what = match self.counts.channels.as_slice() {
+            [only] => contacts(*only),
+            _ => "contacts",
+        };
+        Words::plain(format!("{used} {what} {per} within {window} are on file{since}; {limit} are permitted"))
+            .with("used", used)
+            .with("limit", limit)
+            .with("window", self.window().to_string())
     }
 }

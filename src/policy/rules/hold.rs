@@ -47,7 +47,7 @@ impl Hold {
 
     pub fn explain(&self, ask: &Ask, at: Timestamp) -> Words {
         let in_force = |hold: &&Placed| self.concerns(ask.case, hold) && hold.in_force(at);
-        match ask.case.facts.holds.iter().find(in_force) {
+        match ask.case.facts.holds.iter().filter(in_force).min_by_key(|hold| (hold.since, hold.kind)) {
             Some(hold) => {
                 let since = local_date(ask.case, hold.since);
                 Words::plain(format!("a hold of kind `{}` is in force since {since}", hold.kind))

@@ -43,13 +43,15 @@ impl InconvenientTime {
     }
 
     pub fn explain(&self, ask: &Ask, at: Timestamp) -> Words {
-        let stated =
-            ask.case.facts.preferences.inconvenient.iter().filter(|stated| concerns(ask.case, stated));
-        let barring =
-            stated.filter(|stated| stated.since.is_none_or(|since| since <= at)).find_map(|stated| {
-                let zone = ask.case.zones.iter().find(|zone| barred(stated, zone.local(at)))?;
-                Some((stated, *zone))
-            });
+        let stated = ask.case.facts.preferences.inconvenient.iter();
+        let in_force =
+            |stated: &&Stated| concerns(ask.case, stated) && stated.since.is_none_or(|since| since <= at);
+        let barring = stated.filter(in_force).filter_map(|stated| {
+            let zone = ask.case.zones.iter().find(|zone| barred(stated, zone.local(at)))?;
+            Some((stated, *zone))
+        });
+        // The same one whatever the order they were stated in.
+        let barring = barring.min_by_key(|(stated, _)| (stated.from, stated.to, &stated.days));
         match barring {
             Some((stated, zone)) => {
                 let days: Vec<&str> = stated.days.iter().map(|day| day.as_str()).collect();

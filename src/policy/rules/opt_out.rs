@@ -68,7 +68,13 @@ impl OptOut {
         let in_force =
             |stop: &&Stop| concerns(case, stop) && stop.received_at <= at && at < lifted_at(case, stop);
         let what = contacts(case.facts.channel);
-        match case.facts.opt_outs.iter().filter(in_force).min_by_key(|stop| stop.received_at) {
+        match case
+            .facts
+            .opt_outs
+            .iter()
+            .filter(in_force)
+            .min_by_key(|stop| (stop.received_at, stop.channel, stop.point))
+        {
             Some(stop) => {
                 let on = local_date(case, stop.received_at);
                 let reach = if stop.point.is_some() { " to this contact point" } else { "" };

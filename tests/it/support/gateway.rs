@@ -197,7 +197,7 @@ providers = ["sandbox"]
 [channels.voice]
 providers = ["sandbox"]
 [channels.portal]
-providers = ["sandbox"]
+providers = ["inbox"]
 "#;
 
 /// A loopback address that no other test has, below the ports that systems hand out by themselves.

@@ -31,11 +31,12 @@ const ZONES: [&str; 24] = [
     "Pacific/Guadalcanal",
     "Pacific/Tarawa",
 ];
-/// Enough for a thousand numbers of the range kept for fiction.
+/// Enough for nine hundred numbers of the range kept for fiction.
 const AREA_CODES: [u32; 10] = [212, 213, 303, 305, 312, 404, 415, 602, 617, 713];
 
+/// Now, in whole milliseconds as the gateway keeps time.
 pub fn now() -> Timestamp {
-    Timestamp::now()
+    Timestamp::from_millisecond(Timestamp::now().as_millisecond()).expect("a time")
 }
 
 pub fn days_ago(days: i64) -> Timestamp {
@@ -82,10 +83,11 @@ pub struct Person {
 }
 
 pub fn person(number: usize) -> Person {
-    let area = AREA_CODES[number / 100 % AREA_CODES.len()];
+    // Numbers that end in 0101 to 0109 choose a failure of the sandbox.
+    let area = AREA_CODES[number / 90 % AREA_CODES.len()];
     Person {
         id: format!("D-{number}"),
-        phone: format!("+1{area}55501{:02}", number % 100),
+        phone: format!("+1{area}55501{}", 10 + number % 90),
         email: format!("sample.{number}@example.com"),
         portal: format!("sample-{number}"),
         account: format!("A-{number}"),

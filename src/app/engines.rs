@@ -1,0 +1,180 @@
+//! The four engines, loaded from the folders that the configuration names.
+
+use crate::config::document::Place;
+use crate::config::environment::Environment;
+use crate::config::{Config, Refused, folder};
+use crate::domain::channel::Channel;
+use crate::domain::fault::{Fault, SourceFile};
+use crate::policy::Policy;
+use crate::provider;
+use crate::provider::manifest::Manifest;
+use crate::provider::settings::{Given, Settings};
+use crate::template;
+use secrecy::ExposeSecret;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A provider that a channel names, with everything it needs.
+pub struct Provider {
+    /// The channel.
+    pub channel: Channel,
+    /// The vendor's name, as the channel names it.
+    pub name: String,
+    /// The vendor.
+    pub manifest: Arc<Manifest>,
+    /// What it is spoken to with.
+    pub settings: Settings,
+}
+
+/// Everything that a gateway works with.
+pub struct Engines {
+    /// The law.
+    pub policy: Policy,
+    /// The words.
+    pub templates: template::catalogue::Catalogue,
+    /// Who carries what, in the order to try.
+    pub providers: Vec<Provider>,
+}
+
+/// Loads everything.
+///
+/// # Errors
+/// Every fault of every engine at once.
+pub fn load(config: &Config, environment: &Environment) -> Result<Engines, Vec<Fault>> {
+    let policy = policy(config);
+    let templates = templates(config);
+    let providers = vendors(config).and_then(|vendors| providers(config, &vendors, environment));
+    match (policy, templates, providers) {
+        (Ok((policy, _)), Ok(templates), Ok(providers)) => Ok(Engines { policy, templates, providers }),
+        (policy, templates, providers) => {
+            let faults = [policy.err(), templates.err(), providers.err()];
+            Err(faults.into_iter().flatten().flatten().collect())
+        }
+    }
+}
+
+/// The law in force, and the files it was read from.
+///
+/// # Errors
+/// Every fault, its file named from the working directory.
+pub fn policy(config: &Config) -> Result<(Policy, Vec<SourceFile>), Vec<Fault>> {
+    let dir = &config.policy.dir;
+    let files = folder::read(dir)?;
+    let (there, missing): (Vec<_>, Vec<_>) = config.policy.packs.iter().partition(|pack| {
+        let head = format!("{}/pack.toml", pack.value);
+        files.iter().any(|file| file.path == head)
+    });
+    let mut faults: Vec<Fault> = missing
+        .iter()
+        .map(|pack| {
+            let message =
+                format!("[policy] packs names `{}`, but {} has no such pack", pack.value, dir.display());
+            config.fault(&pack.place, message)
+        })
+        .collect();
+    let packs: Vec<String> = there.iter().map(|pack| pack.value.clone()).collect();
+    match Policy::load(&files, &packs) {
+        Ok(policy) if faults.is_empty() => Ok((policy, files)),
+        Ok(_) => Err(faults),
+        Err(found) => {
+            faults.extend(folder::located(dir, found));
+            Err(faults)
+        }
+    }
+}
+
+/// The words of every message.
+///
+/// # Errors
+/// Every fault, its file named from the working directory.
+pub fn templates(config: &Config) -> Result<template::catalogue::Catalogue, Vec<Fault>> {
+    let files = folder::read(&config.templates)?;
+    template::catalogue::Catalogue::load(&files).map_err(|faults| folder::located(&config.templates, faults))
+}
+
+/// Every vendor that there is a manifest of.
+///
+/// # Errors
+/// Every fault, its file named from the working directory.
+pub fn vendors(config: &Config) -> Result<provider::catalogue::Catalogue, Vec<Fault>> {
+    let files = folder::read(&config.manifests)?;
+    provider::catalogue::Catalogue::load(&files).map_err(|faults| folder::located(&config.manifests, faults))
+}
+
+/// The providers that the channels name, in their order, with their settings checked and their secrets fetched.
+///
+/// # Errors
+/// Every vendor without a manifest, every setting that is wrong or missing, every secret that cannot be had.
+pub fn providers(
+    config: &Config,
+    vendors: &provider::catalogue::Catalogue,
+    environment: &Environment,
+) -> Result<Vec<Provider>, Vec<Fault>> {
+    let (mut providers, mut faults) = (Vec::new(), Vec::new());
+    for (channel, names) in &config.channels {
+        for name in names {
+            let Some(manifest) = vendors.get(*channel, &name.value) else {
+                faults.push(config.fault(&name.place, unknown(config, vendors, *channel, &name.value)));
+                continue;
+            };
+            match settings(config, manifest, *channel, &name.value, environment) {
+                Ok(settings) => providers.push(Provider {
+                    channel: *channel,
+                    name: name.value.clone(),
+                    manifest: Arc::clone(manifest),
+                    settings,
+                }),
+                Err(found) => faults.extend(found),
+            }
+        }
+    }
+    if faults.is_empty() { Ok(providers) } else { Err(faults) }
+}
+
+fn unknown(
+    config: &Config,
+    vendors: &provider::catalogue::Catalogue,
+    channel: Channel,
+    name: &str,
+) -> String {
+    let of_channel = vendors.vendors().filter(|vendor| vendor.manifest.channel() == channel);
+    let known: Vec<&str> = of_channel.map(|vendor| vendor.manifest.id()).collect();
+    let dir = config.manifests.display();
+    format!("[channels.{channel}] names `{name}`, but {dir}/{channel} has only {}", known.join(", "))
+}
+
+fn settings(
+    config: &Config,
+    manifest: &Manifest,
+    channel: Channel,
+    name: &str,
+    environment: &Environment,
+) -> Result<Settings, Vec<Fault>> {
+    let fetched = config.provider(channel, name, environment).map_err(|Refused(faults)| faults)?;
+    let table = format!("[providers.{channel}.{name}]");
+    let given: BTreeMap<String, Given> = fetched
+        .iter()
+        .map(|(key, setting)| {
+            let line = match &setting.place {
+                Place::Line(line) => Some(*line),
+                Place::Named(_) => None,
+            };
+            (key.clone(), Given { value: setting.value.expose_secret().to_owned(), line })
+        })
+        .collect();
+    let place = config.provider_table(channel, name).map(|table| table.place.clone());
+    manifest.settings(&given, &table).map_err(|faults| {
+        let locate = |fault: Fault| locate(config, &fault, &table, place.as_ref());
+        faults.into_iter().map(locate).collect()
+    })
+}
+
+/// A fault of a table as a fault of the file; what is missing stands at the table's head.
+fn locate(config: &Config, fault: &Fault, table: &str, head: Option<&Place>) -> Fault {
+    let message = format!("{table} {}", fault.message);
+    match (fault.line, head) {
+        (Some(line), _) => Fault::at(&config.file, line, message),
+        (None, Some(place)) => config.fault(place, message),
+        (None, None) => Fault::of(&config.file, message),
+    }
+}

@@ -1,0 +1,320 @@
+//! Floor 6, the command line: what can be asked of the program, and how it answers.
+//!
+//! A command prints its result on standard output and what went wrong on standard error. Exit codes: 0 done, 1 refused or
+//! found wrong, 2 not understood.
+
+mod backup;
+mod check;
+mod keys;
+mod render;
+mod verify;
+
+use crate::app;
+use crate::config::environment::Environment;
+use crate::config::{Config, DEFAULT_DATA, DEFAULT_FILE};
+use crate::domain::channel::Channel;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The program's arguments.
+#[derive(Debug, Parser)]
+#[command(
+    name = "dunwell",
+    version,
+    about = "Omnichannel contact gateway for debt collection: decides whether a contact is lawful now, makes it, and \
+             proves it.",
+    after_help = "Start with `dunwell demo`.",
+    propagate_version = true
+)]
+pub struct Cli {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the configuration and the data are.
+#[derive(Clone, Debug, Args)]
+struct Place {
+    /// The configuration file [default: config/dunwell.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The folder for keys and files [default: data; of the demo: data/demo]
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the main job on a sample portfolio: decisions and dispatches as they happen, on providers that only pretend
+    ///
+    /// Makes a fresh store, puts three hundred people on file who do not exist, posts contact requests about some of them,
+    /// shows each decision with its reason and citation, and then keeps serving. Sends nothing to anybody.
+    Demo(Demo),
+    /// Serve the HTTP API and send what is lawful
+    Serve(Serve),
+    /// Validate the configuration, the law, the templates and the providers; every fault with file and line
+    ///
+    /// Exits with 1 if there is any. `check law` also lists the rules that nobody has verified yet.
+    Check(Check),
+    /// Create, list or revoke API keys; works while `serve` runs
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Show a message as a debtor would get it, from sample data
+    Render(Render),
+    /// Check that nothing in the history was altered, reordered or left out; works while `serve` runs
+    ///
+    /// Exits with 1 and names the first fault.
+    Verify(Verify),
+    /// Copy the store while it runs
+    Backup(Backup),
+    /// Put a copy of the store back, where none is
+    Restore(Restore),
+    /// Print the OpenAPI 3.1 document that /openapi.json serves
+    Openapi,
+}
+
+#[derive(Debug, Args)]
+struct Demo {
+    /// The port to serve on afterwards
+    #[arg(long, value_name = "PORT", conflicts_with = "listen")]
+    port: Option<u16>,
+    /// The address to serve on afterwards
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Take the machine's clock; otherwise it is a Tuesday morning in December 2026, so that every run tells one story
+    #[arg(long)]
+    real_clock: bool,
+    /// End after the account instead of serving
+    #[arg(long)]
+    once: bool,
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// The address to listen on, instead of the configuration's
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+struct Check {
+    /// What to check
+    #[arg(value_enum, default_value_t = What::All)]
+    what: What,
+}
+
+/// What `check` looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// The configuration file and what overrides it.
+    Config,
+    /// The policy packs and their worked cases.
+    Policy,
+    /// The same, and which rules are not yet verified.
+    Law,
+    /// The templates, with every sample in every language.
+    Templates,
+    /// The provider manifests, their cases, and the settings they are given.
+    Providers,
+    /// Everything.
+    All,
+}
+
+#[derive(Debug, Subcommand)]
+enum Keys {
+    /// Make a key and print it, once
+    Create {
+        /// What it may do
+        #[arg(long, value_parser = ["upstream", "compliance", "operator", "admin"])]
+        role: String,
+        /// Whose it is, for those who read the list
+        #[arg(long)]
+        name: String,
+    },
+    /// List the keys, without the keys themselves
+    List,
+    /// Revoke a key; takes effect at once, while `serve` runs too
+    Revoke {
+        /// Its id, as `list` shows it
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Render {
+    /// The template's name, such as payment-reminder
+    template: String,
+    /// The channel: email, sms, voice or portal
+    #[arg(long, value_name = "C", value_parser = channel)]
+    channel: Channel,
+    /// The language, such as en or es
+    #[arg(long, value_name = "L")]
+    language: String,
+    /// The sample data to take; the template's first if none is named
+    #[arg(long, value_name = "NAME")]
+    sample: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct Verify {
+    /// Walk the whole history: every chain and every leaf hash
+    #[arg(long, required = true)]
+    log: bool,
+}
+
+#[derive(Debug, Args)]
+struct Backup {
+    /// The file to copy the history to; it must not exist
+    history: PathBuf,
+    /// The file to copy the wrapped keys to; keep it apart, and 30 days at most, so that erasing holds in it too
+    #[arg(long, value_name = "FILE")]
+    keys: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Restore {
+    /// The copy of the history
+    history: PathBuf,
+    /// The copy of the wrapped keys; without it the keys that are there stay
+    #[arg(long, value_name = "FILE")]
+    keys: Option<PathBuf>,
+}
+
+fn channel(word: &str) -> Result<Channel, String> {
+    let channel = Channel::from_word(word).filter(|channel| channel.is_dispatched());
+    channel.ok_or_else(|| {
+        let words: Vec<&str> = Channel::DISPATCHED.iter().map(|channel| channel.as_str()).collect();
+        format!("expected one of {}", words.join(", "))
+    })
+}
+
+/// Does what the arguments ask for; what goes wrong is printed, each cause on its line.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    match obey(&cli) {
+        Ok(code) => code,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn obey(cli: &Cli) -> anyhow::Result<ExitCode> {
+    let environment = Environment::of_process();
+    match &cli.command {
+        Command::Demo(demo) => run_demo(cli, demo, environment),
+        Command::Serve(serve) => {
+            let mut environment = environment;
+            if let Some(listen) = serve.listen {
+                environment.set("--listen", &["server", "listen"], listen.to_string());
+            }
+            app::serve(&cli.file(), &cli.data(), &environment)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Check(check) => check::run(&cli.file(), &cli.data(), &environment, check.what),
+        Command::Keys(keys) => keys::run(&cli.config(&environment)?, &environment, keys),
+        Command::Render(render) => render::run(&cli.config(&environment)?, render),
+        Command::Verify(Verify { log: _ }) => verify::run(&cli.config(&environment)?),
+        Command::Backup(backup) => backup::back_up(&cli.config(&environment)?, &environment, backup),
+        Command::Restore(restore) => backup::restore(&cli.config(&environment)?, &environment, restore),
+        Command::Openapi => {
+            print(&format!("{}\n", app::openapi()?))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn run_demo(cli: &Cli, demo: &Demo, environment: Environment) -> anyhow::Result<ExitCode> {
+    if cli.place.config.is_some() {
+        anyhow::bail!("the demo brings its own configuration; use `dunwell serve --config FILE` for yours");
+    }
+    let options = app::demo::Options {
+        data: cli.place.data.clone(),
+        listen: demo.listen.or_else(|| Some(SocketAddr::from((Ipv4Addr::LOCALHOST, demo.port?)))),
+        real_clock: demo.real_clock,
+        once: demo.once,
+    };
+    app::demo::run(&options, environment)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Cli {
+    fn file(&self) -> PathBuf {
+        self.place.config.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE))
+    }
+
+    fn data(&self) -> PathBuf {
+        self.place.data.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DATA))
+    }
+
+    fn config(&self, environment: &Environment) -> anyhow::Result<Config> {
+        Ok(Config::load(&self.file(), &self.data(), environment)?)
+    }
+}
+
+/// Prints a result; a reader that has gone away (`dunwell openapi | head`) is no failure.
+fn print(text: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Prints an error and its causes.
+fn complain(error: &anyhow::Error) {
+    let mut shown: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        // An error that repeats its cause in its own words says nothing new.
+        if !shown.iter().any(|earlier| earlier.contains(&text)) {
+            shown.push(text);
+        }
+    }
+    for (depth, text) in shown.iter().enumerate() {
+        eprintln!("{}{text}", if depth == 0 { "" } else { "  because: " });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_well_defined() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_takes_the_configuration_before_and_after_it() {
+        for arguments in [
+            ["dunwell", "keys", "--config", "a.toml", "--data", "d", "list"],
+            ["dunwell", "keys", "list", "--config", "a.toml", "--data", "d"],
+            ["dunwell", "--config", "a.toml", "--data", "d", "keys", "list"],
+        ] {
+            let cli = Cli::try_parse_from(arguments).expect("understood");
+            assert_eq!(cli.file(), PathBuf::from("a.toml"));
+            assert_eq!(cli.data(), PathBuf::from("d"));
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        for arguments in [
+            vec!["dunwell"],
+            vec!["dunwell", "simulate"],
+            vec!["dunwell", "keys", "create", "--role", "king", "--name", "x"],
+            vec!["dunwell", "render", "payment-reminder", "--channel", "letter", "--language", "en"],
+            vec!["dunwell", "serve", "--listen", "nowhere"],
+            vec!["dunwell", "verify"],
+        ] {
+            assert!(Cli::try_parse_from(&arguments).is_err(), "{arguments:?}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! `dunwell check`: everything that people write, and what is wrong with it.
+
+use crate::app::engines;
+use crate::cli::{What, print};
+use crate::config::environment::Environment;
+use crate::config::{Config, folder};
+use crate::domain::fault::Fault;
+use crate::policy::Policy;
+use std::fmt::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// What was found.
+#[derive(Default)]
+struct Findings {
+    faults: Vec<Fault>,
+    warnings: Vec<Fault>,
+    /// A line for each thing that is in order.
+    sound: Vec<String>,
+    /// What else was asked for.
+    listing: String,
+}
+
+/// Checks, prints and says whether all is well.
+pub fn run(file: &Path, data: &Path, environment: &Environment, what: What) -> anyhow::Result<ExitCode> {
+    let (config, faults) = Config::survey(file, data, environment);
+    let mut findings = Findings { faults, ..Findings::default() };
+    // Without it nobody knows where the rest is.
+    if let Some(config) = config {
+        look(&config, environment, what, &mut findings);
+    }
+    report(findings)
+}
+
+fn look(config: &Config, environment: &Environment, what: What, findings: &mut Findings) {
+    let all = what == What::All;
+    findings.warnings.extend(config.warnings.iter().cloned());
+    if all || what == What::Config {
+        findings.sound.push(format!("{}: sound", config.file));
+    }
+    if all || matches!(what, What::Policy | What::Law) {
+        look_at_policy(config, what == What::Law, findings);
+    }
+    if all || what == What::Templates {
+        look_at_templates(config, findings);
+    }
+    if all || what == What::Providers {
+        look_at_providers(config, environment, findings);
+    }
+}
+
+fn look_at_policy(config: &Config, list: bool, findings: &mut Findings) {
+    let (policy, files) = match engines::policy(config) {
+        Ok(loaded) => loaded,
+        Err(faults) => return findings.faults.extend(faults),
+    };
+    let report = policy.run_cases(&files);
+    let dir = config.policy.dir.display();
+    findings.sound.push(format!(
+        "{dir}: {} rules of {}, {} worked cases",
+        policy.rules().len(),
+        policy.stamp().packs.join(", "),
+        report.run
+    ));
+    findings.faults.extend(folder::located(&config.policy.dir, report.faults));
+    if list {
+        findings.listing = unverified(&policy, config);
+    }
+}
+
+/// The rules that nobody has compared with the text of the law yet, or that counsel has not signed off.
+fn unverified(policy: &Policy, config: &Config) -> String {
+    let mut listing = String::new();
+    let mut open: Vec<_> =
+        policy.rules().iter().filter(|rule| !rule.status.verified || !rule.status.reviewed).collect();
+    open.sort_by_key(|rule| (&rule.file, rule.line));
+    // Writing to a string does not fail.
+    let _ok = writeln!(
+        listing,
+        "\n{} of {} rules are not yet verified against the text of the law, or not yet reviewed by counsel:",
+        open.len(),
+        policy.rules().len()
+    );
+    for rule in open {
+        let lacks = match (rule.status.verified, rule.status.reviewed) {
+            (false, false) => "not verified, not reviewed",
+            (false, true) => "not verified",
+            (true, _) => "not reviewed",
+        };
+        let file = config.policy.dir.join(&rule.file);
+        let place = format!("{}:{}", file.display(), rule.line);
+        let _ok = writeln!(listing, "{place}: {} ({}): {lacks}", rule.id, rule.citation);
+    }
+    listing
+}
+
+fn look_at_templates(config: &Config, findings: &mut Findings) {
+    match engines::templates(config) {
+        Ok(templates) => {
+            let dir = &config.templates;
+            findings.sound.push(format!(
+                "{}: {} templates, {} samples in every language",
+                dir.display(),
+                templates.templates().count(),
+                templates.samples().len()
+            ));
+            findings.faults.extend(folder::located(dir, templates.check_samples()));
+        }
+        Err(faults) => findings.faults.extend(faults),
+    }
+}
+
+fn look_at_providers(config: &Config, environment: &Environment, findings: &mut Findings) {
+    let vendors = match engines::vendors(config) {
+        Ok(vendors) => vendors,
+        Err(faults) => return findings.faults.extend(faults),
+    };
+    let cases: usize = vendors.vendors().map(|vendor| vendor.cases.len()).sum();
+    let count = vendors.vendors().count();
+    findings.sound.push(format!("{}: {count} providers, {cases} cases", config.manifests.display()));
+    findings.faults.extend(folder::located(&config.manifests, vendors.run_cases()));
+    if let Err(faults) = engines::providers(config, &vendors, environment) {
+        findings.faults.extend(faults);
+    }
+}
+
+fn report(findings: Findings) -> anyhow::Result<ExitCode> {
+    let Findings { mut faults, warnings, sound, listing } = findings;
+    faults.sort();
+    faults.dedup();
+    let mut text = String::new();
+    for fault in &faults {
+        text.push_str(&format!("{fault}\n"));
+    }
+    for warning in &warnings {
+        text.push_str(&format!("{warning} (a warning)\n"));
+    }
+    if faults.is_empty() {
+        for line in sound {
+            text.push_str(&format!("{line}\n"));
+        }
+        text.push_str(&listing);
+        print(&text)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    text.push_str(&listing);
+    text.push_str(&format!(
+        "{} found\n",
+        if faults.len() == 1 { "1 fault".to_owned() } else { format!("{} faults", faults.len()) }
+    ));
+    print(&text)?;
+    Ok(ExitCode::FAILURE)
+}

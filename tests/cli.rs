@@ -1,0 +1,267 @@
+//! The program at the command line, as a person meets it: what each command prints, and with what it ends.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// A folder with a small configuration, from which the program is started.
+struct Desk {
+    dir: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Self { dir: tempfile::tempdir().expect("a directory") };
+        desk.configure("");
+        desk
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn configure(&self, more: &str) {
+        let text = format!(
+            "[store]\nurl = \"sqlite:data/dunwell.db\"\n[policy]\ndir = \"{ROOT}/config/policy\"\n\
+             packs = [\"us-federal\"]\n[templates]\ndir = \"{ROOT}/templates\"\n[manifests]\ndir = \"{ROOT}/providers\"\n{more}"
+        );
+        fs::create_dir_all(self.path().join("config")).expect("a directory");
+        fs::write(self.path().join("config/dunwell.toml"), text).expect("written");
+    }
+
+    fn run(&self, arguments: &[&str]) -> Said {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dunwell"));
+        command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("DUNWELL_")) {
+            command.env_remove(name);
+        }
+        Said::from(command.output().expect("the program starts"))
+    }
+}
+
+/// What a command said, and how it ended.
+#[derive(Debug)]
+struct Said {
+    out: String,
+    error: String,
+    code: Option<i32>,
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        Self {
+            out: String::from_utf8(output.stdout).expect("text"),
+            error: String::from_utf8(output.stderr).expect("text"),
+            code: output.status.code(),
+        }
+    }
+}
+
+impl Said {
+    #[track_caller]
+    fn ok(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        assert_eq!(self.error, "", "nothing is complained of");
+        self.out
+    }
+
+    #[track_caller]
+    fn refused(self, code: i32) -> String {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        format!("{}{}", self.out, self.error)
+    }
+}
+
+#[test]
+fn help_names_every_command_and_what_is_unknown_is_refused() {
+    let desk = Desk::new();
+    let help = desk.run(&["--help"]).ok();
+    for command in ["demo", "serve", "check", "keys", "render", "verify", "backup", "restore", "openapi"] {
+        assert!(help.contains(&format!("\n  {command} ")), "{command} is not in\n{help}");
+        let own = desk.run(&[command, "--help"]).ok();
+        assert!(own.contains("--config <FILE>") && own.contains("--data <DIR>"), "{own}");
+    }
+    desk.run(&[]).refused(2);
+    desk.run(&["dance"]).refused(2);
+    desk.run(&["check", "weather"]).refused(2);
+    assert!(desk.run(&["--version"]).ok().starts_with("dunwell "));
+}
+
+#[test]
+fn check_says_what_is_sound_and_lists_what_is_unverified() {
+    let desk = Desk::new();
+    let all = desk.run(&["check"]).ok();
+    for sound in ["config/dunwell.toml: sound", "rules of us-federal@", "templates: ", "providers: "] {
+        assert!(all.contains(sound), "{sound} is not in\n{all}");
+    }
+    let law = desk.run(&["check", "law"]).ok();
+    let lines =
+        law.lines().filter(|line| line.contains("not reviewed") || line.contains("not verified")).count();
+    let counted =
+        law.lines().find_map(|line| line.split_once(" of ").filter(|_| line.contains("not yet verified")));
+    let (count, _) = counted.unwrap_or_else(|| panic!("no count in\n{law}"));
+    assert_eq!(count.trim().parse::<usize>().expect("a number"), lines, "a line a rule:\n{law}");
+    assert!(law.contains("config/policy/us-federal/"), "{law}");
+}
+
+#[test]
+fn check_finds_faults_behind_the_configuration_and_serve_refuses_all_at_once() {
+    let desk = Desk::new();
+    desk.configure(
+        "[channels.sms]\nproviders = [\"twilio\", \"carrier-pigeon\"]\n[providers.sms.twilio]\nauth_token = { env = \"NOT_SET\" }\n\
+         [collector]\nrole = \"uncle\"\n",
+    );
+    let faults = [
+        "config/dunwell.toml:11: [channels.sms] names `carrier-pigeon`",
+        "config/dunwell.toml:13: [providers.sms.twilio] auth_token cannot be had: the environment variable NOT_SET is not set",
+        "config/dunwell.toml:15: [collector] role must be one of",
+    ];
+    for command in ["check", "serve"] {
+        let said = desk.run(&[command]).refused(1);
+        for fault in faults {
+            assert!(said.contains(fault), "{command}: {fault}\nis not in\n{said}");
+        }
+    }
+    assert!(!desk.path().join("data").exists(), "nothing was begun");
+}
+
+#[test]
+fn settings_of_a_provider_are_checked_against_its_manifest() {
+    let desk = Desk::new();
+    desk.configure(
+        "[channels.sms]\nproviders = [\"twilio\"]\n[providers.sms.twilio]\nauth_token = \"0123456789abcdef0123456789abcdef\"\n\
+         colour = \"blue\"\n",
+    );
+    let said = desk.run(&["check", "providers"]).refused(1);
+    assert!(said.contains("config/dunwell.toml:14: [providers.sms.twilio] setting `colour`"), "{said}");
+    assert!(
+        said.contains("config/dunwell.toml:12: [providers.sms.twilio] setting `account_sid` is missing"),
+        "{said}"
+    );
+    assert!(!said.contains("0123456789abcdef"), "a secret is never shown: {said}");
+}
+
+#[test]
+fn a_configured_webhook_is_named_and_not_silently_ignored() {
+    let desk = Desk::new();
+    desk.configure("[[webhooks]]\nurl = \"https://collections.example/hooks\"\nsecret = \"S3CRET\"\n");
+    let said = desk.run(&["check", "config"]).ok();
+    assert!(
+        said.contains("config/dunwell.toml:10: https://collections.example/hooks is not told anything"),
+        "{said}"
+    );
+    assert!(!said.contains("S3CRET"), "{said}");
+}
+
+#[test]
+fn render_shows_a_message_with_its_segments_and_disclosures() {
+    let desk = Desk::new();
+    for (channel, language, wanted) in [
+        ("sms", "en", "segments     "),
+        ("sms", "es", "cobrador de deudas"),
+        ("email", "en", "subject      "),
+        ("portal", "es", "subject      "),
+        ("voice", "en", "disclosures  "),
+    ] {
+        let said =
+            desk.run(&["render", "payment-reminder", "--channel", channel, "--language", language]).ok();
+        assert!(said.contains(wanted), "{channel} {language}: {wanted} is not in\n{said}");
+        assert!(said.contains(&format!("language     {language}")), "{said}");
+    }
+    let said = desk.run(&["render", "payment-remainder", "--channel", "sms", "--language", "en"]).refused(1);
+    assert!(
+        said.contains("there is no template `payment-remainder`; there are")
+            && said.contains("payment-reminder")
+    );
+    let named = ["render", "payment-reminder", "--channel", "sms", "--language", "en", "--sample", "nobody"];
+    assert!(desk.run(&named).refused(1).contains("it has one-account"));
+}
+
+#[test]
+fn keys_are_made_shown_once_listed_and_revoked() {
+    let desk = Desk::new();
+    assert_eq!(desk.run(&["keys", "list"]).ok(), "no keys; make one with `dunwell keys create`\n");
+    let made = desk.run(&["keys", "create", "--role", "upstream", "--name", "the CRM"]).ok();
+    let key = made.split_whitespace().last().expect("the key").to_owned();
+    assert!(key.len() > 40, "{made}");
+    let list = desk.run(&["keys", "list"]).ok();
+    assert!(list.contains("upstream") && list.contains("the CRM") && list.contains("in force"), "{list}");
+    assert!(!list.contains(&key), "{list}");
+    let id = list.split_whitespace().next().expect("its id").to_owned();
+    desk.run(&["keys", "revoke", &id]).ok();
+    assert!(desk.run(&["keys", "list"]).ok().contains("revoked"));
+    assert!(desk.run(&["keys", "revoke", &id]).refused(1).contains("there is no key"));
+    assert!(desk.run(&["keys", "revoke", "key_1"]).refused(1).contains("identifier"));
+    assert!(desk.run(&["keys", "create", "--role", "upstream", "--name", " "]).refused(1).contains("--name"));
+}
+
+#[test]
+fn a_store_is_verified_backed_up_and_restored() {
+    let desk = Desk::new();
+    assert!(desk.run(&["verify", "--log"]).refused(1).contains("there is no store"));
+    assert!(desk.run(&["backup", "copy.db"]).refused(1).contains("there is no store"));
+    desk.run(&["keys", "create", "--role", "compliance", "--name", "the officer"]).ok();
+    assert!(desk.run(&["verify", "--log"]).ok().contains("whole: 0 events"));
+    let copied = desk.run(&["backup", "copy.db", "--keys", "copy-keys.db"]).ok();
+    assert!(copied.contains("copy.db: a copy of the history"), "{copied}");
+    assert!(desk.run(&["backup", "copy.db"]).refused(1).contains("exists already"));
+    assert!(
+        desk.run(&["restore", "copy.db", "--keys", "copy-keys.db"]).refused(1).contains("exists already")
+    );
+
+    for entry in fs::read_dir(desk.path().join("data")).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if !path.ends_with("master.key") {
+            fs::remove_file(path).expect("removed");
+        }
+    }
+    desk.run(&["restore", "copy.db", "--keys", "copy-keys.db"]).ok();
+    assert!(desk.run(&["keys", "list"]).ok().contains("the officer"));
+    assert!(desk.run(&["verify", "--log"]).ok().contains("whole"));
+}
+
+#[test]
+fn a_master_key_that_is_gone_is_said_before_anything_else_is_lost() {
+    let desk = Desk::new();
+    desk.run(&["keys", "create", "--role", "admin", "--name", "x"]).ok();
+    fs::remove_file(desk.path().join("data/master.key")).expect("removed");
+    assert!(desk.run(&["keys", "list"]).refused(1).contains("put the file back"));
+    assert!(!desk.path().join("data/master.key").exists(), "no new key is made behind a store");
+    assert!(desk.run(&["verify", "--log"]).ok().contains("whole"), "the chains need no key");
+}
+
+#[test]
+fn the_description_is_printed_whole() {
+    let desk = Desk::new();
+    let document: serde_json::Value = serde_json::from_str(&desk.run(&["openapi"]).ok()).expect("JSON");
+    assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")));
+    assert!(document["paths"]["/v1/contact-requests"]["post"].is_object());
+}
+
+#[test]
+fn the_demo_tells_its_account_and_keeps_to_its_folder() {
+    let desk = Desk::new();
+    let said = desk.run(&["demo", "--config", "x.toml"]).refused(1);
+    assert!(said.contains("the demo brings its own configuration"), "{said}");
+    let strange = desk.path().join("strange");
+    fs::create_dir(&strange).expect("a directory");
+    fs::write(strange.join("mine"), "x").expect("written");
+    let said = desk.run(&["demo", "--data", "strange"]).refused(1);
+    assert!(said.contains("was not made by the demo"), "{said}");
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dunwell"));
+    command.args(["demo", "--once", "--port", "0", "--data"]).arg(desk.path().join("demo"));
+    let output = command.current_dir(ROOT).stdin(Stdio::null()).output().expect("the program starts");
+    let account = Said::from(output).ok();
+    for wanted in
+        ["Sample 001", "12 CFR 1006.6(b)(1)(i)", "40 contact requests:", "delivered", "deferred", "blocked"]
+    {
+        assert!(account.contains(wanted), "{wanted} is not in\n{account}");
+    }
+    // What waited for eight o'clock on the Pacific coast went out when it struck.
+    assert!(account.contains("07:59 Los Angeles    Sample 003  sms     defer"), "{account}");
+    assert!(account.contains("08:00 Los Angeles    Sample 003  sms     sent"), "{account}");
+    assert!(!account.contains('\u{1b}'), "no colour but on a terminal");
+}
