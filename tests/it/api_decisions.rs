@@ -108,9 +108,10 @@ fn another_moment_is_judged_by_what_held_then() {
         json!({"channel": "sms", "received_at": days_ago(5).to_string(), "source": "a call, entered late"});
     client.post(&format!("{}/opt-outs", sample.path()), &stop).ok();
     let at = |days| with(sample.query("sms"), "at", days_ago(days).to_string());
-    let before = decide(&client, &at(6));
+    let question = at(6);
+    let before = decide(&client, &question);
     assert_eq!(before["outcome"], "allow", "{before}");
-    assert_eq!(instant(&before["at"]), instant(&at(6)["at"]));
+    assert_eq!(instant(&before["at"]), instant(&question["at"]));
     assert_eq!(decide(&client, &at(4))["outcome"], "block");
     assert_eq!(decide(&client, &at(90))["outcome"], "block", "no consent had been given yet");
     let tonight = with(sample.query("voice"), "at", hour(13).to_string());

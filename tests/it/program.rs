@@ -79,7 +79,7 @@ fn check_names_faults_in_packs_templates_and_manifests() {
     let places = [
         spoil("policy/us-federal", ".toml", "citation", "citatoin"),
         spoil("templates", ".hbs", "{{", "{{#iff "),
-        spoil("providers/sms/twilio", "manifest.toml", "[send", "[sned"),
+        spoil("providers/sms/twilio", "manifest.toml", "deadline = \"PT", "deadline = \"in "),
     ];
     let check = gateway.tool(&["check"]);
     assert_eq!(check.status.code(), Some(1));
