@@ -98,8 +98,14 @@ async fn measure(options: &Options, data: PathBuf) -> anyhow::Result<Figures> {
     eprintln!("debtors have stated {zone}, where it is {local}");
     let (sink, noop) = (Sink::open().await?, start_noop()?);
     let run = jiff::Timestamp::now().as_second();
-    let setup =
-        Setup { binary: options.binary(), folder: folder.join("main"), vendor: sink.address, zone, run };
+    let setup = Setup {
+        binary: options.binary(),
+        folder: folder.join("main"),
+        vendor: sink.address,
+        log_filter: options.log.clone(),
+        zone,
+        run,
+    };
     let blocks = (2 * u64::from(sizes.rounds)).div_ceil(TEXTS_EACH);
     anyhow::ensure!(blocks * sizes.messages + sizes.plain <= OHIO, "more debtors than phones in Ohio");
     let mut bench =

@@ -2,14 +2,22 @@
 
 use crate::domain::time::{Clock, Entropy, Span, Timestamp};
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Instant;
 
 /// The machine's clock.
 pub struct MachineClock;
 
 impl Clock for MachineClock {
+    #[expect(clippy::disallowed_methods, reason = "the one real clock")]
     fn now(&self) -> Timestamp {
         Timestamp::from_jiff(jiff::Timestamp::now())
     }
+}
+
+/// The machine's forward-running clock, for durations.
+#[expect(clippy::disallowed_methods, reason = "the one real timer")]
+pub fn timer() -> Instant {
+    Instant::now()
 }
 
 /// The machine's clock, moved: runs at its pace from an instant of our choice.
@@ -39,6 +47,7 @@ impl Clock for MovedClock {
 pub struct MachineEntropy;
 
 impl Entropy for MachineEntropy {
+    #[expect(clippy::disallowed_methods, reason = "the one real pair of dice")]
     fn fill(&self, bytes: &mut [u8]) {
         // Fails only where the operating system has no randomness, and then no key may be made.
         aws_lc_rs::rand::fill(bytes).expect("the operating system gives randomness");

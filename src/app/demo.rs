@@ -11,7 +11,7 @@ mod paint;
 mod place;
 mod portfolio;
 
-use crate::app::clock::{MachineClock, MachineEntropy, MovedClock};
+use crate::app::clock::{MachineClock, MachineEntropy, MovedClock, timer};
 use crate::app::demo::account::Account;
 use crate::app::demo::door::Door;
 use crate::app::demo::folder::Folder;
@@ -29,7 +29,7 @@ use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -164,7 +164,7 @@ impl Show<'_> {
         moved: &MovedClock,
         law: &str,
     ) -> anyhow::Result<()> {
-        let began = Instant::now();
+        let began = timer();
         let people = portfolio::people(clock.now());
         let facts: usize = people.iter().map(facts).sum();
         let store = self.data.display();
@@ -206,10 +206,10 @@ impl Show<'_> {
             true => clock.now(),
             false => MORNING.parse::<Timestamp>()?.plus(AFTER_EIGHT),
         };
-        let (deadline, mut last_news) = (Instant::now() + PATIENCE, Instant::now());
-        while Instant::now() < deadline {
+        let (deadline, mut last_news) = (timer() + PATIENCE, timer());
+        while timer() < deadline {
             if feed.tell(&mut account).await? {
-                last_news = Instant::now();
+                last_news = timer();
             }
             if account.is_settled() && last_news.elapsed() > QUIET && clock.now() > waits_until {
                 break;

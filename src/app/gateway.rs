@@ -1,5 +1,6 @@
 //! A gateway put together: store, engines, providers, pipeline and router; and how it ends.
 
+use crate::app::clock::timer;
 use crate::app::engines::{Engines, Provider};
 use crate::app::keyring::{Keyring, REFRESH};
 use crate::app::open_store;
@@ -25,7 +26,7 @@ use axum::middleware::Next;
 use axum::serve::ListenerExt;
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -85,7 +86,7 @@ impl Gateway {
             readiness: readiness(&store),
             public_url: public_url(config),
             clock,
-            timer: Instant::now,
+            timer,
             entropy,
         });
         let router = with_fresh_keys(router, &keyring);
@@ -174,7 +175,7 @@ fn carriers(providers: Vec<Provider>, clock: &Arc<dyn Clock>) -> anyhow::Result<
         let rate = provider.settings.rate_per_second().unwrap_or(provider.manifest.limits.rate_per_second);
         (format!("{}/{}", provider.channel, provider.name), rate)
     });
-    let began = Instant::now();
+    let began = timer();
     let throttles = Arc::new(Throttles::new(rates, Arc::new(move || began.elapsed())));
     let carrier = |provider: Provider| {
         let Provider { channel, name, manifest, settings } = provider;

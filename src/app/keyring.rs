@@ -1,5 +1,6 @@
 //! Who may call: the API keys in force, from the store to the gate, also while it runs.
 
+use crate::app::clock::timer;
 use crate::config::Config;
 use crate::domain::id::KeyId;
 use crate::domain::time::{Entropy, Timestamp};
@@ -35,7 +36,7 @@ impl Keyring {
         let gate = Gate::new(config.bootstrap_key.as_ref().map(ExposeSecret::expose_secret));
         let rows = store.reader()?.api_keys()?;
         gate.load(&rows);
-        let seen = Mutex::new(Seen { rows, looked: Instant::now() });
+        let seen = Mutex::new(Seen { rows, looked: timer() });
         Ok(Self { store, gate: Arc::new(gate), seen })
     }
 
@@ -51,7 +52,7 @@ impl Keyring {
     pub fn refresh(&self) -> Result<(), StorageError> {
         let rows = self.store.reader()?.api_keys()?;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.looked = Instant::now();
+        seen.looked = timer();
         if seen.rows != rows {
             self.gate.load(&rows);
             seen.rows = rows;

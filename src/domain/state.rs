@@ -394,18 +394,27 @@ impl RequestState {
         }
     }
 
+    /// A late receipt says what became of what may have gone out.
+    fn learn(&mut self, status: RequestStatus) {
+        if self.status == RequestStatus::Unknown {
+            self.status = status;
+        } else {
+            self.become_(status);
+        }
+    }
+
     /// What the newest attempt means for the request.
     fn follow(&mut self, status: AttemptStatus) {
         match status {
             AttemptStatus::Started => {}
             AttemptStatus::Sent => {
                 self.setbacks = 0;
-                self.become_(RequestStatus::Sent);
+                self.learn(RequestStatus::Sent);
             }
-            AttemptStatus::Delivered => self.become_(RequestStatus::Delivered),
+            AttemptStatus::Delivered => self.learn(RequestStatus::Delivered),
             AttemptStatus::Unknown => self.become_(RequestStatus::Unknown),
             AttemptStatus::Failed if self.may_fall_back() => self.become_(RequestStatus::Accepted),
-            AttemptStatus::Failed => self.become_(RequestStatus::Failed),
+            AttemptStatus::Failed => self.learn(RequestStatus::Failed),
             AttemptStatus::Abandoned => {
                 self.setbacks += 1;
                 self.tried.pop();

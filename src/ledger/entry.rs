@@ -144,6 +144,13 @@ impl<'a> Entry<'a> {
         })
     }
 
+    /// The first nine bytes of the ciphertext, without decoding the rest; none where there are not so many.
+    pub fn ciphertext_start(&self) -> Option<[u8; 9]> {
+        let mut start = [0; 9];
+        let decoded = BASE64.decode_slice(self.sealed?.get(..12)?, &mut start);
+        (decoded == Ok(start.len())).then_some(start)
+    }
+
     /// The ciphertext's bytes; none where nothing is sealed or the text is no base64.
     pub fn ciphertext(&self) -> Option<Vec<u8>> {
         self.sealed.and_then(|text| BASE64.decode(text).ok())

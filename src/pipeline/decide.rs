@@ -66,7 +66,9 @@ pub fn decide_request(
     request: &RequestState,
     now: Timestamp,
 ) -> Decision {
-    let terms = Terms { deadline: Some(request.order.expires_at), explain_all: false };
+    // Where the first lawful moment comes after the request's end the answer says so, and the request waits for its end: a
+    // consent or a lifted hold may still bring that moment forward.
+    let terms = Terms::default();
     let mut best: Option<Decision> = None;
     for channel in channels(desk, subject.state(), request) {
         let intent = intent(&request.order, channel, now);

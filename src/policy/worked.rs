@@ -3,24 +3,23 @@
 //! `reg-f.cases.toml` is put to the rules of `reg-f.toml` alone. The debtor of a case lives where the case says, owes on
 //! accounts of made-up names and can be reached at points of made-up names.
 
+mod debtor;
+mod expected;
+
 use crate::domain::channel::{Channel, Direction, Party, Purpose};
 use crate::domain::consent::{
     Consent, ConsentScope, GivenTo, Hold, HoldKind, InconvenientTime, OptOut, OptOutChannel, Preferences,
 };
 use crate::domain::contact::{Contact, ContactResult, ContactSource};
-use crate::domain::contact_point::{LineType, PointKind, PointOutline, ReassignmentCheck};
-use crate::domain::debtor::{
-    AccountOutline, AccountStatus, CollectorRole, DebtType, DebtorOutline, LocationOutline,
-};
-use crate::domain::decision::{Decision, Disclosure, Outcome};
+use crate::domain::decision::Decision;
 use crate::domain::fault::{Fault, SourceFile};
-use crate::domain::id::{AccountKey, DebtKey, PointKey, Pseudonym};
-use crate::domain::region::country_of;
-use crate::domain::time::{Date, Span, Timestamp};
-use crate::domain::zone::zones_of_region;
+use crate::domain::id::{AccountKey, PointKey, Pseudonym};
+use crate::domain::time::{Span, Timestamp};
 use crate::policy::evaluate::evaluate;
 use crate::policy::facts::Facts;
 use crate::policy::pack::Policy;
+use debtor::WorkedDebtor;
+use expected::Expected;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -81,54 +80,6 @@ struct Worked {
     #[serde(default)]
     frozen: Vec<String>,
     expect: Expected,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct WorkedDebtor {
-    region: Option<String>,
-    country: Option<String>,
-    locality: Option<String>,
-    /// The zones of the place; those of the region, else New York, where absent.
-    zones: Option<Vec<String>>,
-    stated_zone: Option<String>,
-    accounts: Vec<WorkedAccount>,
-    points: Vec<WorkedPoint>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WorkedAccount {
-    id: String,
-    #[serde(default)]
-    role: Option<CollectorRole>,
-    #[serde(default)]
-    debt_type: Option<DebtType>,
-    #[serde(default)]
-    status: Option<AccountStatus>,
-    #[serde(default)]
-    servicing_account: Option<String>,
-    #[serde(default)]
-    time_barred: bool,
-    #[serde(default)]
-    validation_notice_sent_on: Option<toml::value::Datetime>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WorkedPoint {
-    name: String,
-    kind: PointKind,
-    #[serde(default)]
-    line_type: Option<LineType>,
-    #[serde(default)]
-    workplace: bool,
-    #[serde(default)]
-    employer_provided: bool,
-    #[serde(default)]
-    zones: Vec<String>,
-    #[serde(default)]
-    reassignment_check: Option<ReassignmentCheck>,
 }
 
 #[derive(Deserialize)]
@@ -195,26 +146,6 @@ struct WorkedHold {
     about: Vec<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Expected {
-    outcome: Outcome,
-    /// The earliest permitted moment, for `defer`.
-    #[serde(default)]
-    from: Option<Timestamp>,
-    /// When it stops being permitted, for `allow`.
-    #[serde(default)]
-    until: Option<Timestamp>,
-    /// The rule whose finding stands first.
-    #[serde(default)]
-    rule: Option<String>,
-    #[serde(default)]
-    liftable: Option<bool>,
-    /// The notices due, all of them.
-    #[serde(default)]
-    disclosures: Option<Vec<Disclosure>>,
-}
-
 impl Policy {
     /// Runs the worked cases that stand beside the loaded files.
     pub fn run_cases(&self, files: &[SourceFile]) -> CaseReport {
@@ -241,9 +172,9 @@ impl Policy {
 fn run(policy: &Policy, file: &SourceFile, case: &Spanned<Worked>, report: &mut CaseReport) {
     report.run += 1;
     let worked = case.get_ref();
-    let (decision, dues) = worked.decide(policy);
+    let decision = worked.decide(policy);
     let line = Fault::line_of(&file.text, case.span().start);
-    for difference in worked.expect.differences(&decision, &dues) {
+    for difference in worked.expect.differences(&decision) {
         report.faults.push(Fault::at(&file.path, line, format!("{}: {difference}", worked.says)));
     }
 }
@@ -265,7 +196,7 @@ fn point(name: Option<&String>) -> Option<PointKey> {
 }
 
 impl Worked {
-    fn decide(&self, policy: &Policy) -> (Decision, Vec<Disclosure>) {
+    fn decide(&self, policy: &Policy) -> Decision {
         let debtor = self.debtor.outline();
         let about = accounts(self.about.as_deref().unwrap_or(&["A".to_owned()]));
         let named =
@@ -297,9 +228,7 @@ impl Worked {
             invalid_points: &keys(&self.invalid),
             frozen_points: &keys(&self.frozen),
         };
-        let decision = evaluate(policy, &facts, self.deadline, false);
-        let dues = decision.disclosures.clone();
-        (decision, dues)
+        evaluate(policy, &facts, self.deadline, false)
     }
 }
 
@@ -311,29 +240,6 @@ fn usual_point(channel: Channel) -> Option<&'static str> {
         Channel::Portal => Some("portal"),
         Channel::Letter | Channel::Visit => None,
     }
-}
-
-/// The points of a debtor of whom a case says nothing else.
-fn usual_points() -> Vec<WorkedPoint> {
-    let point = |name: &str, kind, line_type, workplace, employer_provided| WorkedPoint {
-        name: name.to_owned(),
-        kind,
-        line_type,
-        workplace,
-        employer_provided,
-        zones: Vec::new(),
-        reassignment_check: None,
-    };
-    vec![
-        point("mobile", PointKind::Phone, Some(LineType::Mobile), false, false),
-        point("other-mobile", PointKind::Phone, Some(LineType::Mobile), false, false),
-        point("landline", PointKind::Phone, Some(LineType::Landline), false, false),
-        point("work", PointKind::Phone, Some(LineType::Landline), true, false),
-        point("email", PointKind::Email, None, false, false),
-        point("other-email", PointKind::Email, None, false, false),
-        point("work-email", PointKind::Email, None, false, true),
-        point("portal", PointKind::Portal, None, false, false),
-    ]
 }
 
 fn every_consent() -> Vec<Consent> {
@@ -360,73 +266,6 @@ fn made(worked: Vec<&WorkedContact>) -> Vec<Contact> {
     let mut contacts: Vec<Contact> = worked.into_iter().flat_map(WorkedContact::contacts).collect();
     contacts.sort_by_key(|contact| contact.occurred_at);
     contacts
-}
-
-impl WorkedDebtor {
-    fn outline(&self) -> DebtorOutline {
-        let country = self.country.clone();
-        let country = country.unwrap_or_else(|| self.region.as_deref().map_or("US", country_of).to_owned());
-        let zones = self.zones.clone().unwrap_or_else(|| match &self.region {
-            Some(region) => zones_of_region(region),
-            None => vec!["America/New_York".to_owned()],
-        });
-        let location =
-            LocationOutline { country, locality: self.locality.clone(), region: self.region.clone(), zones };
-        let default = [WorkedAccount::named("A")];
-        let accounts = if self.accounts.is_empty() { default.as_slice() } else { &self.accounts };
-        let usual = usual_points();
-        let points = if self.points.is_empty() { &usual } else { &self.points };
-        DebtorOutline {
-            accounts: accounts.iter().map(WorkedAccount::outline).collect(),
-            language: None,
-            locations: vec![location],
-            points: points.iter().map(WorkedPoint::outline).collect(),
-            stated_zone: self.stated_zone.clone(),
-        }
-    }
-}
-
-impl WorkedAccount {
-    fn named(id: &str) -> Self {
-        Self {
-            id: id.to_owned(),
-            role: None,
-            debt_type: None,
-            status: None,
-            servicing_account: None,
-            time_barred: false,
-            validation_notice_sent_on: None,
-        }
-    }
-
-    fn outline(&self) -> AccountOutline {
-        let sent: Option<Date> =
-            self.validation_notice_sent_on.as_ref().and_then(|date| date.to_string().parse().ok());
-        AccountOutline {
-            account: AccountKey(key(&self.id)),
-            collector_role: self.role.unwrap_or(CollectorRole::ThirdParty),
-            creditor: None,
-            debt: DebtKey(key(self.servicing_account.as_ref().unwrap_or(&self.id))),
-            debt_type: self.debt_type.unwrap_or(DebtType::Consumer),
-            status: self.status.unwrap_or(AccountStatus::Open),
-            time_barred: self.time_barred,
-            validation_notice_sent_on: sent,
-        }
-    }
-}
-
-impl WorkedPoint {
-    fn outline(&self) -> PointOutline {
-        PointOutline {
-            employer_provided: self.employer_provided,
-            kind: self.kind,
-            line_type: self.line_type.unwrap_or(LineType::Unknown),
-            point: PointKey(key(&self.name)),
-            reassignment_check: self.reassignment_check.clone(),
-            workplace: self.workplace,
-            zones: self.zones.clone(),
-        }
-    }
 }
 
 impl WorkedContact {
@@ -481,39 +320,5 @@ impl WorkedHold {
             lifted_at: self.lifted_at,
             since: self.since,
         }
-    }
-}
-
-impl Expected {
-    fn differences(&self, decision: &Decision, dues: &[Disclosure]) -> Vec<String> {
-        let mut differences = Vec::new();
-        if decision.outcome != self.outcome {
-            let reasons: Vec<&str> =
-                decision.findings.iter().map(|finding| finding.reason.as_str()).collect();
-            let reasons = reasons.join("; ");
-            differences.push(format!("expected {}, not {} ({reasons})", self.outcome, decision.outcome));
-        }
-        let shown = |at: Option<Timestamp>| at.map_or_else(|| "never".to_owned(), |at| at.to_string());
-        if self.outcome == Outcome::Defer && decision.permitted_from != self.from {
-            let (expected, found) = (shown(self.from), shown(decision.permitted_from));
-            differences.push(format!("expected it permitted from {expected}, not {found}"));
-        }
-        if self.until.is_some() && decision.permitted_until != self.until {
-            let (expected, found) = (shown(self.until), shown(decision.permitted_until));
-            differences.push(format!("expected it permitted until {expected}, not {found}"));
-        }
-        let first = decision.findings.first().map(|finding| finding.rule.as_str());
-        if self.rule.is_some() && first != self.rule.as_deref() {
-            let (expected, found) = (self.rule.as_deref().unwrap_or_default(), first.unwrap_or("none"));
-            differences.push(format!("expected the finding of {expected} first, not {found}"));
-        }
-        if self.liftable.is_some_and(|liftable| liftable != decision.liftable) {
-            differences.push(format!("expected liftable to be {}", !decision.liftable));
-        }
-        if self.disclosures.as_deref().is_some_and(|expected| expected != dues) {
-            let found: Vec<&str> = dues.iter().map(|due| due.as_str()).collect();
-            differences.push(format!("the notices due are {}", found.join(", ")));
-        }
-        differences
     }
 }

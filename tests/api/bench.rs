@@ -133,17 +133,7 @@ impl Reply {
 
 fn still(value: &mut Value) {
     match value {
-        Value::String(text) => {
-            let hexadecimal =
-                |text: &str| text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-            if hexadecimal(text) {
-                *text = format!("({} hex digits)", text.len());
-            } else if let Some((kind, rest)) = text.split_once(['_', ':'])
-                && hexadecimal(rest)
-            {
-                *text = format!("{kind}…");
-            }
-        }
+        Value::String(text) => *text = without_hexadecimal(text),
         Value::Array(items) => items.iter_mut().for_each(still),
         Value::Object(members) => members.values_mut().for_each(still),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -260,11 +250,29 @@ fn policy() -> Policy {
     })
 }
 
-fn templates() -> Catalogue {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+/// A sandbox for calls, and nothing else.
+fn carriers(clock: &Arc<dyn Clock>) -> Carriers {
+    let files = shipped("providers");
+    let file = files.iter().find(|file| file.path == "voice/sandbox/manifest.toml").expect("a manifest");
+    let manifest = Arc::new(Manifest::read(file).expect("a good manifest"));
+    let settings = manifest.settings(&BTreeMap::new(), "test").expect("defaults");
+    let transport = Transport::open(&manifest, settings.clone(), Arc::clone(clock)).expect("a transport");
+    let throttles =
+        Arc::new(Throttles::new([("voice/sandbox".to_owned(), 1_000)], Arc::new(|| Duration::ZERO)));
+    let (channel, name) = (Channel::Voice, "sandbox".to_owned());
+    let parts = CarrierParts { channel, name, manifest, settings, transport, throttles, places: 8 };
+    Carriers::new(vec![Arc::new(Carrier::new(parts))])
+}
+
+fn shipped(folder: &str) -> Vec<SourceFile> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut files = Vec::new();
     read(&folder, &folder, &mut files);
-    Catalogue::load(&files).unwrap_or_else(|faults| {
+    files
+}
+
+fn templates() -> Catalogue {
+    Catalogue::load(&shipped("templates")).unwrap_or_else(|faults| {
         panic!("{}", faults.iter().map(|fault| format!("\n{fault}")).collect::<String>())
     })
 }

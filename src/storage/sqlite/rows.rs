@@ -92,7 +92,7 @@ pub(super) fn each_of(
 
 /// The id of the key that an entry's personal part was sealed with.
 pub(super) fn sealed_with(entry: &Entry<'_>) -> Option<KeyId> {
-    entry.ciphertext().as_deref().and_then(key_of)
+    entry.ciphertext_start().and_then(|start| key_of(&start))
 }
 
 /// Opens an entry's personal part; none if there is none or its key was destroyed.
