@@ -6,7 +6,6 @@ use crate::support::http::{Client, encode};
 use crate::support::sample::{Person, days_ago, hour, instant, night, noon, now, person, with};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use std::time::Duration;
 
 /// Posts a request that must be taken; its id.
 #[track_caller]
