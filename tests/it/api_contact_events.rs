@@ -4,7 +4,6 @@ use crate::support::eventually;
 use crate::support::gateway::Gateway;
 use crate::support::sample::{days_ago, decide, instant, noon, now, person, with};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 #[test]
 fn a_contact_event_counts_once() {

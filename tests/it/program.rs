@@ -2,13 +2,13 @@
 
 use crate::support::gateway::{Gateway, Setup, free_address};
 use crate::support::http::Client;
-use crate::support::{Process, eventually};
+use crate::support::{PATIENCE, Process, eventually};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 fn text(output: &std::process::Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))

@@ -7,7 +7,6 @@ use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 /// A mail server that keeps what it gets.
 pub struct MailServer {
