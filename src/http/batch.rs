@@ -12,8 +12,8 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::{Buf, Bytes, BytesMut};
+use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
-use futures_util::{FutureExt, StreamExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
@@ -92,19 +92,26 @@ enum Piece {
 
 async fn work<B: Batch>(batch: Arc<B>, mut lines: Lines, answers: mpsc::Sender<Piece>) {
     let mut flight = FuturesOrdered::new();
-    let mut more = true;
-    while more || !flight.is_empty() {
+    while !lines.ended || !lines.ready.is_empty() || !flight.is_empty() {
+        while !lines.ready.is_empty() && flight.len() < CHUNKS_IN_FLIGHT {
+            // The first and the last lines go at once; between them, a whole chunk is gathered while others are under way.
+            if lines.ready.len() < CHUNK_LINES && !flight.is_empty() && !lines.ended {
+                break;
+            }
+            flight.push_back(answer(Arc::clone(&batch), lines.take()));
+        }
         tokio::select! {
-            chunk = lines.chunk(), if more && flight.len() < CHUNKS_IN_FLIGHT => match chunk {
-                Ok(Some(chunk)) => flight.push_back(answer(Arc::clone(&batch), chunk)),
-                Ok(None) => more = false,
-                Err(Cut) => return,
-            },
+            read = lines.read(), if !lines.ended && lines.ready.len() < CHUNK_LINES => {
+                if read.is_err() {
+                    return;
+                }
+            }
             Some(text) = flight.next() => {
                 if !delivered(&answers, Piece::Answers(text)).await {
                     return;
                 }
             }
+            else => {}
         }
     }
     delivered(&answers, Piece::End).await;
@@ -222,29 +229,17 @@ impl Lines {
         }
     }
 
-    /// The next lines: all that are there already, up to a chunk; none at the end. Nothing is lost if it is dropped.
-    async fn chunk(&mut self) -> Result<Option<Vec<Line>>, Cut> {
-        loop {
-            if self.ready.len() >= CHUNK_LINES || (self.ended && !self.ready.is_empty()) {
-                return Ok(Some(self.take()));
-            }
-            if self.ended {
-                return Ok(None);
-            }
-            let frame = match self.body.next().now_or_never() {
-                Some(frame) => frame,
-                // Nothing more right now: what is there need not wait.
-                None if !self.ready.is_empty() => return Ok(Some(self.take())),
-                None => self.body.next().await,
-            };
-            match frame {
-                Some(Ok(frame)) => self.feed(&frame),
-                Some(Err(_)) => return Err(Cut),
-                None => self.finish(),
-            }
+    /// Reads one more piece of the body. Nothing is lost if it is dropped.
+    async fn read(&mut self) -> Result<(), Cut> {
+        match self.body.next().await {
+            Some(Ok(frame)) => self.feed(&frame),
+            Some(Err(_)) => return Err(Cut),
+            None => self.finish(),
         }
+        Ok(())
     }
 
+    /// The next lines, at most a chunk.
     fn take(&mut self) -> Vec<Line> {
         self.ready.drain(..self.ready.len().min(CHUNK_LINES)).collect()
     }
@@ -292,9 +287,9 @@ mod tests {
         let frames = frames.into_iter().map(|frame| Ok::<_, Cut>(Bytes::from(frame)));
         let mut lines = Lines::of(Body::from_stream(futures_util::stream::iter(frames)));
         let mut seen = Vec::new();
-        while let Some(chunk) = lines.chunk().await.expect("whole") {
-            assert!(!chunk.is_empty() && chunk.len() <= CHUNK_LINES);
-            seen.extend(chunk.into_iter().map(|line| (line.number, line.text.map(|text| text.len()))));
+        while !lines.ended {
+            lines.read().await.expect("whole");
+            seen.extend(lines.take().into_iter().map(|line| (line.number, line.text.map(|text| text.len()))));
         }
         seen
     }
@@ -325,6 +320,7 @@ mod tests {
     async fn a_body_that_breaks_off_is_not_taken_for_whole() {
         let frames = futures_util::stream::iter([Ok(Bytes::from_static(b"{}\n{")), Err(Cut)]);
         let mut lines = Lines::of(Body::from_stream(frames));
-        assert!(matches!(lines.chunk().await, Err(Cut)));
+        assert!(lines.read().await.is_ok() && matches!(lines.read().await, Err(Cut)));
+        assert!(!lines.ended);
     }
 }

@@ -68,6 +68,7 @@ pub fn render(document: &Value) -> Rendered {
         }
         html.push_str("</section>\n");
     }
+    problems(&mut html, document);
     schemas(&mut html, document);
     html.push_str("</main>\n");
     Rendered(html)
@@ -117,7 +118,7 @@ fn navigation(html: &mut String, tags: &[(Tag<'_>, Vec<Described<'_>>)]) {
         }
         html.push_str("</ul></li>\n");
     }
-    html.push_str("<li><a href=\"#schemas\">Schemas</a></li>\n</ul></nav>\n");
+    html.push_str("<li><a href=\"#problems\">Problems</a></li>\n<li><a href=\"#schemas\">Schemas</a></li>\n</ul></nav>\n");
 }
 
 impl Described<'_> {
@@ -190,6 +191,28 @@ impl Described<'_> {
     }
 }
 
+/// The closed list of problems.
+fn problems(html: &mut String, document: &Value) {
+    html.push_str(
+        "<section id=\"problems\"><h2>Problems</h2><p>Every <code>type</code> that an error may have.</p>\n",
+    );
+    html.push_str("<dl class=\"answers\">\n");
+    let mut all: Vec<&Value> = members(&document["components"]["responses"])
+        .filter_map(|(_, response)| response["content"]["application/problem+json"].get("example"))
+        .collect();
+    all.sort_by_key(|problem| problem["status"].as_u64());
+    for problem in all {
+        let _ = writeln!(
+            html,
+            "<dt class=\"bad\">{}</dt><dd>{} <code>{}</code></dd>",
+            problem["status"],
+            text(&problem["title"]),
+            text(&problem["type"])
+        );
+    }
+    html.push_str("</dl></section>\n");
+}
+
 fn schemas(html: &mut String, document: &Value) {
     html.push_str("<section id=\"schemas\"><h2>Schemas</h2>\n");
     for (name, schema) in members(&document["components"]["schemas"]) {
@@ -223,7 +246,9 @@ fn fields(html: &mut String, schema: &Value, document: &Value) {
         return;
     }
     html.push_str("<dl class=\"members\">\n");
-    for (name, field) in members(&schema["properties"]) {
+    let (needed, optional): (Vec<_>, Vec<_>) =
+        members(&schema["properties"]).partition(|(name, _)| required(name));
+    for (name, field) in needed.into_iter().chain(optional) {
         member(html, &escape(name), &kind_of(field), required(name), &described(field));
     }
     html.push_str("</dl>\n");

@@ -95,8 +95,10 @@ pub fn complete(document: &mut Document) {
 fn problems_of(operation: &Operation, path: &str, batch: bool) -> Vec<ProblemKind> {
     let public = operation.security.is_some();
     let mut kinds = Vec::new();
+    let with_body = operation.request_body.is_some() && !batch;
     if !public {
-        kinds.extend([ProblemKind::Unauthenticated, ProblemKind::Forbidden, ProblemKind::InvalidParameter]);
+        kinds.extend([ProblemKind::Unauthenticated, ProblemKind::Forbidden]);
+        kinds.push(if with_body { ProblemKind::InvalidBody } else { ProblemKind::InvalidParameter });
     }
     if operation.request_body.is_some() {
         kinds.push(if public { ProblemKind::Unreadable } else { ProblemKind::UnsupportedMediaType });

@@ -15,6 +15,7 @@ use prometheus_client::registry::{Registry, Unit};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// The header that carries the request id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -123,19 +124,56 @@ pub async fn observe(State(api): State<Api>, mut request: Request, next: Next) -
     harden(response.headers_mut(), &id);
     let status = response.status().as_u16();
     let elapsed = api.timer().saturating_duration_since(started);
-    tracing::info!(
-        target: "dunwell::access",
-        request = id,
+    let line = Line {
+        id: &id,
         method,
-        route = route.as_str(),
+        route: &route,
         status,
-        duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
-        key = holder.as_ref().map(|holder| holder.id.as_str()),
-    );
+        elapsed,
+        key: holder.as_ref().map(|holder| &*holder.id),
+    };
+    line.write();
     let meters = api.meters();
     meters.seconds.get_or_create(&Timed { method, route: route.clone() }).observe(elapsed.as_secs_f64());
     meters.requests.get_or_create(&Served { method, route, status }).inc();
     response
+}
+
+/// One line of the access log.
+struct Line<'a> {
+    id: &'a str,
+    method: &'static str,
+    route: &'a Route,
+    status: u16,
+    elapsed: Duration,
+    key: Option<&'a str>,
+}
+
+macro_rules! access {
+    ($level:ident, $line:expr) => {
+        tracing::$level!(
+            target: "dunwell::access",
+            request = $line.id,
+            method = $line.method,
+            route = $line.route.as_str(),
+            status = $line.status,
+            duration_us = u64::try_from($line.elapsed.as_micros()).unwrap_or(u64::MAX),
+            key = $line.key,
+            "http.answered"
+        )
+    };
+}
+
+impl Line<'_> {
+    /// What failed by our fault is a warning, what was refused is information. What went well is counted anyway and at full
+    /// load a line would cost as much as the request, so it is for those who ask: `RUST_LOG=info,dunwell::access=debug`.
+    fn write(&self) {
+        match self.status {
+            500.. => access!(warn, self),
+            400..500 => access!(info, self),
+            ..400 => access!(debug, self),
+        }
+    }
 }
 
 fn known(method: &Method) -> &'static str {

@@ -219,9 +219,9 @@ fn outgoing(
         language,
         content,
         unsubscribe_url: email.then(|| writing::unsubscribe_url(desk, debtor, point)),
-        status_callback_url: carrier
-            .reports()
-            .then(|| format!("{public_url}/callbacks/{}/{}/status", carrier.channel, carrier.name)),
+        status_callback_url: carrier.reports().then(|| {
+            format!("{public_url}/callbacks/{}/{}/status?attempt={attempt}", carrier.channel, carrier.name)
+        }),
     }
 }
 

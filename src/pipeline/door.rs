@@ -352,16 +352,18 @@ impl Pipeline {
     /// A debtor's state by upstream's identifier; none if nothing was ever recorded.
     pub async fn debtor(&self, debtor_id: &str) -> Result<Option<DebtorState>, Refusal> {
         let key = self.key(debtor_id);
-        self.read(move |store| preview::state(store, key))
+        self.read(move |store| preview::fold(&store.reader()?, key))
             .await
             .map(|state| state.is_known().then_some(state))
     }
 
     /// A request with the state of its debtor.
     pub async fn request(&self, id: RequestId) -> Result<Option<DebtorState>, Refusal> {
-        self.read(move |store| match store.reader()?.request(id)? {
-            Some(row) => preview::state(store, row.debtor).map(Some),
-            None => Ok(None),
+        self.read(move |store| {
+            // One reader for both: whoever holds one and waits for another may wait for ever.
+            let reader = store.reader()?;
+            let row = reader.request(id)?;
+            row.map(|row| preview::fold(&reader, row.debtor)).transpose()
         })
         .await
     }

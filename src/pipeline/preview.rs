@@ -11,14 +11,10 @@ use crate::pipeline::decide::{self, Terms};
 use crate::pipeline::facts::{Elsewhere, Intent, Subject};
 use crate::pipeline::{Desk, Refusal, naming};
 use crate::policy::{self, CapUse};
-use crate::storage::{Reader, StorageError, Store};
+use crate::storage::{Reader, StorageError};
 
 /// A debtor's state, from the store.
-pub fn state(store: &Store, key: DebtorKey) -> Result<DebtorState, StorageError> {
-    fold(&store.reader()?, key)
-}
-
-fn fold(reader: &Reader, key: DebtorKey) -> Result<DebtorState, StorageError> {
+pub fn fold(reader: &Reader, key: DebtorKey) -> Result<DebtorState, StorageError> {
     Ok(DebtorState::fold(&reader.load(Stream::Debtor(key))?))
 }
 

@@ -18,9 +18,8 @@ pub async fn recover(
     recorder: &Recorder,
     agenda: &Agenda,
 ) -> Result<(), StartError> {
-    let reader = store.reader()?;
-    desk.pauses.store(Arc::new(reader.pauses()?));
-    let in_doubt = reader.open_attempts()?;
+    desk.pauses.store(Arc::new(store.reader()?.pauses()?));
+    let in_doubt = store.reader()?.open_attempts()?;
     if !in_doubt.is_empty() {
         tracing::warn!(attempts = in_doubt.len(), "recovery.attempts_in_doubt");
     }
@@ -39,6 +38,7 @@ pub async fn recover(
             .await?;
     }
     record_policy(store, desk, recorder).await?;
+    let reader = store.reader()?;
     for permit in reader.issued_permits()? {
         let (at, task) = (permit.expires_at, Task::Permit(permit.permit));
         agenda.put(Due { at, priority: Priority::Normal, task, debtor: permit.debtor });

@@ -189,9 +189,10 @@ impl Manifest {
         }
         for name in send.tested_names() {
             if !MESSAGE_WORDS.contains(&name) && !self.settings.contains_key(name) {
-                check.whole(&format!(
+                let message = format!(
                     "[send] asks whether `{name}` is given, which is neither setting nor message word"
-                ));
+                );
+                check.by("[send", message);
             }
         }
         for message in send.response.faults() {

@@ -5,6 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// How long a peer may take to answer: minutes, where many builds share the machine.
+const PATIENCE: Duration = Duration::from_secs(400);
+
 /// A peer that ends with its test.
 pub struct Peer {
     child: Child,
@@ -63,7 +66,7 @@ pub fn smtp_sink_at(port: u16, options: &[&str]) -> Peer {
         command.args(["-u", "root"]);
     }
     command.args(options).arg(format!("127.0.0.1:{port}")).arg("128");
-    start(command, port, Duration::from_secs(120))
+    start(command, port, PATIENCE)
 }
 
 /// Prism, running the vendor's own specification and refusing what breaks it.
@@ -75,7 +78,7 @@ pub fn prism() -> Peer {
     let mut command = Command::new("node");
     command.arg(program).args(["mock", "-h", "127.0.0.1", "-p", &port.to_string(), "--errors"]);
     command.arg(root.join("tests/data/vendors/twilio.json"));
-    start(command, port, Duration::from_secs(120))
+    start(command, port, PATIENCE)
 }
 
 /// How the other mail server is reached.
@@ -111,5 +114,5 @@ pub fn smtp_server(security: Security) -> Peer {
     let wrapped = matches!(security, Security::Wrapped).to_string();
     command.current_dir(peers).args(["-e", PROGRAM, "--", &port.to_string(), &wrapped]);
     command.arg(root.join("tests/data/tls"));
-    start(command, port, Duration::from_secs(120))
+    start(command, port, PATIENCE)
 }

@@ -87,7 +87,7 @@ fn an_unanswered_permit_expires_and_stays_counted() {
     for _ in 0..7 {
         client.post("/v1/permits", &with(sample.query("voice"), "ttl", "PT1S")).expect(201);
     }
-    eventually("the permits to expire", Duration::from_secs(10), || {
+    eventually("the permits to expire", || {
         let history = client.all(&format!("{}/history", sample.path()));
         (history.iter().filter(|event| event["type"] == "permit.expired").count() == 7).then_some(())
     });

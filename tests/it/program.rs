@@ -151,9 +151,7 @@ fn a_second_gateway_on_the_same_store_is_refused() {
     let mut second = Process(
         command.stdin(Stdio::null()).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts"),
     );
-    let status = eventually("the second to give up", Duration::from_secs(20), || {
-        second.0.try_wait().expect("a child")
-    });
+    let status = eventually("the second to give up", || second.0.try_wait().expect("a child"));
     assert!(!status.success());
     assert_eq!(gateway.anyone().get("/readyz").status(), 200);
 }
@@ -180,7 +178,7 @@ fn the_demonstration_shows_decisions_and_goes_on_serving() {
             BufReader::new(stream).lines().map_while(Result::ok).try_for_each(|line| lines.send(line))
         });
     }
-    let (mut printed, deadline) = (String::new(), Instant::now() + Duration::from_secs(60));
+    let (mut printed, deadline) = (String::new(), Instant::now() + PATIENCE);
     let address_told = address.to_string();
     let complete = |printed: &str| {
         ["CFR", "sms", "email", "voice", "portal", &address_told].iter().all(|part| printed.contains(part))

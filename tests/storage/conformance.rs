@@ -156,10 +156,10 @@ fn row(number: u8, status: RequestStatus) -> RequestRow {
         body_digest: [number; 32],
         debtor: debtor(u32::from(number % 3)),
         status,
-        channel: (number % 2 == 0).then_some(Channel::Email),
-        campaign: (number % 5 == 0).then(|| pseudonym(0xca)),
+        channel: number.is_multiple_of(2).then_some(Channel::Email),
+        campaign: number.is_multiple_of(5).then(|| pseudonym(0xca)),
         accepted_at,
-        due_at: (number % 4 != 0).then(|| at(1_000 - i64::from(number))),
+        due_at: (!number.is_multiple_of(4)).then(|| at(1_000 - i64::from(number))),
         expires_at: accepted_at.plus(Span::days(7)),
         priority: Priority::Normal,
     }

@@ -258,7 +258,7 @@ fn find(pipeline: &Pipeline, store: &Store, wanted: Wanted) -> Result<List<Reque
     let mut debtors = BTreeMap::new();
     for row in &page.items {
         if let std::collections::btree_map::Entry::Vacant(place) = debtors.entry(row.debtor) {
-            place.insert(crate::pipeline::preview::state(store, row.debtor)?);
+            place.insert(crate::pipeline::preview::fold(&reader, row.debtor)?);
         }
     }
     let items = page.items.iter().filter_map(|row| {

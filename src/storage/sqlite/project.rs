@@ -55,7 +55,8 @@ impl Projector<'_> {
             EventBody::PermitUsed(used, _) => self.permit_ended(used.permit, PermitStatus::Used),
             EventBody::PermitExpired(expiry, _) => self.permit_ended(expiry.permit, PermitStatus::Expired),
             EventBody::PermitReturned(given, _) => self.permit_ended(given.permit, PermitStatus::Returned),
-            EventBody::RequestAccepted(order, _) => self.subjects(&order.accounts, order.point.as_ref()),
+            // What a request names is on file, and so known already.
+            EventBody::RequestAccepted(..) => Ok(()),
             EventBody::AttemptStarted(start, _) => self.attempt(start),
             EventBody::AttemptSent(sent, _) => {
                 self.settled(sent.attempt)?;

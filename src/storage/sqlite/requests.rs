@@ -68,7 +68,8 @@ pub(super) fn put(connection: &Connection, row: &RequestRow) -> Result<(), Stora
             row.body_digest,
             row.debtor.0.as_bytes(),
             row.status.as_str(),
-            row.status.is_open(),
+            // One that was sent and may fall back to another channel is still to be looked at.
+            row.status.is_open() || row.due_at.is_some(),
             row.channel.map(Channel::as_str),
             row.campaign.as_ref().map(Pseudonym::as_bytes),
             row.accepted_at.millis(),
