@@ -248,12 +248,21 @@ fn open_requests_come_by_due_time() {
         batch.commit().expect("commits");
         let mut open = Vec::new();
         store.reader().expect("a reader").open_requests(|row| open.push(row)).expect("walks");
-        let expected: Vec<RequestRow> = [3, 2, 1]
+        // Those that are open, and those that are not but have something due: all but 4 and 8, due times falling.
+        let expected: Vec<RequestRow> = [10, 9, 7, 6, 5, 3, 2, 1]
             .iter()
             .map(|number| row(*number, RequestStatus::ALL[usize::from(*number) - 1]))
             .collect();
         assert_eq!(open, expected);
-        assert!(open.iter().all(|row| row.status.is_open()));
+        let mut waiting = row(4, RequestStatus::Deferred);
+        waiting.due_at = None;
+        let mut batch = writer.begin().expect("begins");
+        batch.put_request(&waiting);
+        batch.put_request(&RequestRow { due_at: None, ..row(10, RequestStatus::Unknown) });
+        batch.commit().expect("commits");
+        let mut order = Vec::new();
+        store.reader().expect("a reader").open_requests(|row| order.push(row.body_digest[0])).expect("walks");
+        assert_eq!(order, [4, 9, 7, 6, 5, 3, 2, 1], "what waits for a fact comes first");
     });
 }
 
