@@ -240,17 +240,29 @@ fn open_requests_come_by_due_time() {
         let mut writer = store.writer().expect("the door");
         let mut batch = writer.begin().expect("begins");
         for (number, status) in (1..).zip(RequestStatus::ALL) {
-            batch.put_request(&row(number, *status));
+            // One that has ended has nothing due; one that was sent and may fall back does.
+            let row = row(number, *status);
+            let due_at = row.due_at.filter(|_| status.is_open());
+            batch.put_request(&RequestRow { due_at, ..row });
         }
         batch.commit().expect("commits");
         let mut open = Vec::new();
         store.reader().expect("a reader").open_requests(|row| open.push(row)).expect("walks");
-        let expected: Vec<RequestRow> = [3, 2, 1]
+        // Those that are open, and those that are not but have something due: all but 4 and 8, due times falling.
+        let expected: Vec<RequestRow> = [10, 9, 7, 6, 5, 3, 2, 1]
             .iter()
             .map(|number| row(*number, RequestStatus::ALL[usize::from(*number) - 1]))
             .collect();
         assert_eq!(open, expected);
-        assert!(open.iter().all(|row| row.status.is_open()));
+        let mut waiting = row(4, RequestStatus::Deferred);
+        waiting.due_at = None;
+        let mut batch = writer.begin().expect("begins");
+        batch.put_request(&waiting);
+        batch.put_request(&RequestRow { due_at: None, ..row(10, RequestStatus::Unknown) });
+        batch.commit().expect("commits");
+        let mut order = Vec::new();
+        store.reader().expect("a reader").open_requests(|row| order.push(row.body_digest[0])).expect("walks");
+        assert_eq!(order, [4, 9, 7, 6, 5, 3, 2, 1], "what waits for a fact comes first");
     });
 }
 

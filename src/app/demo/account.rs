@@ -320,8 +320,8 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "07:59 Los Angeles    Sample 003  sms     defer      too early [12 CFR 1006.6(b)(1)(i)]; permitted from",
-                "                                                08:00 there"
+                "07:59 Los Angeles    Sample 003  sms     defer      too early [12 CFR 1006.6(b)(1)(i)]",
+                "                                                    permitted from 08:00 there"
             ]
         );
         assert!(account.is_settled());
