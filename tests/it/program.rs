@@ -2,6 +2,7 @@
 
 use crate::support::gateway::{Gateway, Setup, free_address};
 use crate::support::http::Client;
+use crate::support::sample::{noon, person};
 use crate::support::{PATIENCE, Process, eventually};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -154,6 +155,29 @@ fn a_second_gateway_on_the_same_store_is_refused() {
     let status = eventually("the second to give up", || second.0.try_wait().expect("a child"));
     assert!(!status.success());
     assert_eq!(gateway.anyone().get("/readyz").status(), 200);
+}
+
+#[test]
+fn a_copy_taken_while_it_runs_can_be_put_back() {
+    let gateway = Gateway::start();
+    let sample = person(1);
+    sample.enter(&gateway.admin(), noon());
+    let (history, keys) = (gateway.dir().join("copy.db"), gateway.dir().join("copy-keys.db"));
+    let files = [history.to_str().expect("a path"), "--keys", keys.to_str().expect("a path")];
+    let copied = gateway.tool(&[&["backup"], &files[..]].concat());
+    assert!(copied.status.success(), "{}", text(&copied));
+    let again = gateway.tool(&[&["backup"], &files[..]].concat());
+    assert!(!again.status.success(), "a copy is never written over");
+
+    let mut other = Gateway::unstarted(Setup::default());
+    fs::copy(gateway.data_dir().join("master.key"), other.data_dir().join("master.key")).expect("copied");
+    let restored = other.tool(&[&["restore"], &files[..]].concat());
+    assert!(restored.status.success(), "{}", text(&restored));
+    other.run();
+    assert_eq!(other.admin().get(&sample.path()).expect(200)["contact_points"][0]["value"], sample.phone);
+    assert!(other.tool(&["verify", "--log"]).status.success());
+    let onto = gateway.tool(&[&["restore"], &files[..]].concat());
+    assert!(!onto.status.success(), "a store that is there is never replaced");
 }
 
 #[test]
