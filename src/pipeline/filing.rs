@@ -116,7 +116,9 @@ pub fn add_opt_out(unit: &mut Unit<'_>, actor: &Actor, key: DebtorKey, said: Opt
     if !faults.is_empty() {
         return Ok(Err(Refusal::Invalid(faults)));
     }
-    let stop = OptOut { accounts, channel: said.channel, point, received_at: said.received_at };
+    // A stop binds once it is acknowledged, even where upstream's clock is ahead of ours.
+    let received_at = said.received_at.min(unit.now());
+    let stop = OptOut { accounts, channel: said.channel, point, received_at };
     let secret = OptOutSecret {
         account_ids: said.account_ids,
         contact_point: said.contact_point,
@@ -173,7 +175,10 @@ pub fn place_hold(
     if !faults.is_empty() {
         return Ok(Err(Refusal::Invalid(faults)));
     }
-    let hold = Hold { accounts, kind, lifted_at: None, since: said.since };
+    // A hold may begin on a later day; one that begins by a clock ahead of ours begins now.
+    let now = unit.now();
+    let since = if said.since <= now.plus(CLOCK_SKEW) { said.since.min(now) } else { said.since };
+    let hold = Hold { accounts, kind, lifted_at: None, since };
     let secret = HoldSecret { account_ids: said.account_ids, detail: said.detail };
     unit.record(key, actor, EventBody::HoldPlaced(hold, secret.into()))?;
     unit.facts_changed(key)?;
@@ -222,7 +227,8 @@ pub fn record_contact(unit: &mut Unit<'_>, actor: &Actor, said: ContactEvent) ->
         automated: said.channel.automated_by_default(),
         channel: said.channel,
         direction: said.direction,
-        occurred_at: said.occurred_at,
+        // By a clock ahead of ours it would not count until then.
+        occurred_at: said.occurred_at.min(unit.now()),
         party: said.party.unwrap_or(crate::domain::channel::Party::Debtor),
         point,
         purpose: said.purpose.unwrap_or(crate::domain::channel::Purpose::Collection),

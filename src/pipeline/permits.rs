@@ -112,7 +112,7 @@ pub fn used(unit: &mut Unit<'_>, actor: &Actor, permit: PermitId, said: PermitOu
         return Ok(Err(Refusal::invalid("/occurred_at", "lies in the future")));
     }
     let body = EventBody::PermitUsed(
-        PermitUse { occurred_at: said.occurred_at, permit, result: said.result },
+        PermitUse { occurred_at: said.occurred_at.min(unit.now()), permit, result: said.result },
         Sealed::Gone,
     );
     close(unit, actor, permit, body)

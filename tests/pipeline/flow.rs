@@ -197,3 +197,20 @@ async fn an_attempt_in_doubt_counts_and_is_not_repeated() {
     assert_eq!(house.state("d1").await.contacts.len(), 1, "it counts");
     house.close().await;
 }
+
+#[tokio::test]
+async fn a_stop_by_a_clock_ahead_of_ours_binds_at_once() {
+    let house = House::new().await;
+    house.debtor("d1", json!({})).await;
+    house.consent("d1", "sms", &["automated", "electronic"]).await;
+    let ahead = house.clock.now().plus(Span::minutes(3));
+    let stop = json!({"channel": "sms", "received_at": ahead, "source": "test"});
+    house
+        .pipeline
+        .add_opt_out(&actor(), "d1", serde_json::from_value(stop).expect("a stop"))
+        .await
+        .expect("stopped");
+    let accepted = house.accept(house.request("r1", "d1", &["sms"])).await.expect("accepted");
+    house.until("d1", &accepted, "blocked").await;
+    house.close().await;
+}
