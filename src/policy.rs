@@ -1,6 +1,6 @@
 //! Floor 1: the law. Pure functions over facts: may this contact be made, and if not, when.
 //!
-//! The law is data (`config/policy`), its *kinds* are code ([`rules`]). [`Policy::load`] reads packs and names every fault
+//! The law is data (`config/policy`), its *kinds* are code (`policy/rules`). [`Policy::load`] reads packs and names every fault
 //! at once; [`evaluate`] joins what every rule says: all must permit, the strictest finding stands first. Nothing here
 //! reads a clock, a file or the network.
 //!

@@ -1,6 +1,7 @@
 //! NDJSON batches of 1,000 requests, each line durable when its result comes, against SQLite alone.
 
 use crate::figure::Name;
+use crate::intake::each;
 use crate::load::Load;
 use crate::measure::Bench;
 use crate::portfolio::Upstream;
@@ -26,8 +27,13 @@ pub async fn round(bench: &mut Bench, round: u32) -> anyhow::Result<()> {
         time: bench.sizes.time,
         ..lines(upstream, "/v1/contact-requests/batch", line, debtors, u64::MAX)
     };
+    let idle = bench.gateway()?.process.cpu()?;
     let mut tally = load.run().await.whole("NDJSON batch")?;
-    let note = format!("{CONNECTIONS} batches of {LINES} in flight; a batch: {}", tally.latency_note());
+    let cpu = each(bench.gateway()?.process.cpu()? - idle, tally.done);
+    let note = format!(
+        "{CONNECTIONS} batches of {LINES} in flight; a batch: {}; own CPU {cpu:.0} us a row",
+        tally.latency_note()
+    );
     bench.figures.add(Name::Batch, tally.rate(), Some(reference), note);
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::child::own_cpu;
 use crate::figure::Name;
-use crate::intake::noop_rate;
+use crate::intake::{each, noop_rate};
 use crate::load::{Load, accepted, millis};
 use crate::machine;
 use crate::measure::Bench;
@@ -24,7 +24,7 @@ const LONGEST: Duration = Duration::from_secs(120);
 pub async fn round(bench: &mut Bench, round: u32) -> anyhow::Result<()> {
     let idle = bench.noop.process.cpu()?;
     let noop = noop_rate(bench, CONNECTIONS, bench.sizes.time).await?;
-    let noop_cpu = (bench.noop.process.cpu()? - idle) * 1e6 / noop.done as f64;
+    let noop_cpu = each(bench.noop.process.cpu()? - idle, noop.done);
 
     let first = bench.block(2 * u64::from(round));
     let before = (bench.gateway()?.process.cpu()?, own_cpu()?, machine::busy(), Instant::now());
@@ -40,13 +40,14 @@ pub async fn round(bench: &mut Bench, round: u32) -> anyhow::Result<()> {
     let note = account(bench, &label, &tally, first).await?;
     let (delivered, seconds) = {
         let receipts = bench.sink.receipts.borrow();
-        (receipts.delivered as f64, receipts.last.as_secs_f64().max(1e-9))
+        (receipts.delivered, receipts.last.as_secs_f64().max(1e-9))
     };
-    bench.figures.add(Name::Dispatch, delivered / seconds, Some(noop.rate()), note);
-    let each = |cpu: f64| cpu * 1e6 / delivered.max(1.0);
-    let note =
-        format!("generator and sink {:.0} us a message; others kept {others:.2} cores busy", each(generator));
-    bench.figures.add(Name::Cpu, each(ours), Some(noop_cpu), note);
+    bench.figures.add(Name::Dispatch, delivered as f64 / seconds, Some(noop.rate()), note);
+    let note = format!(
+        "generator and sink {:.0} us a message; others kept {others:.2} cores busy",
+        each(generator, delivered)
+    );
+    bench.figures.add(Name::Cpu, each(ours, delivered), Some(noop_cpu), note);
     Ok(())
 }
 

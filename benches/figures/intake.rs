@@ -13,14 +13,26 @@ use std::time::Duration;
 /// One round: no-op and gateway, with few and with many connections.
 pub async fn round(bench: &mut Bench, round: u32) -> anyhow::Result<()> {
     for (name, connections) in [(Name::Intake32, 32), (Name::Intake128, 128)] {
-        let reference = noop_rate(bench, connections, bench.sizes.time).await?.rate();
+        let idle = bench.noop.process.cpu()?;
+        let noop = noop_rate(bench, connections, bench.sizes.time).await?;
+        let noop_cpu = each(bench.noop.process.cpu()? - idle, noop.done);
         let label = format!("intake-{connections}-{round}");
         let load = waiting(bench, &label, connections, bench.sizes.time)?;
+        let idle = bench.gateway()?.process.cpu()?;
         let mut tally = load.run().await.whole("single POST")?;
-        let note = format!("all of them waiting, none sent; {}", tally.latency_note());
-        bench.figures.add(name, tally.rate(), Some(reference), note);
+        let cpu = each(bench.gateway()?.process.cpu()? - idle, tally.done);
+        let note = format!(
+            "all of them waiting, none sent; {}; own CPU {cpu:.0} us a request, the no-op's {noop_cpu:.0}",
+            tally.latency_note()
+        );
+        bench.figures.add(name, tally.rate(), Some(noop.rate()), note);
     }
     Ok(())
+}
+
+/// Microseconds each, of seconds for so many.
+pub fn each(seconds: f64, count: u64) -> f64 {
+    seconds * 1e6 / count.max(1) as f64
 }
 
 /// The no-op under the same generator with the same request.

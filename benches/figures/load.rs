@@ -7,6 +7,11 @@ use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// A server that answers nothing for so long has stopped working.
+const STALL: Duration = Duration::from_secs(20);
 
 /// Writes the whole request with this sequence number.
 pub type Compose = dyn Fn(u64, &mut Vec<u8>);
@@ -70,12 +75,25 @@ impl Load {
         let begun = Instant::now();
         let connections = self.connections;
         let load = Rc::new(self);
-        let tasks: Vec<_> = (0..connections)
-            .map(|_| tokio::task::spawn_local(work(Rc::clone(&load), Rc::clone(&state), begun)))
-            .collect();
-        for task in tasks {
-            if let Err(fault) = task.await {
-                state.borrow_mut().broke(&fault.to_string());
+        let mut tasks = JoinSet::new();
+        for _ in 0..connections {
+            tasks.spawn_local(work(Rc::clone(&load), Rc::clone(&state), begun));
+        }
+        let (mut known, mut since) = (0, Instant::now());
+        loop {
+            match timeout(Duration::from_secs(1), tasks.join_next()).await {
+                Ok(None) => break,
+                Ok(Some(Err(fault))) if !fault.is_cancelled() => state.borrow_mut().broke(&fault.to_string()),
+                Ok(Some(_)) => {}
+                Err(_) => {
+                    let answered = state.borrow().tally.answered();
+                    if answered != known {
+                        (known, since) = (answered, Instant::now());
+                    } else if since.elapsed() > STALL {
+                        state.borrow_mut().broke(&format!("no answer on any connection for {STALL:?}"));
+                        tasks.abort_all();
+                    }
+                }
             }
         }
         std::mem::take(&mut state.borrow_mut().tally)
@@ -133,6 +151,10 @@ pub fn shown(answer: &Answer<'_>) -> String {
 }
 
 impl Tally {
+    fn answered(&self) -> u64 {
+        self.latencies.len() as u64 + self.refused
+    }
+
     /// Units a second.
     pub fn rate(&self) -> f64 {
         self.done as f64 / self.elapsed.as_secs_f64().max(1e-9)

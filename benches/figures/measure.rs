@@ -13,6 +13,7 @@ use anyhow::Context;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Texts that one debtor may get in a run. No federal rule counts texts; a state's cap would make this smaller.
 const TEXTS_EACH: u64 = 6;
@@ -75,7 +76,15 @@ pub fn run(options: &Options) -> anyhow::Result<bool> {
         machine::sync_latency(&data, options.sizes().time / 4)?,
         format!("load average before: {}", machine::load_average()),
     ];
-    let figures = tokio::task::LocalSet::new().block_on(&runtime, measure(options, data))?;
+    let figures = tokio::task::LocalSet::new().block_on(&runtime, async {
+        // Told to stop, we leave by the ordinary way, so that every child is ended.
+        let (mut told, mut asked) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        tokio::select! {
+            figures = measure(options, data) => figures,
+            _ = told.recv() => anyhow::bail!("told to stop"),
+            _ = asked.recv() => anyhow::bail!("interrupted"),
+        }
+    })?;
     facts.push(format!("load average after: {}", machine::load_average()));
     println!("{}\n\n{}\n{}", facts.join("\n"), table::text(&figures), table::notes(&figures));
     if let Some(file) = &options.markdown {

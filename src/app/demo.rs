@@ -49,6 +49,11 @@ const QUIET: Duration = Duration::from_millis(600);
 const PATIENCE: Duration = Duration::from_secs(20);
 /// People put on file side by side.
 const ABREAST: usize = 100;
+/// A question to try.
+const DECISION: &str = r#"{"debtor_id": "demo-001", "account_ids": ["demo-A-001"], "channel": "sms"}"#;
+/// A contact request to try.
+const REQUEST: &str = r#"{"request_id": "mine-1", "debtor_id": "demo-001", "account_ids": ["demo-A-001"],
+   "channels": ["sms"], "template": "payment-reminder", "variables": {"due_date": "2026-12-15"}}"#;
 /// Tables of the environment that hold for the demo too; where things are kept is its own affair.
 const TABLES: &[&str] = &["server", "policy", "templates", "manifests", "collector", "requests"];
 
@@ -226,23 +231,18 @@ impl Show<'_> {
         if self.options.once {
             return Ok(());
         }
-        let curl = format!("curl -s {url}");
         let bearer = format!("-H 'Authorization: Bearer {key}'");
-        let json = "-H 'Content-Type: application/json'";
         say(&[
             format!("{} {url}", self.paint.tone(Tone::Strong, "Serving on")),
             format!("The API, described: {url}/docs"),
+            format!("An API key to try it with: {key}"),
             String::new(),
-            "May I text Sample 001 now?".to_owned(),
-            format!(
-                "  {curl}/v1/decisions {bearer} {json} \\\n    -d '{{\"debtor_id\": \"demo-001\", \"account_ids\": [\"demo-A-001\"], \"channel\": \"sms\"}}'"
-            ),
-            "Then do:".to_owned(),
-            format!(
-                "  {curl}/v1/contact-requests {bearer} {json} \\\n    -d '{{\"request_id\": \"mine-1\", \"debtor_id\": \"demo-001\", \"account_ids\": [\"demo-A-001\"], \"channels\": [\"sms\"], \\\n         \"template\": \"payment-reminder\", \"variables\": {{\"due_date\": \"2026-12-15\"}}}}'"
-            ),
-            "And what does the history say of it?".to_owned(),
-            format!("  {curl}/v1/debtors/demo-001/history {bearer}"),
+            self.paint.tone(Tone::Strong, "May I text Sample 001 now?"),
+            format!("curl -s {url}/v1/decisions {bearer} --json \\\n  '{DECISION}'"),
+            self.paint.tone(Tone::Strong, "Then do it:"),
+            format!("curl -s {url}/v1/contact-requests {bearer} --json \\\n  '{REQUEST}'"),
+            self.paint.tone(Tone::Strong, "And what stands in the history now?"),
+            format!("curl -s {url}/v1/debtors/demo-001/history {bearer}"),
             String::new(),
             self.paint.tone(Tone::Faint, "Ctrl-C ends it. The next run begins anew."),
         ])

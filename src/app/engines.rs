@@ -74,8 +74,13 @@ pub fn policy(config: &Config) -> Result<(Policy, Vec<SourceFile>), Vec<Fault>> 
         .collect();
     let packs: Vec<String> = there.iter().map(|pack| pack.value.clone()).collect();
     match Policy::load(&files, &packs) {
-        Ok(policy) if faults.is_empty() => Ok((policy, files)),
-        Ok(_) => Err(faults),
+        Ok(policy) => {
+            if faults.is_empty() && !policy.heeds_refusals() {
+                let message = "[policy] packs: none of them heeds opt-outs and holds; add us-federal, or a pack of your own with rules of these kinds";
+                faults.push(Fault::of(&dir.display().to_string(), message));
+            }
+            if faults.is_empty() { Ok((policy, files)) } else { Err(faults) }
+        }
         Err(found) => {
             faults.extend(folder::located(dir, found));
             Err(faults)

@@ -228,7 +228,7 @@ fn with_fresh_keys(router: Router, keyring: &Arc<Keyring>) -> Router {
         async move {
             let bearer = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
             if let Some((_, key)) = bearer.and_then(|value| value.split_once(' ')) {
-                keyring.look_for(key.trim());
+                keyring.look_for(key.trim()).await;
             }
             next.run(request).await
         }

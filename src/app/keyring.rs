@@ -8,12 +8,12 @@ use crate::http::api::keys::make;
 use crate::http::auth::{Gate, digest_of};
 use crate::storage::{ApiKeyRow, StorageError, Store};
 use secrecy::ExposeSecret;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Between two looks at the store: how long a revoked key may still open, at most.
 pub const REFRESH: Duration = Duration::from_millis(500);
-/// Between two looks for the sake of unknown keys: whoever guesses must not keep the store busy.
+/// Between two looks for the sake of unknown keys, which wait for it: whoever guesses must not keep the store busy.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// The keys of the store, and the one from the environment.
 pub struct Keyring {
@@ -34,9 +34,10 @@ impl Keyring {
     /// The store cannot be read.
     pub fn open(config: &Config, store: Store) -> Result<Self, StorageError> {
         let gate = Gate::new(config.bootstrap_key.as_ref().map(ExposeSecret::expose_secret));
+        let looked = timer();
         let rows = store.reader()?.api_keys()?;
         gate.load(&rows);
-        let seen = Mutex::new(Seen { rows, looked: timer() });
+        let seen = Mutex::new(Seen { rows, looked });
         Ok(Self { store, gate: Arc::new(gate), seen })
     }
 
@@ -50,9 +51,10 @@ impl Keyring {
     /// # Errors
     /// The store cannot be read; the gate then knows what it knew.
     pub fn refresh(&self) -> Result<(), StorageError> {
+        let began = timer();
         let rows = self.store.reader()?.api_keys()?;
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.looked = timer();
+        let mut seen = self.seen();
+        seen.looked = seen.looked.max(began);
         if seen.rows != rows {
             self.gate.load(&rows);
             seen.rows = rows;
@@ -60,15 +62,29 @@ impl Keyring {
         Ok(())
     }
 
-    /// Looks at the store for a key that is not known here, unless that was done a moment ago.
-    pub fn look_for(&self, key: &str) {
-        let recently = {
-            let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            seen.looked.elapsed() < PATIENCE
-        };
-        if !recently && self.gate.admit(key).is_none() {
-            self.refresh_or_warn();
+    /// Sees to it that a key which was in the store when it was shown to us is known; those that are take no lock.
+    pub async fn look_for(self: &Arc<Self>, key: &str) {
+        let shown = timer();
+        while self.gate.admit(key).is_none() {
+            let looked = self.seen().looked;
+            if looked >= shown {
+                return;
+            }
+            let wait = PATIENCE.saturating_sub(timer().duration_since(looked));
+            if wait.is_zero() {
+                let keyring = Arc::clone(self);
+                if tokio::task::spawn_blocking(move || keyring.refresh()).await.is_ok_and(|done| done.is_ok())
+                {
+                    continue;
+                }
+                return tracing::warn!("keys.not_refreshed");
+            }
+            tokio::time::sleep(wait).await;
         }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Looks at the store; a failure is logged and changes nothing.

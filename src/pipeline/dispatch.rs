@@ -36,6 +36,8 @@ pub enum Step {
 pub struct Departure {
     /// The attempt.
     pub attempt: AttemptId,
+    /// The request it is made for.
+    pub request: RequestId,
     /// To whom.
     pub debtor: DebtorKey,
     /// The message.
@@ -182,7 +184,7 @@ fn depart(
     let record = decide::record(policy, state, Some(id), decision);
     unit.record(debtor, &Actor::Gateway, EventBody::DecisionMade(record, Sealed::Gone))?;
     unit.record(debtor, &Actor::Gateway, EventBody::AttemptStarted(start, secret.into()))?;
-    Ok(Step::Send(Box::new(Departure { attempt, debtor, message, carrier, slot })))
+    Ok(Step::Send(Box::new(Departure { attempt, request: id, debtor, message, carrier, slot })))
 }
 
 fn contact(request: &RequestState, decision: &Decision, point: PointKey, attempt: AttemptId) -> Contact {

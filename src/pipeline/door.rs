@@ -77,7 +77,9 @@ impl Pipeline {
     pub async fn start(parts: Parts) -> Result<Self, StartError> {
         let Parts { store, desk, metrics } = parts;
         let (agenda, barrier) = (Arc::new(Agenda::default()), Arc::new(Barrier::new(desk.clock.clone())));
+        let (steps, taken) = tokio::sync::mpsc::unbounded_channel();
         let bench = Bench {
+            steps,
             writer: store.writer()?,
             roster: Roster::new(desk.settings.roster),
             desk: desk.clone(),
@@ -97,7 +99,7 @@ impl Pipeline {
         });
         let pipeline = Self { shop, store };
         pipeline.hear_sandboxes();
-        pipeline.shop.open();
+        pipeline.shop.open(taken);
         Ok(pipeline)
     }
 

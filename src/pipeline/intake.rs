@@ -6,7 +6,9 @@ use crate::domain::id::{AccountKey, DebtorKey, PointKey, RequestId};
 use crate::domain::request::{ChannelChoice, ContactRequest, RequestOrder, RequestStatus};
 use crate::domain::statement::FieldFault;
 use crate::domain::time::Timestamp;
-use crate::pipeline::unit::Unit;
+use crate::pipeline::agenda::{Due, Task};
+use crate::pipeline::dispatch::{self, Step};
+use crate::pipeline::unit::{Effect, Unit};
 use crate::pipeline::{Desk, Refusal, naming};
 use crate::storage::StorageError;
 
@@ -108,7 +110,16 @@ pub fn accept(
         return Ok(Err(Refusal::Invalid(faults)));
     }
     let (id, request_id) = (order.request, secret.request_id.clone());
+    let (priority, later) = (order.priority, order.not_before.is_some_and(|moment| moment > unit.now()));
     unit.record(debtor, actor, EventBody::RequestAccepted(order, secret.into()))?;
+    if !later {
+        // What is due at once is decided at once: one commit for both.
+        let due = Due { at: unit.now(), priority, task: Task::Request(id), debtor };
+        match dispatch::look(unit, debtor, id, None)? {
+            Step::Rest => {}
+            step @ (Step::NeedsSlot(_) | Step::Send(_)) => unit.effect(Effect::Step(due, step)),
+        }
+    }
     Ok(Ok(Accepted { id, request_id, status: RequestStatus::Accepted }))
 }
 

@@ -5,8 +5,9 @@
 //! [`Unavailable`], and the state at hand is forgotten.
 
 use crate::pipeline::Desk;
-use crate::pipeline::agenda::Agenda;
+use crate::pipeline::agenda::{Agenda, Due};
 use crate::pipeline::barrier::Barrier;
+use crate::pipeline::dispatch::Step;
 use crate::pipeline::roster::Roster;
 use crate::pipeline::unit::{Effect, Unit};
 use crate::storage::{StorageError, Writer};
@@ -14,6 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 /// Commands in one transaction, at most: enough to make the sync cheap, few enough to answer soon.
@@ -42,6 +44,8 @@ pub struct Bench {
     pub agenda: Arc<Agenda>,
     /// Where new attempts stand after a commit.
     pub barrier: Arc<Barrier>,
+    /// Where messages go that may leave at once.
+    pub steps: UnboundedSender<(Due, Step)>,
 }
 
 impl Recorder {
@@ -167,6 +171,10 @@ fn commit(
 fn apply(bench: &Bench, effects: Vec<Effect>) {
     for effect in effects {
         match effect {
+            Effect::Step(due, step) => {
+                // Only a shutdown that is past sending does not listen; the attempt is then found in doubt at the next start.
+                let _past_sending = bench.steps.send((due, step));
+            }
             Effect::Due(due) => bench.agenda.put(due),
             Effect::Done(task) => bench.agenda.drop_task(task),
             Effect::Standing(attempt, debtor, since) => bench.barrier.stand(attempt, debtor, since),

@@ -6,13 +6,17 @@ use crate::domain::state::DebtorState;
 use crate::domain::time::Timestamp;
 use crate::pipeline::Desk;
 use crate::pipeline::agenda::{Due, Task};
+use crate::pipeline::dispatch::Step;
 use crate::pipeline::facts::Elsewhere;
 use crate::pipeline::roster::{Entry, Roster};
 use crate::pipeline::schedule;
 use crate::storage::{Batch, StorageError};
+use std::collections::HashMap;
 
 /// What follows from a commit.
 pub enum Effect {
+    /// A message is to be sent, or waits for a slot.
+    Step(Due, Step),
     /// Something is to be done at a moment.
     Due(Due),
     /// Something is no longer to be done.
@@ -35,12 +39,14 @@ pub struct Unit<'a> {
     pub desk: &'a Desk,
     roster: &'a mut Roster,
     effects: Vec<Effect>,
+    /// What the batch changes on the agenda; of several changes to a task the last counts.
+    agenda: HashMap<Task, Option<Due>>,
     now: Timestamp,
 }
 
 impl<'a> Unit<'a> {
     pub(in crate::pipeline) fn new(batch: Batch<'a>, roster: &'a mut Roster, desk: &'a Desk) -> Self {
-        Self { batch, desk, roster, effects: Vec::new(), now: desk.clock.now() }
+        Self { batch, desk, roster, effects: Vec::new(), agenda: HashMap::new(), now: desk.clock.now() }
     }
 
     pub(in crate::pipeline) fn begin_command(&mut self) {
@@ -49,7 +55,10 @@ impl<'a> Unit<'a> {
 
     pub(in crate::pipeline) fn commit(self) -> Result<Vec<Effect>, StorageError> {
         self.batch.commit()?;
-        Ok(self.effects)
+        let mut effects = self.effects;
+        effects
+            .extend(self.agenda.into_iter().map(|(task, due)| due.map_or(Effect::Done(task), Effect::Due)));
+        Ok(effects)
     }
 
     /// The moment at which this command runs.
@@ -91,7 +100,8 @@ impl<'a> Unit<'a> {
     pub fn pauses(&self) -> Vec<Pause> {
         let newest = self.effects.iter().rev().find_map(|effect| match effect {
             Effect::Pauses(pauses) => Some(pauses.clone()),
-            Effect::Due(_)
+            Effect::Step(..)
+            | Effect::Due(_)
             | Effect::Done(_)
             | Effect::Standing(..)
             | Effect::Overtaken(_)
@@ -102,7 +112,15 @@ impl<'a> Unit<'a> {
 
     /// Adds something that follows from the commit.
     pub fn effect(&mut self, effect: Effect) {
-        self.effects.push(effect);
+        match effect {
+            Effect::Due(due) => drop(self.agenda.insert(due.task, Some(due))),
+            Effect::Done(task) => drop(self.agenda.insert(task, None)),
+            Effect::Step(..)
+            | Effect::Standing(..)
+            | Effect::Overtaken(_)
+            | Effect::AllOvertaken
+            | Effect::Pauses(_) => self.effects.push(effect),
+        }
     }
 
     /// Facts about a debtor changed: what waits is decided again at once, what is about to leave is overtaken, also for
@@ -119,7 +137,7 @@ impl<'a> Unit<'a> {
                 .filter(|(_, request)| schedule::awaits_decision(request))
                 .map(|(id, request)| schedule::due(*id, debtor, request, now))
                 .collect();
-            self.effects.extend(due.into_iter().map(Effect::Due));
+            due.into_iter().for_each(|due| self.effect(Effect::Due(due)));
         }
         Ok(())
     }
@@ -193,8 +211,11 @@ impl<'a> Unit<'a> {
         let wake = schedule::wake(request, attempts);
         let row = schedule::row(id, key, request, wake);
         match wake {
-            Some(at) => self.effects.push(Effect::Due(schedule::due(id, key, request, at))),
-            None => self.effects.push(Effect::Done(Task::Request(id))),
+            Some(at) => {
+                let due = schedule::due(id, key, request, at);
+                self.effect(Effect::Due(due));
+            }
+            None => self.effect(Effect::Done(Task::Request(id))),
         }
         self.batch.put_request(&row);
         Ok(())

@@ -1,7 +1,7 @@
 //! The loops that keep things moving: what is due is looked at, what may go is sent, what came of it is recorded.
 
 use crate::channel::Gate;
-use crate::domain::id::{AttemptId, DebtorKey, RequestId};
+use crate::domain::id::{AttemptId, DebtorKey};
 use crate::domain::outcome::{Failure, FailureCause, FailureClass, Outcome};
 use crate::domain::time::Span;
 use crate::pipeline::agenda::{Agenda, Due, Task};
@@ -14,6 +14,7 @@ use crate::pipeline::{Desk, permits};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -44,7 +45,9 @@ pub struct Workshop {
 
 impl Workshop {
     /// Starts the loops.
-    pub fn open(self: &Arc<Self>) {
+    pub fn open(self: &Arc<Self>, steps: UnboundedReceiver<(Due, Step)>) {
+        let shop = self.clone();
+        self.tasks.spawn(async move { shop.attend_steps(steps).await });
         let looks = Arc::new(Semaphore::new(LOOKS));
         let main = self.clone();
         let limit = looks.clone();
@@ -110,19 +113,42 @@ impl Workshop {
             Task::Request(id) => {
                 let debtor = due.debtor;
                 match self.recorder.run(move |unit| dispatch::look(unit, debtor, id, slot)).await {
-                    Ok(Step::Rest) => {}
-                    Ok(Step::NeedsSlot(carrier)) => {
-                        let at = self.desk.clock.now();
-                        carrier.waiting.put(Due { at, ..due });
-                    }
-                    Ok(Step::Send(departure)) => {
-                        // Sending holds no place among the looks: a slow provider must not stop the others.
-                        let shop = self.clone();
-                        self.tasks.spawn(async move { shop.send(*departure, id).await });
-                    }
+                    Ok(step) => self.proceed(due, step),
                     Err(_) => self.later(due).await,
                 }
             }
+        }
+    }
+
+    /// Takes the next step for a request that was looked at.
+    fn proceed(self: &Arc<Self>, due: Due, step: Step) {
+        match step {
+            Step::Rest => {}
+            Step::NeedsSlot(carrier) => {
+                let at = self.desk.clock.now();
+                carrier.waiting.put(Due { at, ..due });
+            }
+            Step::Send(departure) => {
+                // Sending holds no place among the looks: a slow provider must not stop the others.
+                let shop = self.clone();
+                self.tasks.spawn(async move { shop.send(*departure).await });
+            }
+        }
+    }
+
+    /// Takes the steps that intake decided upon; at the end those that were already taken.
+    async fn attend_steps(self: Arc<Self>, mut steps: UnboundedReceiver<(Due, Step)>) {
+        loop {
+            tokio::select! {
+                step = steps.recv() => match step {
+                    Some((due, step)) => self.proceed(due, step),
+                    None => return,
+                },
+                () = self.closing.cancelled() => break,
+            }
+        }
+        while let Ok((due, step)) = steps.try_recv() {
+            self.proceed(due, step);
         }
     }
 
@@ -132,8 +158,8 @@ impl Workshop {
         self.agenda.put(Due { at: self.desk.clock.now(), ..due });
     }
 
-    async fn send(self: Arc<Self>, departure: Departure, request: RequestId) {
-        let Departure { attempt, debtor, message, carrier, slot } = departure;
+    async fn send(self: Arc<Self>, departure: Departure) {
+        let Departure { attempt, request, debtor, message, carrier, slot } = departure;
         let barrier = self.barrier.clone();
         let refused = Arc::new(std::sync::OnceLock::new());
         let seen = refused.clone();

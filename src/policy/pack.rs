@@ -91,6 +91,14 @@ impl Policy {
         &self.packs
     }
 
+    /// Whether some rule heeds the debtor's stops and some rule the holds: without them every refusal would be ignored.
+    pub fn heeds_refusals(&self) -> bool {
+        let has = |wanted: fn(&Kind) -> bool| {
+            self.rules.iter().flat_map(|rule| &rule.clauses).any(|clause| wanted(&clause.kind))
+        };
+        has(|kind| matches!(kind, Kind::OptOut(_))) && has(|kind| matches!(kind, Kind::Hold(_)))
+    }
+
     /// `sha256:…` over the packs' files.
     pub fn digest(&self) -> &str {
         &self.digest

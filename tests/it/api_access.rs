@@ -91,7 +91,7 @@ fn keys_are_made_listed_and_revoked_while_it_runs() {
     assert!(!list.contains(client.key.as_deref().expect("a key")), "a key is shown once only");
     let id = line.split_whitespace().find(|word| word.starts_with("key_")).expect("its id");
     assert!(gateway.tool(&["keys", "revoke", id]).status.success());
-    crate::support::eventually("the key to be refused", std::time::Duration::from_secs(5), || {
+    crate::support::eventually("the key to be refused", || {
         (client.get(&person(1).path()).status() == 401).then_some(())
     });
 }

@@ -4,7 +4,6 @@ use crate::support::eventually;
 use crate::support::gateway::Gateway;
 use crate::support::sample::{days_ago, decide, instant, noon, now, person, with};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 #[test]
 fn a_contact_event_counts_once() {
@@ -87,7 +86,7 @@ fn an_unanswered_permit_expires_and_stays_counted() {
     for _ in 0..7 {
         client.post("/v1/permits", &with(sample.query("voice"), "ttl", "PT1S")).expect(201);
     }
-    eventually("the permits to expire", Duration::from_secs(10), || {
+    eventually("the permits to expire", || {
         let history = client.all(&format!("{}/history", sample.path()));
         (history.iter().filter(|event| event["type"] == "permit.expired").count() == 7).then_some(())
     });

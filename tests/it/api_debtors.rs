@@ -101,6 +101,45 @@ fn what_is_no_json_has_its_own_status() {
 }
 
 #[test]
+fn erasing_destroys_what_is_personal_and_keeps_stops_and_proofs() {
+    let mut gateway = Gateway::start();
+    let client = gateway.admin();
+    let sample = person(1);
+    sample.enter(&client, noon());
+    client.post(&format!("{}/opt-outs", sample.path()), &opt_out()).ok();
+    let erase = format!("{}/personal-data", sample.path());
+
+    let retain = format!("{}/holds/retain", sample.path());
+    client.put(&retain, &json!({"since": days_ago(1).to_string(), "detail": "a lawsuit"})).ok();
+    client.delete(&erase).problem(409);
+    client.delete(&retain).ok();
+    let before = client.all(&format!("{}/history", sample.path()));
+    assert!(before[0].to_string().contains(&sample.phone));
+    client.delete(&erase).ok();
+
+    let after = client.all(&format!("{}/history", sample.path()));
+    assert_eq!(after.len(), before.len() + 1, "nothing is taken out of the history");
+    assert_eq!(after.last().map(|event| &event["type"]), Some(&json!("debtor.erased")));
+    for (then, now) in before.iter().zip(&after) {
+        assert_eq!(then["leaf_hash"], now["leaf_hash"]);
+    }
+    let text = format!("{after:?}{}", client.get(&sample.path()).text());
+    for personal in [&sample.phone, &sample.email, &sample.account, "a lawsuit", "a letter"] {
+        assert!(!text.contains(personal), "{personal} is still to be read");
+    }
+    assert!(gateway.tool(&["verify", "--log"]).status.success());
+
+    // Loaded again, after a restart too, the stop still binds.
+    assert_eq!(gateway.stop(), Some(0));
+    gateway.run();
+    sample.enter(&client, noon());
+    let consent = sample.consent("email", "electronic");
+    client.post(&format!("{}/consents", sample.path()), &consent).ok();
+    assert_eq!(crate::support::sample::decide(&client, &sample.query("email"))["outcome"], "block");
+    assert_eq!(crate::support::sample::decide(&client, &sample.query("sms"))["outcome"], "allow");
+}
+
+#[test]
 fn an_account_under_two_debtors_counts_for_both() {
     let gateway = Gateway::start();
     let client = gateway.admin();
@@ -120,7 +159,7 @@ fn an_account_under_two_debtors_counts_for_both() {
 }
 
 /// The use of the cap of seven calls in seven days (12 CFR 1006.14(b)(2)(i)(A)).
-fn call_cap_use(client: &Client, path: &str) -> u64 {
+pub fn call_cap_use(client: &Client, path: &str) -> u64 {
     let state = client.get(path).expect(200);
     let caps = state["caps"].as_array().expect("caps").clone();
     let cap = caps.iter().find(|cap| cap["citation"].as_str().is_some_and(|c| c.contains("1006.14(b)(2)")));

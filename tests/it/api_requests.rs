@@ -1,12 +1,12 @@
 //! Contact requests: taken once, decided when they are about to go out, cancelled, listed.
 
+use crate::api_debtors::call_cap_use;
 use crate::support::eventually;
 use crate::support::gateway::Gateway;
 use crate::support::http::{Client, encode};
 use crate::support::sample::{Person, days_ago, hour, instant, night, noon, now, person, with};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use std::time::Duration;
 
 /// Posts a request that must be taken; its id.
 #[track_caller]
@@ -20,7 +20,7 @@ fn accept(client: &Client, request: &Value) -> String {
 #[track_caller]
 pub fn settle(client: &Client, id: &str, statuses: &[&str]) -> Value {
     let mut last = Value::Null;
-    eventually(&format!("{id} to become one of {statuses:?}"), Duration::from_secs(20), || {
+    eventually(&format!("{id} to become one of {statuses:?}"), || {
         last = client.get(&format!("/v1/contact-requests/{id}")).expect(200);
         statuses.contains(&last["status"].as_str()?).then(|| last.clone())
     })
@@ -175,14 +175,14 @@ fn a_request_waits_for_its_time_and_expires_after_it() {
     let state = settle(&client, &id, &["sent", "delivered"]);
     assert!(instant(&state["attempts"][0]["started_at"]) >= soon, "{state}");
 
-    // What a person could still lift waits until its time runs out; what only time could, is refused at once.
-    let soon = now() + SignedDuration::from_secs(2);
-    let id = accept(&client, &with(silent.request("r-short", &["email"]), "expires_at", soon.to_string()));
-    settle(&client, &id, &["deferred"]);
-    settle(&client, &id, &["expired"]);
-    let id = accept(&client, &with(asleep.request("r-night", &["voice"]), "expires_at", hour(2).to_string()));
-    let state = settle(&client, &id, &["blocked"]);
-    assert!(state["decision"]["findings"].to_string().contains("1006.6(b)(1)"), "{state}");
+    // Whether it waits for a fact or for the morning: at its end it expires.
+    let soon = (now() + SignedDuration::from_secs(3)).to_string();
+    let short = [silent.request("r-short", &["email"]), asleep.request("r-night", &["voice"])];
+    let ids = short.map(|request| accept(&client, &with(request, "expires_at", soon.as_str())));
+    for id in ids {
+        let state = settle(&client, &id, &["expired"]);
+        assert!(state["attempts"].as_array().is_some_and(Vec::is_empty), "{state}");
+    }
     let late = with(asleep.request("r-late", &["voice"]), "expires_at", days_ago(1).to_string());
     assert_eq!(client.post("/v1/contact-requests", &late).pointers(), ["/expires_at"]);
 }
@@ -272,4 +272,67 @@ fn lists_filter_and_page() {
         let status = client.get(&format!("/v1/contact-requests?{wrong}")).status();
         assert!(matches!(status, 400 | 422), "{wrong} gave {status}");
     }
+}
+
+/// A person whose number chooses what becomes of texts and calls at the sandbox.
+fn with_number(last_four: &str) -> Person {
+    Person { phone: format!("+1212555{last_four}"), ..person(1) }
+}
+
+#[test]
+fn a_channel_that_fails_gives_way_to_the_next() {
+    let gateway = Gateway::start();
+    let client = gateway.admin();
+    // 0101: refused, there is no such number. 0108: taken, and no receipt ever comes.
+    for (number, patience, first) in [("0101", "PT24H", "failed"), ("0108", "PT1S", "sent")] {
+        let sample =
+            Person { id: format!("D-{number}"), account: format!("A-{number}"), ..with_number(number) };
+        sample.enter(&client, noon());
+        let request =
+            with(sample.request(&format!("r-{number}"), &["sms", "email"]), "fallback_after", patience);
+        let id = accept(&client, &request);
+        let state = eventually("the next channel", || {
+            let state = client.get(&format!("/v1/contact-requests/{id}")).expect(200);
+            (state["attempts"].as_array()?.len() == 2 && state["status"] == "delivered").then_some(state)
+        });
+        assert_eq!(state["attempts"][0]["status"], first, "{state}");
+        assert_eq!(state["attempts"][1]["channel"], "email", "{state}");
+    }
+    let sample = Person { id: "D-alone".to_owned(), account: "A-alone".to_owned(), ..with_number("0101") };
+    sample.enter(&client, noon());
+    let id = accept(&client, &sample.request("r-alone", &["sms", "email"]));
+    let state = settle(&client, &id, &["failed", "sent", "delivered"]);
+    assert_eq!(
+        state["attempts"].as_array().map(Vec::len),
+        Some(1),
+        "without fallback_after it ends there: {state}"
+    );
+}
+
+#[test]
+fn an_attempt_in_doubt_counts_against_the_cap_and_one_that_never_left_does_not() {
+    let gateway = Gateway::start();
+    let client = gateway.admin();
+    // 0102: the answer was lost. Seven such calls are seven calls.
+    let doubtful = with_number("0102");
+    doubtful.enter(&client, noon());
+    for number in 0..7 {
+        let id = accept(&client, &doubtful.request(&format!("r-{number}"), &["voice"]));
+        settle(&client, &id, &["unknown"]);
+        assert_eq!(call_cap_use(&client, &doubtful.path()), number + 1);
+    }
+    let id = accept(&client, &doubtful.request("r-7", &["voice"]));
+    let state = settle(&client, &id, &["deferred", "unknown", "sent", "delivered"]);
+    assert_eq!(state["status"], "deferred", "{state}");
+    assert!(state["decision"]["findings"].to_string().contains("1006.14(b)(2)"), "{state}");
+
+    // 0106: the provider is down.
+    let down = Person { id: "D-down".to_owned(), account: "A-down".to_owned(), ..with_number("0106") };
+    down.enter(&client, noon());
+    accept(&client, &down.request("r-down", &["voice"]));
+    eventually("an abandoned attempt", || {
+        let history = client.all(&format!("{}/history", down.path()));
+        history.iter().any(|event| event["type"] == "attempt.abandoned").then_some(())
+    });
+    assert_eq!(call_cap_use(&client, &down.path()), 0);
 }

@@ -24,7 +24,7 @@ fn nothing_starts_after_an_acknowledged_stop() {
     client.post(&format!("{}/opt-outs", sample.path()), &stop).ok();
     let acknowledged = Instant::now();
 
-    eventually("every request to settle", Duration::from_secs(20), || {
+    eventually("every request to settle", || {
         let open = ["accepted", "dispatching"].iter().map(|s| {
             client.get(&format!("/v1/contact-requests?status={s}")).expect(200)["items"]
                 .as_array()
@@ -35,7 +35,7 @@ fn nothing_starts_after_an_acknowledged_stop() {
     let received = vendor.received();
     assert!(received.len() < 60, "the stop came too late to mean anything");
     // What had started may still have been on its way, for a moment.
-    assert!(received.iter().all(|text| text.at < acknowledged + Duration::from_secs(1)));
+    assert!(received.iter().all(|text| text.at < acknowledged + Duration::from_secs(3)));
 
     let history = client.all(&format!("{}/history", sample.path()));
     let place = |kind: &str| history.iter().rposition(|event| event["type"] == kind);

@@ -2,13 +2,14 @@
 
 use crate::support::gateway::{Gateway, Setup, free_address};
 use crate::support::http::Client;
-use crate::support::{Process, eventually};
+use crate::support::sample::{noon, person};
+use crate::support::{PATIENCE, Process, eventually};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 fn text(output: &std::process::Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
@@ -151,11 +152,32 @@ fn a_second_gateway_on_the_same_store_is_refused() {
     let mut second = Process(
         command.stdin(Stdio::null()).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts"),
     );
-    let status = eventually("the second to give up", Duration::from_secs(20), || {
-        second.0.try_wait().expect("a child")
-    });
+    let status = eventually("the second to give up", || second.0.try_wait().expect("a child"));
     assert!(!status.success());
     assert_eq!(gateway.anyone().get("/readyz").status(), 200);
+}
+
+#[test]
+fn a_copy_taken_while_it_runs_can_be_put_back() {
+    let gateway = Gateway::start();
+    let sample = person(1);
+    sample.enter(&gateway.admin(), noon());
+    let (history, keys) = (gateway.dir().join("copy.db"), gateway.dir().join("copy-keys.db"));
+    let files = [history.to_str().expect("a path"), "--keys", keys.to_str().expect("a path")];
+    let copied = gateway.tool(&[&["backup"], &files[..]].concat());
+    assert!(copied.status.success(), "{}", text(&copied));
+    let again = gateway.tool(&[&["backup"], &files[..]].concat());
+    assert!(!again.status.success(), "a copy is never written over");
+
+    let mut other = Gateway::unstarted(Setup::default());
+    fs::copy(gateway.data_dir().join("master.key"), other.data_dir().join("master.key")).expect("copied");
+    let restored = other.tool(&[&["restore"], &files[..]].concat());
+    assert!(restored.status.success(), "{}", text(&restored));
+    other.run();
+    assert_eq!(other.admin().get(&sample.path()).expect(200)["contact_points"][0]["value"], sample.phone);
+    assert!(other.tool(&["verify", "--log"]).status.success());
+    let onto = gateway.tool(&[&["restore"], &files[..]].concat());
+    assert!(!onto.status.success(), "a store that is there is never replaced");
 }
 
 #[test]
@@ -180,7 +202,7 @@ fn the_demonstration_shows_decisions_and_goes_on_serving() {
             BufReader::new(stream).lines().map_while(Result::ok).try_for_each(|line| lines.send(line))
         });
     }
-    let (mut printed, deadline) = (String::new(), Instant::now() + Duration::from_secs(60));
+    let (mut printed, deadline) = (String::new(), Instant::now() + PATIENCE);
     let address_told = address.to_string();
     let complete = |printed: &str| {
         ["CFR", "sms", "email", "voice", "portal", &address_told].iter().all(|part| printed.contains(part))

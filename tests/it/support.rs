@@ -9,15 +9,18 @@ pub mod vendor;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-/// Asks until there is an answer; fails the test, saying what it waited for, if none comes in time.
+/// Far longer than anything takes, even on a busy machine: only a fault waits so long.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Asks until there is an answer; fails the test, saying what it waited for, if none comes.
 #[track_caller]
-pub fn eventually<T>(what: &str, within: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + within;
+pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(Instant::now() < deadline, "waited {within:?} for {what}");
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} for {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

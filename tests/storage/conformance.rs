@@ -156,10 +156,10 @@ fn row(number: u8, status: RequestStatus) -> RequestRow {
         body_digest: [number; 32],
         debtor: debtor(u32::from(number % 3)),
         status,
-        channel: (number % 2 == 0).then_some(Channel::Email),
-        campaign: (number % 5 == 0).then(|| pseudonym(0xca)),
+        channel: number.is_multiple_of(2).then_some(Channel::Email),
+        campaign: number.is_multiple_of(5).then(|| pseudonym(0xca)),
         accepted_at,
-        due_at: (number % 4 != 0).then(|| at(1_000 - i64::from(number))),
+        due_at: (!number.is_multiple_of(4)).then(|| at(1_000 - i64::from(number))),
         expires_at: accepted_at.plus(Span::days(7)),
         priority: Priority::Normal,
     }
@@ -245,12 +245,21 @@ fn open_requests_come_by_due_time() {
         batch.commit().expect("commits");
         let mut open = Vec::new();
         store.reader().expect("a reader").open_requests(|row| open.push(row)).expect("walks");
-        let expected: Vec<RequestRow> = [3, 2, 1]
+        // Those that are open, and those that are not but have something due: all but 4 and 8, due times falling.
+        let expected: Vec<RequestRow> = [10, 9, 7, 6, 5, 3, 2, 1]
             .iter()
             .map(|number| row(*number, RequestStatus::ALL[usize::from(*number) - 1]))
             .collect();
         assert_eq!(open, expected);
-        assert!(open.iter().all(|row| row.status.is_open()));
+        let mut waiting = row(4, RequestStatus::Deferred);
+        waiting.due_at = None;
+        let mut batch = writer.begin().expect("begins");
+        batch.put_request(&waiting);
+        batch.put_request(&RequestRow { due_at: None, ..row(10, RequestStatus::Unknown) });
+        batch.commit().expect("commits");
+        let mut order = Vec::new();
+        store.reader().expect("a reader").open_requests(|row| order.push(row.body_digest[0])).expect("walks");
+        assert_eq!(order, [4, 9, 7, 6, 5, 3, 2, 1], "what waits for a fact comes first");
     });
 }
 

@@ -92,9 +92,11 @@ impl<'p> Account<'p> {
                 Vec::new()
             }
             "attempt.sent" => {
-                let attempt = self.attempts.get(&text(&content["attempt"]));
-                let provider = attempt.map_or("", |attempt| attempt.provider.as_str());
-                let says = format!("accepted by {provider}");
+                let says = match self.attempts.get(&text(&content["attempt"])) {
+                    Some(attempt) if attempt.channel == "portal" => "placed in the debtor's inbox".to_owned(),
+                    Some(attempt) => format!("accepted by {}", attempt.provider),
+                    None => String::new(),
+                };
                 self.moved(at, content, "sent", Tone::Good, &[says])
             }
             "attempt.failed" => {
@@ -318,8 +320,8 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "07:59 Los Angeles    Sample 003  sms     defer      too early [12 CFR 1006.6(b)(1)(i)]; permitted from",
-                "                                                08:00 there"
+                "07:59 Los Angeles    Sample 003  sms     defer      too early [12 CFR 1006.6(b)(1)(i)]",
+                "                                                    permitted from 08:00 there"
             ]
         );
         assert!(account.is_settled());

@@ -187,7 +187,8 @@ impl Reader {
         requests::list(self.history(), filter)
     }
 
-    /// Walks every request that is still open: those that wait for a fact (no `due_at`), then those due first.
+    /// Walks every request that is still open or has something due: those that wait for a fact (no `due_at`), then those due
+    /// first.
     pub fn open_requests(&self, each: impl FnMut(RequestRow)) -> Result<(), StorageError> {
         requests::each_open(self.history(), each)
     }

@@ -102,7 +102,7 @@ fn one(
         .map_err(unreadable(TABLE))
 }
 
-/// Walks the requests that are still open, those due first first, those that wait for a fact before them.
+/// Walks the requests that are still open or have something due: those that wait for a fact, then those due first.
 pub(super) fn each_open(
     connection: &Connection,
     mut each: impl FnMut(RequestRow),

@@ -7,7 +7,6 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 /// The administrator's key of every test.
 pub const BOOTSTRAP_KEY: &str = "bootstrap-key-of-the-tests";
@@ -92,7 +91,7 @@ debt_type = "consumer"
         let mut command = self.command(&["serve", "--listen", &self.address.to_string()]);
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a log")).stderr(log);
         self.process = Some(Process(command.spawn().expect("the program starts")));
-        eventually("the gateway to be ready", Duration::from_secs(30), || {
+        eventually("the gateway to be ready", || {
             let child = &mut self.process.as_mut()?.0;
             if let Some(status) = child.try_wait().expect("a child") {
                 panic!(
@@ -154,7 +153,7 @@ debt_type = "consumer"
     #[track_caller]
     pub fn stop(&mut self) -> Option<i32> {
         self.ask_to_stop();
-        self.ended(Duration::from_secs(30))
+        self.ended()
     }
 
     pub fn ask_to_stop(&self) {
@@ -163,9 +162,9 @@ debt_type = "consumer"
 
     /// Waits until it has ended; its exit code.
     #[track_caller]
-    pub fn ended(&mut self, within: Duration) -> Option<i32> {
+    pub fn ended(&mut self) -> Option<i32> {
         let mut process = self.process.take().expect("it runs");
-        eventually("the gateway to end", within, || process.0.try_wait().expect("a child")).code()
+        eventually("the gateway to end", || process.0.try_wait().expect("a child")).code()
     }
 
     pub fn config_path(&self) -> PathBuf {

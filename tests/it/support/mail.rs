@@ -7,7 +7,6 @@ use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 /// A mail server that keeps what it gets.
 pub struct MailServer {
@@ -42,7 +41,7 @@ impl MailServer {
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let process = Process(command.spawn().expect("smtp-sink is there: run tests/setup.sh"));
-        eventually("smtp-sink to listen", Duration::from_secs(10), || TcpStream::connect(address).ok());
+        eventually("smtp-sink to listen", || TcpStream::connect(address).ok());
         Self { address, dir, _process: process }
     }
 
@@ -74,9 +73,7 @@ from = "First Recovery <notices@recovery.example>"
     pub fn wait_for(&self, count: usize) -> Vec<Value> {
         let complete =
             |raw: &Vec<Vec<u8>>| raw.iter().filter(|message| message.ends_with(b"\n\n")).count() >= count;
-        let raw = eventually(&format!("{count} mails"), Duration::from_secs(20), || {
-            Some(self.raw()).filter(complete)
-        });
+        let raw = eventually(&format!("{count} mails"), || Some(self.raw()).filter(complete));
         raw.iter().map(|message| read(message)).collect()
     }
 }

@@ -130,10 +130,16 @@ impl Person {
     /// Enters this person with every consent that texts, emails and automated calls need.
     #[track_caller]
     pub fn enter(&self, client: &Client, zone: &str) {
+        self.enter_for(client, zone, &["sms", "email", "voice"]);
+    }
+
+    /// Enters this person with every consent that these channels need.
+    #[track_caller]
+    pub fn enter_for(&self, client: &Client, zone: &str, channels: &[&str]) {
         self.enter_bare(client, zone);
-        for (channel, scope) in
-            [("sms", "automated"), ("sms", "electronic"), ("email", "electronic"), ("voice", "automated")]
-        {
+        let needed =
+            [("sms", "automated"), ("sms", "electronic"), ("email", "electronic"), ("voice", "automated")];
+        for (channel, scope) in needed.into_iter().filter(|(channel, _)| channels.contains(channel)) {
             client.post(&format!("{}/consents", self.path()), &self.consent(channel, scope)).ok();
         }
     }

@@ -140,7 +140,7 @@ impl Twilio {
     /// Waits until it has got so many.
     #[track_caller]
     pub fn wait_for(&self, count: usize) -> Vec<Text> {
-        eventually(&format!("{count} messages at the vendor"), Duration::from_secs(20), || {
+        eventually(&format!("{count} messages at the vendor"), || {
             Some(self.received()).filter(|texts| texts.len() >= count)
         })
     }
@@ -197,7 +197,7 @@ pub fn prism(specification: &str) -> (Client, Process) {
         .stderr(Stdio::null());
     let mut process = Process(command.spawn().expect("node is there: run tests/setup.sh"));
     let client = Client { address, key: None };
-    eventually("Prism to be ready", Duration::from_secs(60), || {
+    eventually("Prism to be ready", || {
         let ended = process.0.try_wait().expect("a child");
         assert!(
             ended.is_none(),

@@ -15,7 +15,8 @@ CREATE TRIGGER events_are_never_updated BEFORE UPDATE ON events
 BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 CREATE TRIGGER events_are_never_deleted BEFORE DELETE ON events
 BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
--- There is none for INSERT OR REPLACE: any trigger on insert doubles what an event costs, and the chain tells it.
+-- There is none for INSERT OR REPLACE: any trigger on insert, even one that never fires, makes every event dearer by half;
+-- `dunwell verify --log` names a replaced row.
 
 -- What the store itself must remember; not derived from events.
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
