@@ -1,6 +1,8 @@
 //! The outside contract, in process: the real router over a real pipeline and store, with a clock that stands still and
 //! dice that always fall the same way. Every answer a caller may see has its snapshot.
 
+#![expect(clippy::disallowed_methods, reason = "how long a request takes is measured on the real clock")]
+
 #[path = "api/bench.rs"]
 mod bench;
 
@@ -386,6 +388,42 @@ async fn pauses_are_placed_listed_and_lifted() {
     assert_eq!(
         bench.get("/v1/reviews").await.expect(StatusCode::OK),
         json!({"items": [], "next_cursor": null})
+    );
+}
+
+#[tokio::test]
+async fn one_click_stops_the_messages_and_a_look_changes_nothing() {
+    let bench = on_file().await;
+    let link = bench.unsubscribe_link("D-1001", "sample@example.com");
+    let anyone = bench.as_holder("");
+    let page = anyone.get(&link).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(
+        page.header("content-security-policy").is_some_and(|policy| policy.contains("form-action 'self'"))
+    );
+    insta::assert_snapshot!(page.text);
+    let form = Some("application/x-www-form-urlencoded");
+    assert_eq!(anyone.send("POST", &link, form, b"").await.status, StatusCode::BAD_REQUEST);
+    let stops = "/v1/debtors/D-1001";
+    assert_eq!(
+        bench.get(stops).await.json["opt_outs"],
+        json!([]),
+        "neither a look nor an empty form stops anything"
+    );
+
+    let done = anyone.send("POST", &link, form, b"List-Unsubscribe=One-Click").await;
+    assert_eq!(done.status, StatusCode::OK, "{}", done.text);
+    let stopped = bench.get(stops).await.json["opt_outs"].clone();
+    assert_eq!(
+        (&stopped[0]["channel"], &stopped[0]["contact_point"]),
+        (&json!("email"), &json!("sample@example.com"))
+    );
+    let again = anyone.send("POST", &link, form, b"List-Unsubscribe=One-Click").await;
+    assert_eq!(again.status, StatusCode::OK, "{}", again.text);
+    let bent = format!("{link}x");
+    assert_eq!(
+        anyone.send("POST", &bent, form, b"List-Unsubscribe=One-Click").await.status,
+        StatusCode::NOT_FOUND
     );
 }
 

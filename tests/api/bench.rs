@@ -15,7 +15,7 @@ use dunwell::http::telemetry::Meters;
 use dunwell::http::{self, Setup};
 use dunwell::pipeline::carriers::{Carrier, CarrierParts, Carriers};
 use dunwell::pipeline::metrics::Metrics;
-use dunwell::pipeline::{Desk, Parts, Pipeline, Settings};
+use dunwell::pipeline::{Desk, Parts, Pipeline, Settings, writing};
 use dunwell::policy::Policy;
 use dunwell::provider::manifest::Manifest;
 use dunwell::storage::{self, Store};
@@ -93,6 +93,7 @@ impl Entropy for Counting {
 /// A gateway, called by the holder of one key.
 pub struct Bench {
     router: Router,
+    pipeline: Pipeline,
     key: String,
     dir: Arc<tempfile::TempDir>,
 }
@@ -170,7 +171,7 @@ impl Bench {
         });
         let pipeline = Pipeline::start(Parts { store, desk, metrics }).await.expect("a pipeline");
         let router = http::router(Setup {
-            pipeline,
+            pipeline: pipeline.clone(),
             gate: Arc::new(Gate::new(Some(ADMIN))),
             registry: Arc::new(registry),
             meters,
@@ -180,12 +181,22 @@ impl Bench {
             timer,
             entropy,
         });
-        Self { router, key: ADMIN.to_owned(), dir }
+        Self { router, pipeline, key: ADMIN.to_owned(), dir }
     }
 
     /// The same gateway, called by somebody else; by nobody in particular with an empty key.
     pub fn as_holder(&self, key: &str) -> Self {
-        Self { router: self.router.clone(), key: key.to_owned(), dir: Arc::clone(&self.dir) }
+        let (router, pipeline, dir) = (self.router.clone(), self.pipeline.clone(), Arc::clone(&self.dir));
+        Self { router, pipeline, key: key.to_owned(), dir }
+    }
+
+    /// The path of the unsubscribe link that an email to this address carries.
+    pub fn unsubscribe_link(&self, debtor_id: &str, email: &str) -> String {
+        let desk = self.pipeline.desk();
+        let url =
+            writing::unsubscribe_url(desk, self.pipeline.key(debtor_id), desk.names.point("email", email));
+        let path = url.strip_prefix("https://gateway.example").expect("the public address");
+        path.to_owned()
     }
 
     pub async fn send(&self, method: &str, path: &str, kind: Option<&str>, body: &[u8]) -> Reply {
