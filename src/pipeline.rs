@@ -28,6 +28,7 @@ pub mod recorder;
 mod recovery;
 pub mod roster;
 pub mod schedule;
+pub mod step;
 pub mod understanding;
 pub mod unit;
 pub mod worker;
@@ -35,9 +36,10 @@ pub mod writing;
 
 pub use answer::DecisionAnswer;
 pub use callbacks::CallbackRefusal;
-pub use door::{Parts, Pipeline, Recorded, StartError};
+pub use door::{Parts, Pipeline, Recorded};
 pub use intake::Accepted;
 pub use permits::Permit;
+pub use recovery::StartError;
 
 use crate::domain::debtor::{CollectorRole, DebtType};
 use crate::domain::event::Pause;

@@ -1,8 +1,6 @@
 //! The outside contract, in process: the real router over a real pipeline and store, with a clock that stands still and
 //! dice that always fall the same way. Every answer a caller may see has its snapshot.
 
-#![expect(clippy::disallowed_methods, reason = "how long a request takes is measured on the real clock")]
-
 #[path = "api/bench.rs"]
 mod bench;
 

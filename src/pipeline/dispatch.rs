@@ -16,37 +16,12 @@ use crate::domain::request::RequestStatus;
 use crate::domain::state::{DebtorState, RequestState};
 use crate::pipeline::carriers::{Carrier, Slot};
 use crate::pipeline::facts::Subject;
+use crate::pipeline::step::{Departure, Step};
 use crate::pipeline::unit::{Effect, Unit};
 use crate::pipeline::{Desk, decide, schedule, writing};
 use crate::policy::Policy;
 use crate::storage::StorageError;
 use std::sync::Arc;
-
-/// What is to be done after a request was looked at.
-pub enum Step {
-    /// Nothing for now.
-    Rest,
-    /// It may go, but over a provider for which no slot is held: take one and ask again.
-    NeedsSlot(Arc<Carrier>),
-    /// Its intent is durable: send it.
-    Send(Box<Departure>),
-}
-
-/// A message whose intent is durable.
-pub struct Departure {
-    /// The attempt.
-    pub attempt: AttemptId,
-    /// The request it is made for.
-    pub request: RequestId,
-    /// To whom.
-    pub debtor: DebtorKey,
-    /// The message.
-    pub message: Outgoing,
-    /// Who carries it.
-    pub carrier: Arc<Carrier>,
-    /// Its place at the provider, held until the provider has answered.
-    pub slot: Slot,
-}
 
 /// Looks at a due request: expires it, records why it must wait, or records the intent to send it. The provider's slot is
 /// taken before, so that nothing stands between the decision and the send.

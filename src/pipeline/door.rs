@@ -17,6 +17,7 @@ use crate::pipeline::metrics::Metrics;
 use crate::pipeline::permits::Permit;
 use crate::pipeline::receive::Report;
 use crate::pipeline::recorder::{Bench, Recorder, Unavailable};
+use crate::pipeline::recovery::StartError;
 use crate::pipeline::roster::Roster;
 use crate::pipeline::unit::Unit;
 use crate::pipeline::worker::Workshop;
@@ -39,20 +40,6 @@ pub struct Parts {
     pub desk: Arc<Desk>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-}
-
-/// The pipeline could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The store cannot be written or read.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-    /// What was left open could not be recorded.
-    #[error(transparent)]
-    Unavailable(#[from] Unavailable),
-    /// No thread could be had.
-    #[error("the recorder's thread could not be started: {0}")]
-    Thread(std::io::ErrorKind),
 }
 
 /// Whether a reported contact was new.

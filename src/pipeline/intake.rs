@@ -7,9 +7,9 @@ use crate::domain::request::{ChannelChoice, ContactRequest, RequestOrder, Reques
 use crate::domain::statement::FieldFault;
 use crate::domain::time::Timestamp;
 use crate::pipeline::agenda::{Due, Task};
-use crate::pipeline::dispatch::{self, Step};
+use crate::pipeline::step::Step;
 use crate::pipeline::unit::{Effect, Unit};
-use crate::pipeline::{Desk, Refusal, naming};
+use crate::pipeline::{Desk, Refusal, dispatch, naming};
 use crate::storage::StorageError;
 
 /// What upstream hears of a request that was taken. The same request gets the same answer, for ever.

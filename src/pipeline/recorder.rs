@@ -7,8 +7,8 @@
 use crate::pipeline::Desk;
 use crate::pipeline::agenda::{Agenda, Due};
 use crate::pipeline::barrier::Barrier;
-use crate::pipeline::dispatch::Step;
 use crate::pipeline::roster::Roster;
+use crate::pipeline::step::Step;
 use crate::pipeline::unit::{Effect, Unit};
 use crate::storage::{StorageError, Writer};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -6,10 +6,23 @@ use crate::domain::outcome::{FailureCause, FailureClass};
 use crate::domain::time::Timestamp;
 use crate::pipeline::Desk;
 use crate::pipeline::agenda::{Agenda, Due, Task};
-use crate::pipeline::door::StartError;
-use crate::pipeline::recorder::Recorder;
+use crate::pipeline::recorder::{Recorder, Unavailable};
 use crate::storage::{RequestRow, StorageError, Store};
 use std::sync::Arc;
+
+/// The pipeline could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store cannot be written or read.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// What was left open could not be recorded.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// No thread could be had.
+    #[error("the recorder's thread could not be started: {0}")]
+    Thread(std::io::ErrorKind),
+}
 
 /// Brings everything to where the loops can begin.
 pub async fn recover(

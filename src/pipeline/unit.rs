@@ -6,10 +6,10 @@ use crate::domain::state::DebtorState;
 use crate::domain::time::Timestamp;
 use crate::pipeline::Desk;
 use crate::pipeline::agenda::{Due, Task};
-use crate::pipeline::dispatch::Step;
 use crate::pipeline::facts::Elsewhere;
 use crate::pipeline::roster::{Entry, Roster};
 use crate::pipeline::schedule;
+use crate::pipeline::step::Step;
 use crate::storage::{Batch, StorageError};
 use std::collections::HashMap;
 
