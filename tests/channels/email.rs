@@ -51,6 +51,21 @@ fn read_by_python(raw: &[u8]) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).expect("json")
 }
 
+/// What the sink has written down: it may answer before it has, so this waits until there is something that no longer grows.
+async fn dumped(folder: &std::path::Path) -> Vec<u8> {
+    let mut before = Vec::new();
+    for _ in 0..600 {
+        let file = std::fs::read_dir(folder).expect("folder").next();
+        let now = file.and_then(|entry| std::fs::read(entry.expect("entry").path()).ok()).unwrap_or_default();
+        if !now.is_empty() && now == before {
+            return now;
+        }
+        before = now;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the sink wrote nothing down within a minute");
+}
+
 #[tokio::test]
 async fn a_message_arrives_whole() {
     let folder = tempfile::tempdir().expect("folder");
@@ -62,9 +77,7 @@ async fn a_message_arrives_whole() {
     let outcome = transport.send(&message, Gate::open()).await;
     assert_eq!(attempt_of(accepted(&outcome)), Some(message.attempt));
     transport.close().await;
-    let file =
-        std::fs::read_dir(folder.path()).expect("folder").next().expect("a dump").expect("entry").path();
-    let dumped = std::fs::read(file).expect("dump");
+    let dumped = dumped(folder.path()).await;
     // The sink writes what it was told in front of the message.
     let shown = String::from_utf8_lossy(&dumped).into_owned();
     assert!(shown.contains("X-Mail-Args: <notices@recovery.example>"), "{shown}");
