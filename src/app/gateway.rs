@@ -62,7 +62,7 @@ impl Gateway {
         entropy: Arc<dyn Entropy>,
     ) -> anyhow::Result<Self> {
         let store = open_store(config, environment)?;
-        let mut registry = Registry::with_prefix("dunwell");
+        let mut registry = Registry::default();
         let meters = Meters::register(&mut registry);
         let metrics = Arc::new(Metrics::register(&mut registry));
         let Engines { policy, templates, providers } = engines;
