@@ -15,7 +15,7 @@ use crate::storage::{Reader, StorageError};
 
 /// A debtor's state, from the store.
 pub fn fold(reader: &Reader, key: DebtorKey) -> Result<DebtorState, StorageError> {
-    Ok(DebtorState::fold(&reader.load(Stream::Debtor(key))?))
+    Ok(DebtorState::fold(reader.load(Stream::Debtor(key))?))
 }
 
 fn elsewhere(reader: &Reader, key: DebtorKey, own: &DebtorState) -> Result<Elsewhere, StorageError> {

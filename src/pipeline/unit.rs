@@ -78,15 +78,11 @@ impl<'a> Unit<'a> {
         let Some(entry) = self.roster.get_mut(key) else { return Err(StorageError::StaleChain) };
         let appended = self.batch.append(&mut entry.chain, now, actor, &body)?;
         let request = request_of(&entry.state, &body);
-        let event = Event { actor: actor.clone(), at: now, body, seq: appended.seq };
-        entry.state.apply(&event);
-        if let Some(request) = request {
-            self.project(key, request)?;
-        }
-        if let EventBody::AttemptStarted(start, _) = &event.body {
+        if let EventBody::AttemptStarted(start, _) = &body {
             self.effects.push(Effect::Standing(start.attempt, key, now));
         }
-        Ok(())
+        entry.state.apply(Event { actor: actor.clone(), at: now, body, seq: appended.seq });
+        request.map_or(Ok(()), |request| self.project(key, request))
     }
 
     /// Appends an event of the whole installation.
@@ -196,7 +192,7 @@ impl<'a> Unit<'a> {
     fn entry(&mut self, key: DebtorKey) -> Result<&Entry, StorageError> {
         if !self.roster.touch(key) {
             let (chain, events) = self.batch.load(Stream::Debtor(key))?;
-            let state = DebtorState::fold(&events);
+            let state = DebtorState::fold(events);
             self.roster.insert(key, Entry { state, chain, relatives: None });
         }
         self.roster.get(key).ok_or(StorageError::StaleChain)
@@ -217,7 +213,7 @@ impl<'a> Unit<'a> {
             }
             None => self.effect(Effect::Done(Task::Request(id))),
         }
-        self.batch.put_request(&row);
+        self.batch.put_request(row);
         Ok(())
     }
 }

@@ -82,7 +82,7 @@ fn a_batch_is_kept_whole_or_not_at_all() {
         let mut batch = writer.begin().expect("begins");
         let mut chain = batch.chain(stream(1)).expect("a chain");
         batch.append(&mut chain, at(1), &Actor::Debtor, &inbound("in-1")).expect("appends");
-        batch.put_request(&row(1, RequestStatus::Accepted));
+        batch.put_request(row(1, RequestStatus::Accepted));
         let (seen, events) = batch.load(stream(1)).expect("loads");
         assert_eq!((seen.seq(), events.len()), (2, 2), "the batch sees its own");
         assert!(batch.request(row(1, RequestStatus::Accepted).request).expect("looks").is_some());
@@ -176,11 +176,11 @@ fn requests_are_kept_found_and_listed() {
         let mut writer = store.writer().expect("the door");
         let mut batch = writer.begin().expect("begins");
         for number in 1..=20 {
-            batch.put_request(&row(number, RequestStatus::Accepted));
+            batch.put_request(row(number, RequestStatus::Accepted));
         }
         // Of several in one batch the last counts.
-        batch.put_request(&row(3, RequestStatus::Dispatching));
-        batch.put_request(&row(3, RequestStatus::Sent));
+        batch.put_request(row(3, RequestStatus::Dispatching));
+        batch.put_request(row(3, RequestStatus::Sent));
         assert_eq!(
             batch.request_by_key(pseudonym(3)).expect("looks"),
             Some(row(3, RequestStatus::Sent)),
@@ -190,7 +190,7 @@ fn requests_are_kept_found_and_listed() {
         let mut batch = writer.begin().expect("begins");
         assert_eq!(batch.request_by_key(pseudonym(4)).expect("looks"), Some(row(4, RequestStatus::Accepted)));
         assert_eq!(batch.request_by_key(pseudonym(99)).expect("looks"), None);
-        batch.put_request(&row(4, RequestStatus::Blocked));
+        batch.put_request(row(4, RequestStatus::Blocked));
         batch.commit().expect("commits");
         let reader = store.reader().expect("a reader");
         let fourth = row(4, RequestStatus::Blocked);
@@ -240,7 +240,7 @@ fn open_requests_come_by_due_time() {
         let mut writer = store.writer().expect("the door");
         let mut batch = writer.begin().expect("begins");
         for (number, status) in (1..).zip(RequestStatus::ALL) {
-            batch.put_request(&row(number, *status));
+            batch.put_request(row(number, *status));
         }
         batch.commit().expect("commits");
         let mut open = Vec::new();
@@ -254,8 +254,8 @@ fn open_requests_come_by_due_time() {
         let mut waiting = row(4, RequestStatus::Deferred);
         waiting.due_at = None;
         let mut batch = writer.begin().expect("begins");
-        batch.put_request(&waiting);
-        batch.put_request(&RequestRow { due_at: None, ..row(10, RequestStatus::Unknown) });
+        batch.put_request(waiting);
+        batch.put_request(RequestRow { due_at: None, ..row(10, RequestStatus::Unknown) });
         batch.commit().expect("commits");
         let mut order = Vec::new();
         store.reader().expect("a reader").open_requests(|row| order.push(row.body_digest[0])).expect("walks");
@@ -597,7 +597,7 @@ fn a_rebuilt_store_equals_the_one_that_grew() {
         record(&mut writer, stream(u32::from(number)), &own);
         let mut batch = writer.begin().expect("begins");
         let (mut chain, events) = batch.load(stream(u32::from(number))).expect("loads");
-        fold(debtor(u32::from(number)), &events).iter().for_each(|row| batch.put_request(row));
+        fold(debtor(u32::from(number)), &events).into_iter().for_each(|row| batch.put_request(row));
         if number == 3 {
             batch.erase(&mut chain, at(1), &Actor::Operator).expect("erases");
         }

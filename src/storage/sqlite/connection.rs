@@ -31,7 +31,7 @@ impl Role {
             Self::Writer => 32 * 1024,
             Self::Side => 512,
             Self::Reader => 2 * 1024,
-            Self::Keys => 2 * 1024,
+            Self::Keys => 8 * 1024,
         }
     }
 }

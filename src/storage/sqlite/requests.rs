@@ -139,7 +139,12 @@ pub(super) fn list(
 }
 
 const BY_ID: &str = filtered!("?8 IS NULL");
-const BY_DEBTOR: &str = filtered!("stream = ?8 AND (?4 IS NULL OR campaign = ?4)");
+/// A debtor's requests stand in its chain; an index of their own would cost every request a page.
+const BY_DEBTOR: &str = filtered!(
+    "request IN (SELECT unhex(substr(json_extract(CAST(entry AS TEXT), '$.clear.request'), 5))
+                 FROM events WHERE stream = ?8 AND type = 'request.accepted')
+     AND (?4 IS NULL OR campaign = ?4)"
+);
 const BY_CAMPAIGN: &str = filtered!("campaign = ?4 AND ?8 IS NULL");
 
 fn matching(

@@ -27,7 +27,15 @@ pub struct Writer {
     entry: Vec<u8>,
     sealed: Vec<u8>,
     nonces: Nonces,
+    dirty: Dirty,
     _lock: Lock,
+}
+
+/// The requests that a batch has touched; the room is kept from batch to batch.
+#[derive(Default)]
+struct Dirty {
+    rows: HashMap<RequestId, RequestRow>,
+    by_key: HashMap<Pseudonym, RequestId>,
 }
 
 impl Writer {
@@ -47,6 +55,7 @@ impl Writer {
             entry: Vec::with_capacity(4096),
             sealed: Vec::with_capacity(4096),
             nonces: Nonces::new(),
+            dirty: Dirty::default(),
             _lock: lock,
         };
         writer.finish_erasures()?;
@@ -56,13 +65,13 @@ impl Writer {
     /// Begins a batch. Nothing of it can be seen, or is kept, before [`Batch::commit`].
     pub fn begin(&mut self) -> Result<Batch<'_>, StorageError> {
         self.run("BEGIN IMMEDIATE", "beginning a batch")?;
+        self.dirty.rows.clear();
+        self.dirty.by_key.clear();
         Ok(Batch {
             next_leaf: self.next_leaf,
             writer: self,
             new_keys: HashMap::new(),
             erased: false,
-            dirty: HashMap::new(),
-            dirty_by_key: HashMap::new(),
             spoiled: false,
             ended: false,
         })
@@ -109,8 +118,6 @@ pub struct Batch<'w> {
     next_leaf: u64,
     new_keys: HashMap<Stream, DataKey>,
     erased: bool,
-    dirty: HashMap<RequestId, RequestRow>,
-    dirty_by_key: HashMap<Pseudonym, RequestId>,
     spoiled: bool,
     ended: bool,
 }
@@ -197,15 +204,15 @@ impl Batch<'_> {
     }
 
     /// Keeps where a request stands; of several in one batch the last counts.
-    pub fn put_request(&mut self, row: &RequestRow) {
-        self.dirty_by_key.insert(row.request_key, row.request);
-        self.dirty.insert(row.request, row.clone());
+    pub fn put_request(&mut self, row: RequestRow) {
+        self.writer.dirty.by_key.insert(row.request_key, row.request);
+        self.writer.dirty.rows.insert(row.request, row);
     }
 
     /// A request by our identifier.
     pub fn request(&mut self, request: RequestId) -> Result<Option<RequestRow>, StorageError> {
         self.sound()?;
-        match self.dirty.get(&request) {
+        match self.writer.dirty.rows.get(&request) {
             Some(row) => Ok(Some(row.clone())),
             None => requests::by_id(&self.writer.history, request),
         }
@@ -214,7 +221,7 @@ impl Batch<'_> {
     /// A request by the keyed hash of upstream's identifier.
     pub fn request_by_key(&mut self, key: Pseudonym) -> Result<Option<RequestRow>, StorageError> {
         self.sound()?;
-        match self.dirty_by_key.get(&key) {
+        match self.writer.dirty.by_key.get(&key) {
             Some(request) => self.request(*request),
             None => requests::by_key(&self.writer.history, key),
         }
@@ -289,7 +296,7 @@ impl Batch<'_> {
 
     /// Requests into the history's transaction, then the new keys: durable before what they seal.
     fn flush(&mut self) -> Result<(), StorageError> {
-        for row in self.dirty.values() {
+        for row in self.writer.dirty.rows.values() {
             requests::put(&self.writer.history, row)?;
         }
         if self.new_keys.is_empty() {

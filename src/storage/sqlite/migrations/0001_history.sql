@@ -44,7 +44,6 @@ CREATE TABLE requests (
     expires_at INTEGER NOT NULL,
     priority TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX requests_by_stream ON requests (stream);
 CREATE INDEX requests_by_campaign ON requests (campaign) WHERE campaign IS NOT NULL;
 CREATE INDEX requests_open ON requests (due_at) WHERE open = 1;
 
