@@ -158,6 +158,9 @@ fn work(mut bench: Bench, inbox: &Receiver<Box<dyn Command>>, ended: &UnboundedS
             drop(gone);
         }
     }
+    if let Err(error) = bench.writer.settle() {
+        tracing::warn!(error = %error, "recorder.indexes_left_behind");
+    }
 }
 
 /// Runs the first command and whatever else waits, and commits them together.
