@@ -200,6 +200,12 @@ impl DebtorState {
         }
     }
 
+    /// Lets go of words that deciding does not need: of messages as sent, and of requests that have ended.
+    pub fn forget_words(&mut self) {
+        self.attempts.values_mut().for_each(|attempt| attempt.message = Sealed::Gone);
+        self.requests.values_mut().for_each(|request| request.forget_words());
+    }
+
     /// Forgets everything personal; what the law counts stays.
     fn erase(&mut self) {
         self.debtor_id = None;
@@ -392,6 +398,13 @@ impl RequestState {
                 ChannelChoice::Auto => false,
                 ChannelChoice::Named(channel) => !self.tried.contains(channel),
             })
+    }
+
+    /// Lets go of upstream's words, once nothing is written from them any more.
+    pub fn forget_words(&mut self) {
+        if !self.is_open() {
+            self.secret = Sealed::Gone;
+        }
     }
 
     fn become_(&mut self, status: RequestStatus) {

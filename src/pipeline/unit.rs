@@ -1,6 +1,6 @@
 //! What a command works with while it runs: state at hand, and the pen.
 
-use crate::domain::event::{Actor, Event, EventBody, Pause, Stream};
+use crate::domain::event::{Actor, Event, EventBody, Pause, Sealed, Stream};
 use crate::domain::id::{AttemptId, DebtorKey, RequestId};
 use crate::domain::state::DebtorState;
 use crate::domain::time::Timestamp;
@@ -78,9 +78,14 @@ impl<'a> Unit<'a> {
         let Some(entry) = self.roster.get_mut(key) else { return Err(StorageError::StaleChain) };
         let appended = self.batch.append(&mut entry.chain, now, actor, &body)?;
         let request = request_of(&entry.state, &body);
-        if let EventBody::AttemptStarted(start, _) = &body {
-            self.effects.push(Effect::Standing(start.attempt, key, now));
-        }
+        let body = match body {
+            EventBody::AttemptStarted(start, _) => {
+                self.effects.push(Effect::Standing(start.attempt, key, now));
+                // The message as sent is in the history; here it would only take room.
+                EventBody::AttemptStarted(start, Sealed::Gone)
+            }
+            other => other,
+        };
         entry.state.apply(Event { actor: actor.clone(), at: now, body, seq: appended.seq });
         request.map_or(Ok(()), |request| self.project(key, request))
     }
@@ -192,7 +197,8 @@ impl<'a> Unit<'a> {
     fn entry(&mut self, key: DebtorKey) -> Result<&Entry, StorageError> {
         if !self.roster.touch(key) {
             let (chain, events) = self.batch.load(Stream::Debtor(key))?;
-            let state = DebtorState::fold(events);
+            let mut state = DebtorState::fold(events);
+            state.forget_words();
             self.roster.insert(key, Entry { state, chain, relatives: None });
         }
         self.roster.get(key).ok_or(StorageError::StaleChain)
@@ -214,6 +220,11 @@ impl<'a> Unit<'a> {
             None => self.effect(Effect::Done(Task::Request(id))),
         }
         self.batch.put_request(row);
+        if let Some(entry) = self.roster.get_mut(key)
+            && let Some(request) = entry.state.requests.get_mut(&id)
+        {
+            request.forget_words();
+        }
         Ok(())
     }
 }
