@@ -53,6 +53,7 @@ fn of_rule(rule: &Rule, case: &Case) -> Vec<CapUse> {
         | Kind::OptOut(_)
         | Kind::ReassignedNumber(_)
         | Kind::UsablePoint(_)
+        | Kind::WaitingPeriod(_)
         | Kind::Workplace(_) => None,
     });
     let ask = Ask { case, applies: &rule.applies };
@@ -76,7 +77,7 @@ fn cap_use(rule: &Rule, cap: &FrequencyCap, case: &Case, unit: Unit) -> CapUse {
         citation: rule.citation.clone(),
         used,
         limit: cap.limit,
-        window: cap.window(),
+        window: cap.window(case, case.facts.at),
         frees_at,
         accounts,
     }

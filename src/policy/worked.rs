@@ -225,6 +225,7 @@ impl Worked {
             preferences: &Preferences { inconvenient: self.inconvenient.clone(), ..Preferences::default() },
             contacts: &own,
             elsewhere: &other.iter().collect::<Vec<_>>(),
+            disclosed_points: &own.iter().chain(&other).filter_map(Contact::discloses).collect::<Vec<_>>(),
             invalid_points: &keys(&self.invalid),
             frozen_points: &keys(&self.frozen),
         };
