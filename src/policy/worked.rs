@@ -8,7 +8,7 @@ mod expected;
 
 use crate::domain::channel::{Channel, Direction, Party, Purpose};
 use crate::domain::consent::{
-    Consent, ConsentScope, GivenTo, Hold, HoldKind, InconvenientTime, OptOut, OptOutChannel, Preferences,
+    Consent, ConsentForm, ConsentScope, GivenTo, Hold, HoldKind, InconvenientTime, OptOut, OptOutChannel, Preferences,
 };
 use crate::domain::contact::{Contact, ContactResult, ContactSource};
 use crate::domain::decision::Decision;
@@ -120,6 +120,8 @@ struct WorkedConsent {
     point: Option<String>,
     #[serde(default)]
     given_to: Option<GivenTo>,
+    #[serde(default)]
+    form: Option<ConsentForm>,
     #[serde(default)]
     about: Vec<String>,
 }
@@ -293,7 +295,7 @@ impl WorkedConsent {
             accounts: accounts(&self.about),
             channel: self.channel,
             expires_at: self.expires_at,
-            form: None,
+            form: self.form,
             given_to: self.given_to.unwrap_or(GivenTo::Collector),
             granted_at: self.granted_at,
             point: point(self.point.as_ref()),

@@ -30,19 +30,26 @@ pub(in crate::policy) enum Trouble {
     Landline,
     /// A written message to it is known to have reached somebody else (12 CFR 1006.6(d)(3)(ii)).
     Disclosed,
+    /// Provided by the debtor's employer.
+    Employer,
+    /// At the debtor's place of work, or provided by the employer.
+    Workplace,
+    /// A visit, wherever to.
+    Visit,
 }
 
 impl UsablePoint {
     pub fn fault(&self) -> Option<String> {
         self.bars
             .is_empty()
-            .then(|| "`bars` names at least one of missing, invalid, frozen, landline, disclosed".to_owned())
+            .then(|| "`bars` names at least one of missing, invalid, frozen, landline, disclosed, employer, workplace, visit".to_owned())
     }
 
     fn trouble(&self, case: &Case, at: Timestamp) -> Option<Trouble> {
         let facts = case.facts;
         let kind = PointKind::of(facts.channel);
         let found = |trouble: &Trouble| match (*trouble, facts.point) {
+            (Trouble::Visit, _) => facts.channel == Channel::Visit,
             (Trouble::Missing, point) => kind.is_some() && point.map(|point| point.kind) != kind,
             (_, None) => false,
             (Trouble::Invalid, Some(point)) => facts.invalid_points.contains(&point.point),
@@ -50,6 +57,8 @@ impl UsablePoint {
             (Trouble::Landline, Some(point)) => {
                 facts.channel == Channel::Sms && point.line_type == LineType::Landline
             }
+            (Trouble::Employer, Some(point)) => point.employer_provided,
+            (Trouble::Workplace, Some(point)) => point.workplace || point.employer_provided,
             (Trouble::Disclosed, Some(_)) => {
                 matches!(facts.channel, Channel::Email | Channel::Sms)
                     && case.disclosed_at().is_some_and(|disclosed| disclosed <= at)
@@ -78,6 +87,9 @@ impl UsablePoint {
             Some(Trouble::Disclosed) => {
                 "a message to this contact point is known to have reached somebody else".to_owned()
             }
+            Some(Trouble::Employer) => "the address is provided by the debtor's employer".to_owned(),
+            Some(Trouble::Workplace) => "the contact point reaches the debtor's employer".to_owned(),
+            Some(Trouble::Visit) => "the debtor is not visited".to_owned(),
             Some(Trouble::Landline) => "the number is a landline, which shows no texts".to_owned(),
         })
     }
