@@ -71,7 +71,8 @@ fn look_at_policy(config: &Config, list: bool, findings: &mut Findings) {
 /// The rules that nobody has compared with the text of the law yet, or that counsel has not signed off.
 fn unverified(policy: &Policy, config: &Config) -> String {
     let mut listing = String::new();
-    for (rule, relief) in policy.rules().iter().flat_map(|rule| rule.overrides.iter().map(move |r| (rule, r))) {
+    for (rule, relief) in policy.rules().iter().flat_map(|rule| rule.overrides.iter().map(move |r| (rule, r)))
+    {
         let _ok = writeln!(
             listing,
             "\n{}:{}: {} sets {} aside from {} to {}, approved by {} ({})",
@@ -108,7 +109,8 @@ fn unverified(policy: &Policy, config: &Config) -> String {
     for calendar in policy.calendars().iter().filter(|calendar| !calendar.verified) {
         let file = config.policy.dir.join(&calendar.file);
         let place = format!("{}:{}", file.display(), calendar.line);
-        let _ok = writeln!(listing, "{place}: calendar {} ({}): not verified", calendar.name, calendar.citation);
+        let _ok =
+            writeln!(listing, "{place}: calendar {} ({}): not verified", calendar.name, calendar.citation);
     }
     listing
 }

@@ -118,10 +118,9 @@ impl Applies {
     fn tied(&self, case: &Case, tie: Tie) -> bool {
         match tie {
             Tie::Residence => case.facts.debtor.locations.iter().any(|location| self.covers(location)),
-            Tie::Number => case
-                .facts
-                .point
-                .is_some_and(|point| point.regions.iter().any(|region| self.names(region))),
+            Tie::Number => {
+                case.facts.point.is_some_and(|point| point.regions.iter().any(|region| self.names(region)))
+            }
             Tie::Creditor => case
                 .accounts
                 .iter()

@@ -240,6 +240,18 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// The first moment after `at` from which the contact may be an answer although it is none now: facts may be dated later.
+    pub fn next_answerable(&self, at: Timestamp) -> Timestamp {
+        match self.facts.purpose {
+            Purpose::ConsumerRequested | Purpose::PaymentReceipt => self.next_contact(at),
+            Purpose::OptOutConfirmation => {
+                let stops = self.facts.opt_outs.iter().map(|stop| stop.received_at);
+                stops.filter(|received| *received > at).min().unwrap_or(FAR)
+            }
+            Purpose::Collection | Purpose::ValidationNotice | Purpose::RequiredNotice => FAR,
+        }
+    }
+
     /// Whether the contact is the one confirmation of a stop that was received within a span before `at`
     /// (12 CFR 1006.14(h)(2)(i), 47 CFR 64.1200(a)(12)). Gives until when it is.
     pub fn confirms_stop(&self, at: Timestamp, within: Span) -> Option<Timestamp> {

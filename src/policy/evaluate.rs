@@ -113,7 +113,8 @@ impl Search<'_> {
     fn reviews(&self, looked_at: &[&Rule]) -> Vec<Finding> {
         let at = self.case.facts.at;
         let raised = |rule: &&&Rule| matches!(rule.say(self.case, at), Say::Bar { .. });
-        let mut reviews: Vec<Finding> = looked_at.iter().filter(raised).map(|rule| self.review(rule)).collect();
+        let mut reviews: Vec<Finding> =
+            looked_at.iter().filter(raised).map(|rule| self.review(rule)).collect();
         let relieved = self.rules.iter().filter(|rule| !rule.overrides.is_empty());
         let overrides = relieved.filter_map(|rule| Some((rule, rule.set_aside_by(self.case, at)?)));
         reviews.extend(overrides.map(|(rule, relief)| set_aside(rule, relief)));

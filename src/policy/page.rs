@@ -251,10 +251,8 @@ fn override_of(html: &mut String, relief: &Override) {
 /// The cases of a file that name none of its rules: what is permitted.
 fn other_cases(html: &mut String, policy: &Policy, file: &str, rules: &[&Rule]) {
     let named = |id: &String| rules.iter().any(|rule| rule.id == *id);
-    let others = policy
-        .cases()
-        .iter()
-        .filter(|case| case.file == file && !case.rule.as_ref().is_some_and(named));
+    let others =
+        policy.cases().iter().filter(|case| case.file == file && !case.rule.as_ref().is_some_and(named));
     cases(html, &format!("More worked cases of {}", short(file)), others);
 }
 

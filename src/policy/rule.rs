@@ -270,7 +270,8 @@ mod tests {
         prop_oneof![
             at().prop_map(|until| Say::Permit { until }),
             Just(Say::ALWAYS),
-            (prop::option::of(at()), any::<bool>()).prop_map(|(until, liftable)| Say::Bar { until, liftable }),
+            (prop::option::of(at()), any::<bool>())
+                .prop_map(|(until, liftable)| Say::Bar { until, liftable }),
         ]
     }
 

@@ -8,7 +8,8 @@ mod expected;
 
 use crate::domain::channel::{Channel, Direction, Party, Purpose};
 use crate::domain::consent::{
-    Consent, ConsentForm, ConsentScope, GivenTo, Hold, HoldKind, InconvenientTime, OptOut, OptOutChannel, Preferences,
+    Consent, ConsentForm, ConsentScope, GivenTo, Hold, HoldKind, InconvenientTime, OptOut, OptOutChannel,
+    Preferences,
 };
 use crate::domain::contact::{Contact, ContactResult, ContactSource};
 use crate::domain::decision::Decision;

@@ -61,7 +61,13 @@ fn the_same_law_twice_is_the_same_law() {
     let (once, twice) = (shipped(), load(&files, &["us-federal", "us-states", "again"]));
     assert!(twice.rules().len() > once.rules().len() + 20);
     let told = |decision: &Decision| {
-        (decision.outcome, decision.permitted_from, decision.permitted_until, decision.liftable, decision.disclosures.clone())
+        (
+            decision.outcome,
+            decision.permitted_from,
+            decision.permitted_until,
+            decision.liftable,
+            decision.disclosures.clone(),
+        )
     };
     each_history(|number, world| {
         assert_eq!(told(&world.decide(&once)), told(&world.decide(&twice)), "history {number}");
@@ -82,7 +88,8 @@ fn a_house_pack_tightens_and_never_loosens() {
         if after.outcome == Outcome::Allow {
             assert!(end(after.permitted_until) <= end(before.permitted_until), "history {number}");
         }
-        tightened += usize::from(before.outcome < after.outcome || before.permitted_from != after.permitted_from);
+        tightened +=
+            usize::from(before.outcome < after.outcome || before.permitted_from != after.permitted_from);
     });
     assert!(tightened > 10, "the house pack changed {tightened} decisions");
 }
@@ -90,7 +97,8 @@ fn a_house_pack_tightens_and_never_loosens() {
 #[test]
 fn a_house_pack_cannot_take_the_place_of_a_rule_of_law() {
     let mut files = shipped_files();
-    let looser = rule("us.fed.regf.inconvenient-time", "contact_window", "", "opens = \"05:00\"\ncloses = \"23:00\"");
+    let looser =
+        rule("us.fed.regf.inconvenient-time", "contact_window", "", "opens = \"05:00\"\ncloses = \"23:00\"");
     files.push(SourceFile { path: "house/looser.toml".to_owned(), text: looser });
     let packs = ["us-federal", "house"].map(str::to_owned);
     let faults = Policy::load(&files, &packs).err().unwrap_or_default();
@@ -101,7 +109,9 @@ fn a_house_pack_cannot_take_the_place_of_a_rule_of_law() {
 const WINDOW: &str = "opens = \"08:00\"\ncloses = \"21:00\"";
 
 fn with_override(text: &str) -> Result<Policy, Vec<String>> {
-    let rules = rule("window", "contact_window", "channels = [\"voice\"]", WINDOW) + &rule("stop", "opt_out", "", "") + text;
+    let rules = rule("window", "contact_window", "channels = [\"voice\"]", WINDOW)
+        + &rule("stop", "opt_out", "", "")
+        + text;
     Policy::load(&made_up(&rules), &["made-up".to_owned()])
         .map_err(|faults| faults.iter().map(ToString::to_string).collect())
 }
@@ -115,7 +125,10 @@ fn an_override_lets_pass_what_its_rule_bars_for_its_time_and_says_so() {
     let ask = |moment: &str| World::new(at(moment), &["America/New_York"]).decide(&policy);
     // In its time.
     let decision = ask("2026-06-10T22:00:00-04:00");
-    assert_eq!((decision.outcome, decision.permitted_until), (Outcome::Allow, Some(at("2026-07-01T00:00:00-04:00"))));
+    assert_eq!(
+        (decision.outcome, decision.permitted_until),
+        (Outcome::Allow, Some(at("2026-07-01T00:00:00-04:00")))
+    );
     insta::assert_json_snapshot!(decision.reviews, @r#"
     [
       {
@@ -137,9 +150,15 @@ fn an_override_lets_pass_what_its_rule_bars_for_its_time_and_says_so() {
     assert!(ask("2026-06-10T12:00:00-04:00").reviews.is_empty());
     // The day before it holds, and the day after: the rule.
     let decision = ask("2026-05-31T22:00:00-04:00");
-    assert_eq!((decision.outcome, decision.permitted_from), (Outcome::Defer, Some(at("2026-06-01T00:00:00-04:00"))));
+    assert_eq!(
+        (decision.outcome, decision.permitted_from),
+        (Outcome::Defer, Some(at("2026-06-01T00:00:00-04:00")))
+    );
     let decision = ask("2026-07-01T00:00:00-04:00");
-    assert_eq!((decision.outcome, decision.permitted_from), (Outcome::Defer, Some(at("2026-07-01T08:00:00-04:00"))));
+    assert_eq!(
+        (decision.outcome, decision.permitted_from),
+        (Outcome::Defer, Some(at("2026-07-01T08:00:00-04:00")))
+    );
     assert!(decision.reviews.is_empty());
 }
 
@@ -156,7 +175,9 @@ fn in_two_zones_an_override_holds_only_where_its_dates_hold_in_both() {
 
 #[test]
 fn an_override_names_its_rule_its_grounds_its_approver_and_its_end() {
-    let faults = |from: &str, to: &str| with_override(&OVERRIDE.replace(from, to)).err().unwrap_or_default().join("\n");
+    let faults = |from: &str, to: &str| {
+        with_override(&OVERRIDE.replace(from, to)).err().unwrap_or_default().join("\n")
+    };
     for (from, to, says) in [
         ("to = 2026-06-30\n", "", "none is for ever"),
         ("to = 2026-06-30", "to = 2026-05-30", "ends before it begins"),
@@ -177,13 +198,15 @@ fn a_finding_says_whose_law_it_is_and_why_it_applies() {
     world.debtor.locations[0].region = Some("US-OH".to_owned());
     world.debtor.points[0].regions = vec!["US-NH".to_owned()];
     let decision = world.decide(&policy);
-    let finding = decision.findings.iter().find(|finding| finding.rule == "us.nh.hours").expect("the number's law");
+    let finding =
+        decision.findings.iter().find(|finding| finding.rule == "us.nh.hours").expect("the number's law");
     assert_eq!(finding.facts["jurisdiction"], "US-NH");
     assert_eq!(finding.facts["applies_by"], serde_json::json!(["number"]));
     world.debtor.points[0].regions.clear();
     world.debtor.accounts[0].creditor_region = Some("US-NH".to_owned());
     let decision = world.decide(&policy);
-    let finding = decision.findings.iter().find(|finding| finding.rule == "us.nh.hours").expect("the creditor's law");
+    let finding =
+        decision.findings.iter().find(|finding| finding.rule == "us.nh.hours").expect("the creditor's law");
     assert_eq!(finding.facts["applies_by"], serde_json::json!(["creditor"]));
 }
 
@@ -201,7 +224,9 @@ fn the_page_of_the_law_has_every_rule_and_every_case() {
     for case in policy.cases() {
         assert!(html.contains(&escaped(&case.says)), "{}", case.says);
     }
-    for told in ["us-federal@", "not verified against the text of the law", "From 2027-01-01 on", "Juneteenth"] {
+    for told in
+        ["us-federal@", "not verified against the text of the law", "From 2027-01-01 on", "Juneteenth"]
+    {
         assert!(html.contains(told), "{told}");
     }
 }

@@ -3,7 +3,9 @@
 
 use crate::support::World;
 use dunwell::domain::channel::{Channel, Direction, Party, Purpose};
-use dunwell::domain::consent::{Consent, ConsentForm, ConsentScope, GivenTo, HoldKind, InconvenientTime, Place};
+use dunwell::domain::consent::{
+    Consent, ConsentForm, ConsentScope, GivenTo, HoldKind, InconvenientTime, Place,
+};
 use dunwell::domain::contact::{Contact, ContactResult as R};
 use dunwell::domain::contact_point::{LineType, PointKind, PointOutline, ReassignmentResult};
 use dunwell::domain::debtor::{AccountOutline, AccountStatus, CollectorRole, DebtType};
@@ -15,30 +17,98 @@ use std::collections::BTreeSet;
 
 /// Every rule that is written down here; the test compares these and no others.
 pub const RULES: &[&str] = &[
-    "us.dc.after-conversation", "us.dc.five-messages-in-seven", "us.dc.four-in-seven", "us.dc.hours", "us.dc.notice-first",
-    "us.fed.bankruptcy", "us.fed.regf.after-conversation", "us.fed.regf.attorney", "us.fed.regf.cease",
-    "us.fed.regf.contact-point", "us.fed.regf.deceased", "us.fed.regf.dispute", "us.fed.regf.electronic-consent",
-    "us.fed.regf.incarcerated", "us.fed.regf.inconvenient-time", "us.fed.regf.known-disclosure", "us.fed.regf.litigation",
-    "us.fed.regf.nothing-owed", "us.fed.regf.opt-out", "us.fed.regf.opt-out-mail", "us.fed.regf.reply-pending",
-    "us.fed.regf.seven-in-seven", "us.fed.regf.stated-inconvenient-time", "us.fed.regf.text-consent", "us.fed.regf.workplace",
-    "us.fed.scra.military", "us.fed.tcpa.call-consent", "us.fed.tcpa.reassigned-number", "us.fed.tcpa.text-consent",
-    "us.fed.tcpa.three-in-thirty", "us.fl.hours", "us.ma.two-in-seven", "us.ma.two-in-thirty-elsewhere", "us.nh.hours",
-    "us.nh.once-a-month-at-work", "us.nv.medical-sixty-days", "us.ny.email-consent", "us.ny.nyc.contacts-in-seven",
-    "us.ny.nyc.electronic-consent", "us.or.one-at-work", "us.wa.home-hours", "us.wa.three-in-a-week",
-    "us.wa.two-a-day-to-a-cell", "us.wv.ten-conversations", "us.wv.thirty-calls",
+    "us.dc.after-conversation",
+    "us.dc.five-messages-in-seven",
+    "us.dc.four-in-seven",
+    "us.dc.hours",
+    "us.dc.notice-first",
+    "us.fed.bankruptcy",
+    "us.fed.regf.after-conversation",
+    "us.fed.regf.attorney",
+    "us.fed.regf.cease",
+    "us.fed.regf.contact-point",
+    "us.fed.regf.deceased",
+    "us.fed.regf.dispute",
+    "us.fed.regf.electronic-consent",
+    "us.fed.regf.incarcerated",
+    "us.fed.regf.inconvenient-time",
+    "us.fed.regf.known-disclosure",
+    "us.fed.regf.litigation",
+    "us.fed.regf.nothing-owed",
+    "us.fed.regf.opt-out",
+    "us.fed.regf.opt-out-mail",
+    "us.fed.regf.reply-pending",
+    "us.fed.regf.seven-in-seven",
+    "us.fed.regf.stated-inconvenient-time",
+    "us.fed.regf.text-consent",
+    "us.fed.regf.workplace",
+    "us.fed.scra.military",
+    "us.fed.tcpa.call-consent",
+    "us.fed.tcpa.reassigned-number",
+    "us.fed.tcpa.text-consent",
+    "us.fed.tcpa.three-in-thirty",
+    "us.fl.hours",
+    "us.ma.two-in-seven",
+    "us.ma.two-in-thirty-elsewhere",
+    "us.nh.hours",
+    "us.nh.once-a-month-at-work",
+    "us.nv.medical-sixty-days",
+    "us.ny.email-consent",
+    "us.ny.nyc.contacts-in-seven",
+    "us.ny.nyc.electronic-consent",
+    "us.or.one-at-work",
+    "us.wa.home-hours",
+    "us.wa.three-in-a-week",
+    "us.wa.two-a-day-to-a-cell",
+    "us.wv.ten-conversations",
+    "us.wv.thirty-calls",
     // Reviews.
-    "us.fed.regf.many-messages", "us.fed.regf.rapid-succession", "us.fed.regf.seven-in-one-day",
-    "us.fed.regf.sunday-or-holiday", "us.fed.regf.text-consent-age", "us.fed.regf.time-barred",
+    "us.fed.regf.many-messages",
+    "us.fed.regf.rapid-succession",
+    "us.fed.regf.seven-in-one-day",
+    "us.fed.regf.sunday-or-holiday",
+    "us.fed.regf.text-consent-age",
+    "us.fed.regf.time-barred",
     "us.fed.regf.validation-period",
 ];
 
 /// The holidays of the years that the histories reach, as the calendar of the government prints them, with the days on which
 /// they are observed.
 const HOLIDAYS: &[&str] = &[
-    "2026-01-01", "2026-01-19", "2026-02-16", "2026-05-25", "2026-06-19", "2026-07-03", "2026-07-04", "2026-09-07", "2026-10-12",
-    "2026-11-11", "2026-11-26", "2026-12-25", "2027-01-01", "2027-01-18", "2027-02-15", "2027-05-31", "2027-06-18", "2027-06-19",
-    "2027-07-04", "2027-07-05", "2027-09-06", "2027-10-11", "2027-11-11", "2027-11-25", "2027-12-24", "2027-12-25", "2027-12-31",
-    "2028-01-01", "2028-01-17", "2028-02-21", "2028-05-29", "2028-06-19", "2028-07-04", "2028-09-04",
+    "2026-01-01",
+    "2026-01-19",
+    "2026-02-16",
+    "2026-05-25",
+    "2026-06-19",
+    "2026-07-03",
+    "2026-07-04",
+    "2026-09-07",
+    "2026-10-12",
+    "2026-11-11",
+    "2026-11-26",
+    "2026-12-25",
+    "2027-01-01",
+    "2027-01-18",
+    "2027-02-15",
+    "2027-05-31",
+    "2027-06-18",
+    "2027-06-19",
+    "2027-07-04",
+    "2027-07-05",
+    "2027-09-06",
+    "2027-10-11",
+    "2027-11-11",
+    "2027-11-25",
+    "2027-12-24",
+    "2027-12-25",
+    "2027-12-31",
+    "2028-01-01",
+    "2028-01-17",
+    "2028-02-21",
+    "2028-05-29",
+    "2028-06-19",
+    "2028-07-04",
+    "2028-09-04",
 ];
 
 /// What contacts count by.
@@ -176,7 +246,13 @@ impl<'w> Naive<'w> {
             By::Debt(account) => {
                 let same = |other: &&AccountOutline| other.debt == account.debt;
                 none_named
-                    || self.w.debtor.accounts.iter().filter(same).any(|a| contact.accounts.contains(&a.account))
+                    || self
+                        .w
+                        .debtor
+                        .accounts
+                        .iter()
+                        .filter(same)
+                        .any(|a| contact.accounts.contains(&a.account))
             }
         }
     }
@@ -285,8 +361,9 @@ impl<'w> Naive<'w> {
                 continue;
             }
             let calls = self.ours(&[Channel::Voice], By::Debt(account));
-            let counted =
-                calls.filter(|call| self.age(call.occurred_at) < 7).filter(|call| !self.wanted(call.occurred_at, call.point, account));
+            let counted = calls
+                .filter(|call| self.age(call.occurred_at) < 7)
+                .filter(|call| !self.wanted(call.occurred_at, call.point, account));
             note("us.fed.regf.seven-in-seven", counted.count() >= 7);
             note("us.fed.regf.after-conversation", self.talked_within_a_week(By::Debt(account)));
         }
@@ -321,7 +398,9 @@ impl<'w> Naive<'w> {
                         && self.covers_point(stop.point)
                 });
                 recent.map(|stop| stop.received_at).max().is_some_and(|stop| {
-                    !here.any(|contact| contact.occurred_at >= stop && contact.direction == Direction::Outbound)
+                    !here.any(|contact| {
+                        contact.occurred_at >= stop && contact.direction == Direction::Outbound
+                    })
                 })
             }
             Purpose::Collection | Purpose::ValidationNotice | Purpose::RequiredNotice => false,
@@ -363,7 +442,8 @@ impl<'w> Naive<'w> {
             let excused = self.answers(hour) || self.time_consented(Some(&broke));
             note("us.fed.regf.inconvenient-time", broke(self.w.at) && !excused);
         }
-        let broke = |at: Timestamp| self.w.preferences.inconvenient.iter().any(|stated| self.stated(stated, at));
+        let broke =
+            |at: Timestamp| self.w.preferences.inconvenient.iter().any(|stated| self.stated(stated, at));
         let excused = self.answers(hour) || self.time_consented(Some(&broke));
         note("us.fed.regf.stated-inconvenient-time", broke(self.w.at) && !excused);
     }
@@ -377,7 +457,8 @@ impl<'w> Naive<'w> {
         }
         let tied = stated.places.is_empty() || stated.places.iter().any(|place| self.tied_to(*place));
         let day = |date: Date| {
-            dunwell::domain::consent::Weekday::ALL[date.weekday().to_monday_zero_offset().unsigned_abs() as usize]
+            dunwell::domain::consent::Weekday::ALL
+                [date.weekday().to_monday_zero_offset().unsigned_abs() as usize]
         };
         tied && self.zones.iter().any(|zone| {
             let now = zone.to_datetime(at.to_jiff());
@@ -420,7 +501,10 @@ impl<'w> Naive<'w> {
         note("us.fed.tcpa.call-consent", self.voice() && self.w.automated && !automated);
         if self.w.channel == Channel::Email {
             let direct = to(ConsentScope::Electronic, &[GivenTo::Collector, GivenTo::PriorCollector]);
-            note("us.fed.regf.electronic-consent", !direct && !self.wrote(None, None) && !self.creditor_noticed());
+            note(
+                "us.fed.regf.electronic-consent",
+                !direct && !self.wrote(None, None) && !self.creditor_noticed(),
+            );
         }
         if self.w.channel == Channel::Sms {
             let direct = to(ConsentScope::Electronic, &[GivenTo::Collector]);
@@ -430,8 +514,9 @@ impl<'w> Naive<'w> {
                 self.age_at_most(consent.granted_at) <= 60 || self.checked_since(consent.granted_at, 60)
             };
             let mut given = self.consents(ConsentScope::Electronic);
-            let sheltered = given
-                .any(|consent| consent.given_to == GivenTo::Collector && self.unrevoked(consent) && young(consent));
+            let sheltered = given.any(|consent| {
+                consent.given_to == GivenTo::Collector && self.unrevoked(consent) && young(consent)
+            });
             let fdcpa = self.accounts().any(Self::fdcpa);
             note("us.fed.regf.text-consent-age", fdcpa && !sheltered && !wrote);
         }
@@ -472,7 +557,9 @@ impl<'w> Naive<'w> {
 
     /// A check of the number, so many days ago at most, that found it not reassigned since a moment.
     fn checked_since(&self, since: Timestamp, days: i32) -> bool {
-        let Some(check) = self.point().and_then(|point| point.reassignment_check.as_ref()) else { return false };
+        let Some(check) = self.point().and_then(|point| point.reassignment_check.as_ref()) else {
+            return false;
+        };
         check.result == ReassignmentResult::No
             && self.zones.iter().all(|zone| {
                 let today = Self::date(zone, self.w.at);
@@ -567,7 +654,8 @@ impl<'w> Naive<'w> {
         let kind = PointKind::of(self.w.channel);
         let missing = kind.is_some() && point.map(|point| point.kind) != kind;
         let invalid = point.is_some_and(|point| self.w.invalid.contains(&point.point));
-        let mute = self.w.channel == Channel::Sms && point.is_some_and(|point| point.line_type == LineType::Landline);
+        let mute = self.w.channel == Channel::Sms
+            && point.is_some_and(|point| point.line_type == LineType::Landline);
         note("us.fed.regf.contact-point", missing || invalid || mute);
         note("us.fed.regf.reply-pending", point.is_some_and(|point| self.w.frozen.contains(&point.point)));
         let written = matches!(self.w.channel, Channel::Sms | Channel::Email);
@@ -592,18 +680,26 @@ impl<'w> Naive<'w> {
         }
         if matches!(self.w.purpose, Purpose::Collection | Purpose::ValidationNotice) {
             let closed = |account: &AccountOutline| account.status != AccountStatus::Open;
-            let nothing =
-                if self.w.accounts.is_empty() { self.accounts().all(closed) } else { self.accounts().any(closed) };
+            let nothing = if self.w.accounts.is_empty() {
+                self.accounts().all(closed)
+            } else {
+                self.accounts().any(closed)
+            };
             note("us.fed.regf.nothing-owed", nothing);
             let too_old = |account: &AccountOutline| account.time_barred;
-            let barred =
-                if self.w.accounts.is_empty() { self.accounts().all(too_old) } else { self.accounts().any(too_old) };
+            let barred = if self.w.accounts.is_empty() {
+                self.accounts().all(too_old)
+            } else {
+                self.accounts().any(too_old)
+            };
             note("us.fed.regf.time-barred", self.accounts().any(Self::fdcpa) && barred);
         }
     }
 
     fn reassigned(&self) -> bool {
-        let Some(check) = self.point().and_then(|point| point.reassignment_check.as_ref()) else { return false };
+        let Some(check) = self.point().and_then(|point| point.reassignment_check.as_ref()) else {
+            return false;
+        };
         let begun = self.now().any(|now| now.date() >= check.checked_on);
         let renewed = self.w.consents.iter().any(|consent| {
             let after = self.zones.iter().all(|zone| Self::date(zone, consent.granted_at) > check.checked_on);
@@ -637,7 +733,9 @@ impl<'w> Naive<'w> {
             });
             note("us.fed.regf.rapid-succession", unanswered);
             for account in self.accounts().filter(|account| Self::fdcpa(account)) {
-                let today = self.ours(&[Channel::Voice], By::Debt(account)).filter(|call| self.age(call.occurred_at) < 1);
+                let today = self
+                    .ours(&[Channel::Voice], By::Debt(account))
+                    .filter(|call| self.age(call.occurred_at) < 1);
                 note("us.fed.regf.seven-in-one-day", today.count() >= 6);
             }
         }
@@ -692,12 +790,19 @@ impl<'w> Naive<'w> {
         let work = self.at_work(self.w.point);
         let hour = Span::hours(1);
         let eastern = [TimeZone::get("America/New_York").expect("a zone")];
-        if self.in_state("US-MA") && telephone && self.with_us() && self.w.purpose != Purpose::OptOutConfirmation {
+        if self.in_state("US-MA")
+            && telephone
+            && self.with_us()
+            && self.w.purpose != Purpose::OptOutConfirmation
+        {
             for account in self.accounts().filter(|account| Self::consumer(account)) {
                 let counted = |days: i32| {
                     let all = self.ours(CALLS_AND_TEXTS, By::Debt(account));
                     let all = all.filter(|contact| contact.purpose != Purpose::OptOutConfirmation);
-                    all.filter(|contact| self.at_work(contact.point) == work && self.age(contact.occurred_at) < days).count()
+                    all.filter(|contact| {
+                        self.at_work(contact.point) == work && self.age(contact.occurred_at) < days
+                    })
+                    .count()
                 };
                 note("us.ma.two-in-seven", !work && counted(7) >= 2);
                 note("us.ma.two-in-thirty-elsewhere", work && counted(30) >= 2);
@@ -755,11 +860,13 @@ impl<'w> Naive<'w> {
                         && self.age(call.occurred_at) < 7
                 })
             };
-            let calls = week().filter(|call| {
-                !matches!(call.result, R::WrongNumber | R::Failed) && !self.misdirected(call)
-            });
+            let calls = week()
+                .filter(|call| !matches!(call.result, R::WrongNumber | R::Failed) && !self.misdirected(call));
             note("us.wv.thirty-calls", calls.count() >= 30);
-            note("us.wv.ten-conversations", week().filter(|call| call.result == R::Conversation).count() >= 10);
+            note(
+                "us.wv.ten-conversations",
+                week().filter(|call| call.result == R::Conversation).count() >= 10,
+            );
         }
     }
 
@@ -828,11 +935,16 @@ impl<'w> Naive<'w> {
                 && self.unrevoked(consent)
         };
         let credit = |account: &AccountOutline| {
-            let outside = matches!(account.debt_type, DebtType::Commercial | DebtType::Medical | DebtType::Mortgage);
+            let outside =
+                matches!(account.debt_type, DebtType::Commercial | DebtType::Medical | DebtType::Mortgage);
             Self::agency(account) && !outside
         };
         let confirmation = matches!(self.w.purpose, Purpose::OptOutConfirmation | Purpose::RequiredNotice);
-        if self.in_state("US-NY") && self.w.channel == Channel::Email && self.accounts().any(credit) && !confirmation {
+        if self.in_state("US-NY")
+            && self.w.channel == Channel::Email
+            && self.accounts().any(credit)
+            && !confirmation
+        {
             let mut given = self.consents(ConsentScope::Electronic);
             let direct = given.any(|c| c.given_to == GivenTo::Collector && named_in_writing(c));
             note("us.ny.email-consent", !direct);

@@ -33,7 +33,9 @@ fn every_rule_is_named_by_a_worked_case() {
         .iter()
         .map(|rule| rule.id.clone())
         .filter(|id| !duties.iter().any(|duty| id.ends_with(duty)))
-        .filter(|id| !cases.contains(&format!("rule = \"{id}\"")) && !cases.contains(&format!("reviews = [\"{id}\"")))
+        .filter(|id| {
+            !cases.contains(&format!("rule = \"{id}\"")) && !cases.contains(&format!("reviews = [\"{id}\""))
+        })
         .collect();
     assert_eq!(unnamed, Vec::<String>::new());
     for notice in

@@ -51,9 +51,11 @@ pub fn vectors() -> Vec<Vector> {
 pub fn world(vector: &Vector) -> World {
     let attempt = Vector(vector.0["attempt"].clone());
     // What is computed is asked about at the last of its facts.
-    let asked = if attempt.0["at"].is_null() { vector.facts().last().expect("a fact").at() } else { attempt.at() };
+    let asked =
+        if attempt.0["at"].is_null() { vector.facts().last().expect("a fact").at() } else { attempt.at() };
     let mut world = World::new(asked, &[vector.text("tz")]);
-    world.channel = if attempt.text("channel").is_empty() { Channel::Voice } else { channel(attempt.text("channel")) };
+    world.channel =
+        if attempt.text("channel").is_empty() { Channel::Voice } else { channel(attempt.text("channel")) };
     world.purpose = purpose(&attempt);
     world.party = party(attempt.text("person"));
     world.accounts = attempt.list("debts").iter().map(|name| account(name)).collect();

@@ -13,14 +13,29 @@ use std::path::Path;
 
 /// What these rules do not cover, and why.
 const NOT_COVERED: &[(&str, &str)] = &[
-    ("regf.14b2i-2.iii.prior-stop-statement", "what a debtor said in a conversation is not a fact that anybody reports"),
-    ("regf.6e-1.mail-only", "no template can say it: how to stop is said by one file for each channel, not by whoever writes"),
+    (
+        "regf.14b2i-2.iii.prior-stop-statement",
+        "what a debtor said in a conversation is not a fact that anybody reports",
+    ),
+    (
+        "regf.6e-1.mail-only",
+        "no template can say it: how to stop is said by one file for each channel, not by whoever writes",
+    ),
     ("regf.6e-1.phone-only", "no template can say it, as above"),
     ("regf.6e-1.website-no-link", "no template can say it, as above"),
-    ("regf.6e.requires-extra-data", "no template can say it, as above; the page behind the link asks nothing"),
+    (
+        "regf.6e.requires-extra-data",
+        "no template can say it, as above; the page behind the link asks nothing",
+    ),
     ("regf.22f4.public-post", "no social media: there is no such channel"),
-    ("regf.26b.threat", "what a letter threatens is read by whoever approves its template; the debt raises a review"),
-    ("regf.38b.overshadow", "what an email demands is read by whoever approves its template; the period raises a review"),
+    (
+        "regf.26b.threat",
+        "what a letter threatens is read by whoever approves its template; the debt raises a review",
+    ),
+    (
+        "regf.38b.overshadow",
+        "what an email demands is read by whoever approves its template; the period raises a review",
+    ),
 ];
 
 /// Which of our rules must have barred what a vector's rule bars.
@@ -86,7 +101,8 @@ fn differences(shipped: &Policy, vector: &Vector) -> Vec<String> {
     let tested = vector.text("rule").to_owned();
     let consents_matter = tested.starts_with("regf.6d");
     let policy = shipped.only(|rule| {
-        let of_consent = ["us.fed.regf.electronic-consent", "us.fed.regf.text-consent"].contains(&rule.id.as_str());
+        let of_consent =
+            ["us.fed.regf.electronic-consent", "us.fed.regf.text-consent"].contains(&rule.id.as_str());
         rule.file == "us-federal/reg-f.toml" && (consents_matter || !of_consent)
             || rule.file == "us-federal/harassment.toml"
             || (tested.starts_with("regf.6d5i.") && rule.id.ends_with("reassigned-number"))
@@ -148,8 +164,10 @@ fn period(shipped: &Policy, vector: &Vector) -> Vec<String> {
     let decision = world.decide(shipped);
     let review = decision.reviews.iter().find(|review| review.rule == "us.fed.regf.validation-period");
     let Some(review) = review else { return vec!["the validation period raises no review".to_owned()] };
-    let told = |review: &Finding, name: &str| review.facts.get(name).and_then(|day| day.as_str()).map(str::to_owned);
-    let expected = [("last_day", vector.text("expected")), ("assumed_received_on", vector.text("assumed_receipt"))];
+    let told =
+        |review: &Finding, name: &str| review.facts.get(name).and_then(|day| day.as_str()).map(str::to_owned);
+    let expected =
+        [("last_day", vector.text("expected")), ("assumed_received_on", vector.text("assumed_receipt"))];
     let wrong = expected.into_iter().filter(|(name, day)| told(review, name).as_deref() != Some(day));
     wrong.map(|(name, day)| format!("{name} should be {day}, not {:?}", told(review, name))).collect()
 }

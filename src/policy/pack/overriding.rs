@@ -34,7 +34,11 @@ impl Reading<'_> {
         let span = value.span();
         let line = Fault::line_of(&file.text, span.start);
         let DeValue::Table(mut table) = value.into_inner() else {
-            return self.faults.push(Fault::at(&file.path, line, "`override` is a table: write [[override]]"));
+            return self.faults.push(Fault::at(
+                &file.path,
+                line,
+                "`override` is a table: write [[override]]",
+            ));
         };
         let from = table.remove("from").and_then(date);
         let to = table.remove("to").and_then(date);
@@ -50,7 +54,9 @@ impl Reading<'_> {
             wrong(format!("override {id} needs a citation, an approver and a reason"));
         }
         let (Some(from), Some(to)) = (from, to) else {
-            return wrong(format!("override {id} says `from` which date it holds and `to` which, its last day: none is for ever"));
+            return wrong(format!(
+                "override {id} says `from` which date it holds and `to` which, its last day: none is for ever"
+            ));
         };
         if to < from {
             wrong(format!("override {id} ends before it begins"));

@@ -44,9 +44,9 @@ impl AccountStatus {
 
     pub fn explain(&self, ask: &Ask, _at: Timestamp) -> Words {
         match ask.case.accounts.iter().find(|account| self.done(account)) {
-            Some(account) if self.time_barred && account.time_barred => {
-                Words::plain("the limitation period of the debt has run: no suit may be brought or threatened")
-            }
+            Some(account) if self.time_barred && account.time_barred => Words::plain(
+                "the limitation period of the debt has run: no suit may be brought or threatened",
+            ),
             Some(account) => {
                 Words::plain(format!("the account is {}: there is nothing to collect", account.status))
                     .with("status", account.status.as_str())

@@ -1,8 +1,8 @@
 //! Citation: 12 CFR 1006.6(b)(4), comment 6(b)(1)-2: what opens an hour that does not suit: an answer to the debtor, or the
 //! debtor's own consent.
 
-use crate::domain::consent::{Consent, ConsentScope, GivenTo, covers_all};
 use crate::domain::channel::Direction;
+use crate::domain::consent::{Consent, ConsentScope, GivenTo, covers_all};
 use crate::domain::time::{Span, Timestamp};
 use crate::policy::case::{Case, FAR};
 use crate::policy::rule::Say;
@@ -33,11 +33,9 @@ pub(super) fn excused(
     if let Some(until) = excuse.answer.and_then(|within| case.answers_debtor(at, within)) {
         return Say::Permit { until };
     }
-    if !excuse.consent_opens {
-        return hours;
-    }
-    let mut next = FAR;
-    for consent in case.facts.consents.iter().filter(|consent| to_this_time(case, consent)) {
+    let mut next = if excuse.answer.is_some() { case.next_answerable(at) } else { FAR };
+    let consents = if excuse.consent_opens { case.facts.consents } else { &[] };
+    for consent in consents.iter().filter(|consent| to_this_time(case, consent)) {
         if excuse.taint.is_some_and(|within| is_tainted(case, consent, within, barred)) {
             continue;
         }
@@ -68,12 +66,7 @@ fn to_this_time(case: &Case, consent: &Consent) -> bool {
 
 /// Whether a consent was taken in a contact that the hours themselves barred: the newest one before it, unless the debtor
 /// had begun it.
-fn is_tainted(
-    case: &Case,
-    consent: &Consent,
-    within: Span,
-    barred: &dyn Fn(Timestamp) -> bool,
-) -> bool {
+fn is_tainted(case: &Case, consent: &Consent, within: Span, barred: &dyn Fn(Timestamp) -> bool) -> bool {
     let since = consent.granted_at.minus(within);
     let mut recent = case
         .newest_first(consent.granted_at)

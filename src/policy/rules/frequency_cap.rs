@@ -150,7 +150,8 @@ impl FrequencyCap {
         let exact = [self.days, self.hours, self.minutes];
         let windows = exact.iter().flatten().count() + usize::from(self.each.is_some());
         if windows != 1 || exact.contains(&Some(0)) {
-            let message = "a cap has one window, of `days`, `hours`, `minutes` or `each` week or month, and not zero";
+            let message =
+                "a cap has one window, of `days`, `hours`, `minutes` or `each` week or month, and not zero";
             return Some(message.to_owned());
         }
         if self.week_starts.is_some() && self.each != Some(Each::Week) {
@@ -269,7 +270,9 @@ impl FrequencyCap {
     /// When the contact that fills the window leaves it, or a consent on file may take it out of the count before.
     fn freed(&self, case: &Case, contact: &Contact, at: Timestamp) -> Timestamp {
         let consents = case.facts.consents.iter().map(|consent| consent.granted_at);
-        let next = consents.filter(|granted| (self.excess_consent || self.lifted_by.is_some()) && *granted > at).min();
+        let next = consents
+            .filter(|granted| (self.excess_consent || self.lifted_by.is_some()) && *granted > at)
+            .min();
         // A number that proves wrong later takes its calls out of the count.
         self.leaves(case, contact)
             .min(next.unwrap_or(Timestamp::from_millis(i64::MAX)))
@@ -321,10 +324,7 @@ impl FrequencyCap {
         let words = oldest.into_iter().fold(words, |words, contact| {
             words.dated("oldest_at", contact.occurred_at, at).with("oldest_from", source(contact))
         });
-        words
-            .with("used", used)
-            .with("limit", limit)
-            .with("window", self.window(ask.case, at).to_string())
+        words.with("used", used).with("limit", limit).with("window", self.window(ask.case, at).to_string())
     }
 }
 

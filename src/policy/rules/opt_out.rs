@@ -44,9 +44,13 @@ impl OptOut {
             });
         }
         match (say, self.answer_within) {
-            (Say::Bar { .. }, Some(within)) => {
-                case.answers_debtor(at, within).map_or(say, |until| Say::Permit { until })
-            }
+            (Say::Bar { until, liftable }, Some(within)) => match case.answers_debtor(at, within) {
+                Some(until) => Say::Permit { until },
+                None => {
+                    let until = until.unwrap_or(FAR).min(case.next_answerable(at));
+                    Say::Bar { until: (until < FAR).then_some(until), liftable }
+                }
+            },
             (Say::Bar { .. }, None) | (Say::Permit { .. }, _) => say,
         }
     }

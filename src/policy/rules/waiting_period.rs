@@ -108,7 +108,8 @@ impl WaitingPeriod {
         let accounts = ask.case.accounts.iter().filter(|account| ask.applies.to_account(account));
         let barring = |account: &AccountOutline| matches!(self.one(ask.case, account, at), Say::Bar { .. });
         // The one that bars, else any.
-        let told = accounts.max_by_key(|account| (barring(account), account.validation_notice_sent_on.is_none()));
+        let told =
+            accounts.max_by_key(|account| (barring(account), account.validation_notice_sent_on.is_none()));
         let Some(sent_on) = told.and_then(|account| account.validation_notice_sent_on) else {
             return Words::plain("no written notice about the debt is known to have been sent");
         };
