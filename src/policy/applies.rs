@@ -49,14 +49,18 @@ pub(in crate::policy) struct Applies {
     /// that country.
     #[serde(default)]
     pub regions: Vec<String>,
+    /// By which ties to the place it holds; by any, where empty.
+    #[serde(default)]
+    pub ties: Vec<Tie>,
     /// In which localities of the regions, lower case.
     #[serde(default)]
     pub localities: Vec<String>,
 }
 
 /// What ties a contact to a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tie {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::policy) enum Tie {
     /// The debtor lives or may be there.
     Residence,
     /// The number that is called belongs there.
@@ -102,11 +106,15 @@ impl Applies {
 
     /// Whether the rule has anything to do with a debtor, whatever the contact.
     pub fn to_debtor(&self, debtor: &DebtorOutline) -> bool {
-        let numbers = || debtor.points.iter().flat_map(|point| &point.regions);
-        let creditors = || debtor.accounts.iter().filter_map(|account| account.creditor_region.as_ref());
+        let numbers = debtor.points.iter().flat_map(|point| &point.regions);
+        let creditors = debtor.accounts.iter().filter_map(|account| account.creditor_region.as_ref());
+        let mut by_number = numbers.filter(|_| admits(&self.ties, &Tie::Number));
+        let mut by_creditor = creditors.filter(|_| admits(&self.ties, &Tie::Creditor));
+        let mut by_residence = debtor.locations.iter().filter(|_| admits(&self.ties, &Tie::Residence));
         self.regions.is_empty()
-            || debtor.locations.iter().any(|location| self.covers(location))
-            || numbers().chain(creditors()).any(|region| self.names(region))
+            || by_residence.any(|location| self.covers(location))
+            || by_number.any(|region| self.names(region))
+            || by_creditor.any(|region| self.names(region))
     }
 
     /// What ties a case to the place whose law this is; nothing where it holds everywhere.
@@ -116,6 +124,10 @@ impl Applies {
     }
 
     fn tied(&self, case: &Case, tie: Tie) -> bool {
+        admits(&self.ties, &tie) && self.reached(case, tie)
+    }
+
+    fn reached(&self, case: &Case, tie: Tie) -> bool {
         match tie {
             Tie::Residence => case.facts.debtor.locations.iter().any(|location| self.covers(location)),
             Tie::Number => {

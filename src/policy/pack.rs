@@ -151,7 +151,14 @@ impl Policy {
     /// still that of the whole.
     pub fn only(&self, keep: impl Fn(&Rule) -> bool) -> Self {
         let rules: Vec<Rule> = self.rules.iter().filter(|rule| keep(rule)).cloned().collect();
-        Self { index: Index::of(&rules), rules, ..self.clone() }
+        Self {
+            index: Index::of(&rules),
+            rules,
+            packs: self.packs.clone(),
+            calendars: self.calendars.clone(),
+            cases: self.cases.clone(),
+            digest: self.digest.clone(),
+        }
     }
 }
 

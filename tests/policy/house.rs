@@ -135,12 +135,11 @@ fn an_override_lets_pass_what_its_rule_bars_for_its_time_and_says_so() {
         "citation": "opinion of counsel of 2026-05-20",
         "effect": "allow",
         "facts": {
-          "approver": "Sample 017, compliance",
           "from": "2026-06-01",
           "overrides": "window",
           "to": "2026-06-30"
         },
-        "reason": "rule window would bar this contact and is set aside until 2026-06-30, approved by Sample 017, compliance: debtors of this portfolio work nights",
+        "reason": "rule window would bar this contact and is set aside until 2026-06-30: debtors of this portfolio work nights",
         "rule": "house.late-calls",
         "until": null
       }

@@ -83,7 +83,7 @@ impl OptOut {
                 let on = local_date(case, stop.received_at);
                 let reach = if stop.point.is_some() { " to this contact point" } else { "" };
                 Words::plain(format!("the debtor refused {what}{reach} on {on}"))
-                    .with("received_at", stop.received_at.to_string())
+                    .dated("received_at", stop.received_at, at)
                     .with("channel", stop.channel.as_str())
             }
             None => Words::plain(format!("the debtor has not refused {what}")),
