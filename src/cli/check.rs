@@ -109,8 +109,11 @@ fn unverified(policy: &Policy, config: &Config) -> String {
     for calendar in policy.calendars().iter().filter(|calendar| !calendar.verified) {
         let file = config.policy.dir.join(&calendar.file);
         let place = format!("{}:{}", file.display(), calendar.line);
-        let _ok =
-            writeln!(listing, "{place}: calendar {} ({}): not verified", calendar.name, calendar.citation);
+        let _ok = writeln!(
+            listing,
+            "{place}: calendar {} ({}): its days are unverified",
+            calendar.name, calendar.citation
+        );
     }
     listing
 }
