@@ -69,3 +69,13 @@ pub struct Contact {
     /// How we know.
     pub source: ContactSource,
 }
+
+impl Contact {
+    /// The point over which it disclosed the debt to somebody else, and when, if it did: a text or an email that reached a
+    /// third party (12 CFR 1006.6(d)(1), (d)(3)(ii)).
+    pub fn discloses(&self) -> Option<(PointKey, Timestamp)> {
+        let written = matches!(self.channel, Channel::Email | Channel::Sms);
+        let point = self.point.filter(|_| written && self.party == Party::ThirdParty)?;
+        Some((point, self.occurred_at))
+    }
+}

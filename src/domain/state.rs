@@ -40,6 +40,9 @@ pub struct DebtorState {
     pub contacts: Vec<Contact>,
     /// Points that must not be used.
     pub invalid_points: Vec<PointInvalid>,
+    /// Points over which a text or email reached somebody else, and when: a rare thing, kept apart so that no decision has to
+    /// look through every contact for it.
+    pub disclosed: Vec<(PointKey, Timestamp)>,
     /// Points frozen by a reply that nobody has understood yet.
     pub frozen: Vec<(ReviewId, PointKey)>,
     /// Every contact request.
@@ -160,7 +163,10 @@ impl DebtorState {
             EventBody::PreferencesUpdated(preferences, _) => self.preferences = preferences,
             EventBody::HoldPlaced(hold, _) => self.place(hold),
             EventBody::HoldLifted(lift, _) => self.lift(&lift),
-            EventBody::ContactRecorded(report, _) => self.count(report.contact),
+            EventBody::ContactRecorded(report, _) => {
+                self.disclosed.extend(report.contact.discloses());
+                self.count(report.contact);
+            }
             EventBody::PermitIssued(grant, _) => self.grant(grant),
             EventBody::PermitUsed(used, _) => self.use_permit(&used),
             EventBody::PermitExpired(expiry, _) => self.close_permit(expiry.permit, expiry.counts),

@@ -220,6 +220,7 @@ pub fn house_block(
         permitted_until: None,
         point: None::<PointKey>,
         liftable: until.is_none() && liftable,
+        reviews: Vec::new(),
     }
 }
 

@@ -25,7 +25,7 @@ use crate::pipeline::{
     Accepted, DecisionAnswer, Desk, Refusal, filing, intake, oversight, permits, preview, receive, recovery,
     writing,
 };
-use crate::policy::CapUse;
+use crate::policy::{CapUse, Policy};
 use crate::storage::{StorageError, Store};
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,6 +107,11 @@ impl Pipeline {
                 });
             }));
         }
+    }
+
+    /// The law in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.desk().policy.load_full()
     }
 
     /// Begins nothing more, waits for what has begun, and closes the write door.
