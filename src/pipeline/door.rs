@@ -11,6 +11,7 @@ use crate::domain::statement::{
     PermitOutcome, PermitQuery, ReviewAnswer,
 };
 use crate::pipeline::agenda::Agenda;
+use crate::pipeline::amend::{self, Effects};
 use crate::pipeline::barrier::Barrier;
 use crate::pipeline::filing::Filed;
 use crate::pipeline::metrics::Metrics;
@@ -25,8 +26,9 @@ use crate::pipeline::{
     Accepted, DecisionAnswer, Desk, Refusal, filing, intake, oversight, permits, preview, receive, recovery,
     writing,
 };
-use crate::policy::CapUse;
-use crate::storage::{StorageError, Store};
+use crate::policy::{CapUse, Policy};
+use crate::storage::{RequestRow, StorageError, Store};
+use arc_swap::ArcSwapOption;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -74,18 +76,23 @@ impl Pipeline {
             barrier: barrier.clone(),
         };
         let recorder = Arc::new(Recorder::start(bench).map_err(|error| StartError::Thread(error.kind()))?);
-        recovery::recover(&store, &desk, &recorder, &agenda).await?;
+        let amended = recovery::recover(&store, &desk, &recorder, &agenda).await?;
+        let pending = if amended { amend::pending(&store)? } else { Vec::new() };
         let shop = Arc::new(Workshop {
             desk,
             recorder,
             agenda,
             barrier,
             metrics,
+            amended: ArcSwapOption::empty(),
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
         let pipeline = Self { shop, store };
         pipeline.hear_sandboxes();
+        if amended {
+            pipeline.weigh(pending);
+        }
         pipeline.shop.open(taken);
         Ok(pipeline)
     }
@@ -296,6 +303,47 @@ impl Pipeline {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Refusal::Unavailable),
         }
+    }
+
+    /// Puts another policy in force: recorded, everything pending decided anew. `false` if it is the one in force.
+    pub async fn change_policy(&self, actor: &Actor, policy: Policy) -> Result<bool, Refusal> {
+        let (actor, next, before) = (actor.clone(), Arc::new(policy), self.desk().policy.load_full());
+        let pending = self.read(amend::pending).await?;
+        match self.file(move |unit| amend::adopt(unit, &actor, next)).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            Err(refusal) => {
+                // What is not recorded is not in force.
+                self.desk().policy.store(before);
+                return Err(refusal);
+            }
+        }
+        let shop = self.shop.clone();
+        self.read(move |store| recovery::renew(store, &shop.agenda, shop.desk.clock.now())).await?;
+        self.weigh(pending);
+        Ok(true)
+    }
+
+    /// Counts beside everything else what a change of the law did to what was pending.
+    fn weigh(&self, pending: Vec<RequestRow>) {
+        let (store, shop) = (self.store.clone(), self.shop.clone());
+        tokio::task::spawn_blocking(move || {
+            let stop = || shop.closing.is_cancelled();
+            let counted = store.reader().and_then(|reader| amend::weigh(&shop.desk, &reader, &pending, stop));
+            match counted {
+                Ok(effects) => {
+                    let changed: u64 = effects.changed.values().sum();
+                    tracing::info!(policy = %effects.digest, pending = effects.pending, changed, "policy.changed");
+                    shop.amended.store(Some(Arc::new(effects)));
+                }
+                Err(error) => tracing::error!(error = %error, "policy.change_not_counted"),
+            }
+        });
+    }
+
+    /// What the newest change of the law since the start did to what was pending, once that is counted.
+    pub fn amended(&self) -> Option<Arc<Effects>> {
+        self.shop.amended.load_full()
     }
 
     /// The pauses on file, ended ones too.

@@ -7,7 +7,7 @@ use crate::domain::id::DebtorKey;
 use crate::domain::state::DebtorState;
 use crate::domain::statement::{DecisionQuery, FieldFault};
 use crate::pipeline::answer::{self, DecisionAnswer};
-use crate::pipeline::decide::{self, Terms};
+use crate::pipeline::decide::{self, Circumstances, Terms};
 use crate::pipeline::facts::{Elsewhere, Intent, Subject};
 use crate::pipeline::{Desk, Refusal, naming};
 use crate::policy::{self, CapUse};
@@ -18,7 +18,8 @@ pub fn fold(reader: &Reader, key: DebtorKey) -> Result<DebtorState, StorageError
     Ok(DebtorState::fold(&reader.load(Stream::Debtor(key))?))
 }
 
-fn elsewhere(reader: &Reader, key: DebtorKey, own: &DebtorState) -> Result<Elsewhere, StorageError> {
+/// What other debtors' files say about the accounts and contact points of this one, from the store.
+pub fn elsewhere(reader: &Reader, key: DebtorKey, own: &DebtorState) -> Result<Elsewhere, StorageError> {
     let mut relatives = Vec::new();
     for point in &own.outline.points {
         relatives.extend(reader.streams_with_point(point.point)?);
@@ -80,7 +81,9 @@ pub fn decide(
     let elsewhere = elsewhere(reader, key, &state).map_err(out_of_reach)?;
     let policy = desk.policy.load();
     let terms = Terms { deadline: None, explain_all };
-    let decision = decide::decide(desk, &policy, &Subject::new(&state, &elsewhere), &intent, terms);
+    let pauses = desk.pauses.load();
+    let here = Circumstances { names: &*desk.names, pauses: &pauses };
+    let decision = decide::decide(here, &policy, &Subject::new(&state, &elsewhere), &intent, terms);
     Ok(answer::answer(desk, &policy, &state, decision))
 }
 
