@@ -5,8 +5,11 @@
 
 mod backup;
 mod check;
+mod folio;
 mod keys;
+mod progress;
 mod render;
+mod simulate;
 mod verify;
 
 use crate::app;
@@ -64,6 +67,11 @@ enum Command {
     Keys(Keys),
     /// Show a message as a debtor would get it, from sample data
     Render(Render),
+    /// Ask another policy directory about every recorded decision, and report those that would differ
+    ///
+    /// Each with both explanations, and a count by the rule that makes the difference. Works while `serve` runs. Exits with 1
+    /// if a decision does not come out as recorded although it was taken under the very policy that is asked.
+    Simulate(Simulate),
     /// Check that nothing in the history was altered, reordered or left out; works while `serve` runs
     ///
     /// Exits with 1 and names the first fault.
@@ -159,6 +167,19 @@ struct Render {
 }
 
 #[derive(Debug, Args)]
+struct Simulate {
+    /// The policy directory to ask
+    #[arg(long, value_name = "DIR")]
+    policy: PathBuf,
+    /// The packs to take from it [default: those of the configuration]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    packs: Vec<String>,
+    /// Write the differences to a table instead of the screen
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 struct Verify {
     /// Walk the whole history: every chain and every leaf hash
     #[arg(long, required = true)]
@@ -218,6 +239,7 @@ fn obey(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Check(check) => check::run(&cli.file(), &cli.data(), &environment, check.what),
         Command::Keys(keys) => keys::run(&cli.config(&environment)?, &environment, keys),
         Command::Render(render) => render::run(&cli.config(&environment)?, render),
+        Command::Simulate(simulate) => simulate::run(cli.config(&environment)?, &environment, simulate),
         Command::Verify(Verify { log: _ }) => verify::run(&cli.config(&environment)?),
         Command::Backup(backup) => backup::back_up(&cli.config(&environment)?, &environment, backup),
         Command::Restore(restore) => backup::restore(&cli.config(&environment)?, &environment, restore),

@@ -28,9 +28,9 @@ async fn replay(house: &House, policy: &Arc<Policy>) -> Vec<Replayed> {
 }
 
 fn stricter(_: &str, text: &str) -> String {
-    // Three calls in seven days instead of seven, and nobody before nine.
+    // One call in seven days instead of seven, and nobody before eleven.
     text.replace("limit = 7\ndays = 7", "limit = 1\ndays = 7")
-        .replace("earliest = \"08:00\"", "earliest = \"11:00\"")
+        .replace("opens = \"08:00\"", "opens = \"11:00\"")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
