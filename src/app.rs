@@ -5,6 +5,7 @@ pub mod demo;
 pub mod engines;
 pub mod gateway;
 pub mod keyring;
+pub mod loader;
 pub mod telemetry;
 
 use crate::app::clock::{MachineClock, MachineEntropy};
@@ -65,7 +66,7 @@ fn load(file: &Path, data: &Path, environment: &Environment) -> Result<(Config, 
 }
 
 /// The runtime that everything waits on.
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("dunwell")

@@ -18,6 +18,7 @@ mod door;
 pub mod facts;
 pub mod filing;
 pub mod intake;
+pub mod load;
 pub mod metrics;
 pub mod naming;
 pub mod outline;

@@ -10,16 +10,19 @@ use crate::domain::statement::{
     ConsentStatement, ContactEvent, DecisionQuery, HoldStatement, OptOutStatement, PauseStatement,
     PermitOutcome, PermitQuery, ReviewAnswer,
 };
-use crate::pipeline::agenda::Agenda;
+use crate::pipeline::agenda::{Agenda, Due};
 use crate::pipeline::amend::{self, Effects};
 use crate::pipeline::barrier::Barrier;
+use crate::pipeline::decide::Circumstances;
 use crate::pipeline::filing::Filed;
 use crate::pipeline::metrics::Metrics;
 use crate::pipeline::permits::Permit;
+use crate::pipeline::preview::Counsel;
 use crate::pipeline::receive::Report;
 use crate::pipeline::recorder::{Bench, Recorder, Unavailable};
 use crate::pipeline::recovery::StartError;
 use crate::pipeline::roster::Roster;
+use crate::pipeline::step::Step;
 use crate::pipeline::unit::Unit;
 use crate::pipeline::worker::Workshop;
 use crate::pipeline::{
@@ -31,6 +34,7 @@ use crate::storage::{RequestRow, StorageError, Store};
 use arc_swap::ArcSwapOption;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -64,6 +68,27 @@ impl Pipeline {
     /// # Errors
     /// The store is out of reach, or another process writes to it.
     pub async fn start(parts: Parts) -> Result<Self, StartError> {
+        let (pipeline, taken) = Self::assemble(parts)?;
+        let (store, shop) = (&pipeline.store, &pipeline.shop);
+        let amended = recovery::recover(store, &shop.desk, &shop.recorder, &shop.agenda).await?;
+        let pending = if amended { amend::pending(store)? } else { Vec::new() };
+        pipeline.hear_sandboxes();
+        if amended {
+            pipeline.weigh(pending);
+        }
+        pipeline.shop.open(taken);
+        Ok(pipeline)
+    }
+
+    /// Opens the write door and nothing else: what is filed is recorded, nothing is decided or sent before the next start.
+    ///
+    /// # Errors
+    /// The store is out of reach, or another process writes to it.
+    pub fn idle(parts: Parts) -> Result<Self, StartError> {
+        Self::assemble(parts).map(|(pipeline, _nothing_is_taken)| pipeline)
+    }
+
+    fn assemble(parts: Parts) -> Result<(Self, UnboundedReceiver<(Due, Step)>), StartError> {
         let Parts { store, desk, metrics } = parts;
         let (agenda, barrier) = (Arc::new(Agenda::default()), Arc::new(Barrier::new(desk.clock.clone())));
         let (steps, taken) = tokio::sync::mpsc::unbounded_channel();
@@ -76,8 +101,6 @@ impl Pipeline {
             barrier: barrier.clone(),
         };
         let recorder = Arc::new(Recorder::start(bench).map_err(|error| StartError::Thread(error.kind()))?);
-        let amended = recovery::recover(&store, &desk, &recorder, &agenda).await?;
-        let pending = if amended { amend::pending(&store)? } else { Vec::new() };
         let shop = Arc::new(Workshop {
             desk,
             recorder,
@@ -88,13 +111,7 @@ impl Pipeline {
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
-        let pipeline = Self { shop, store };
-        pipeline.hear_sandboxes();
-        if amended {
-            pipeline.weigh(pending);
-        }
-        pipeline.shop.open(taken);
-        Ok(pipeline)
+        Ok((Self { shop, store }, taken))
     }
 
     /// A sandbox reports what became of its messages without a callback from outside.
@@ -256,7 +273,11 @@ impl Pipeline {
         let count = said.len();
         let answers = tokio::task::spawn_blocking(move || {
             let Ok(reader) = pipeline.store.reader() else { return Vec::new() };
-            said.iter().map(|query| preview::decide(pipeline.desk(), &reader, query, explain_all)).collect()
+            let desk = pipeline.desk();
+            let (policy, pauses) = (desk.policy.load(), desk.pauses.load());
+            let here = Circumstances { names: &*desk.names, pauses: &pauses };
+            let counsel = Counsel { here, policy: &policy, now: desk.clock.now(), explain_all };
+            said.iter().map(|query| preview::decide(counsel, &reader, query)).collect()
         });
         let mut answers = answers.await.unwrap_or_default();
         answers.resize_with(count, || Err(Refusal::Unavailable));
@@ -447,7 +468,7 @@ impl Pipeline {
     }
 
     /// One command for many like things; each is done or refused by itself.
-    async fn each<I, T, F>(&self, items: Vec<I>, work: F) -> Vec<Result<T, Refusal>>
+    pub(in crate::pipeline) async fn each<I, T, F>(&self, items: Vec<I>, work: F) -> Vec<Result<T, Refusal>>
     where
         I: Send + 'static,
         T: Send + 'static,

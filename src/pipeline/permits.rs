@@ -72,7 +72,7 @@ pub fn issue(unit: &mut Unit<'_>, actor: &Actor, said: PermitQuery) -> Filed<Per
     let state = unit.debtor(key)?;
     let here = Circumstances { names: &*desk.names, pauses: &pauses };
     let decision = decide::decide(here, &policy, &Subject::new(state, &elsewhere), &intent, Terms::default());
-    let answer = answer::answer(desk, &policy, state, decision.clone());
+    let answer = answer::answer(&*desk.names, &policy, state, decision.clone());
     if decision.outcome != Outcome::Allow {
         return Ok(Err(Refusal::Refused(Box::new(answer))));
     }
