@@ -98,6 +98,11 @@ impl Gateway {
         self.router.clone()
     }
 
+    /// The pipeline, for a change of the law.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
     /// The store, for keys.
     pub fn store(&self) -> &Store {
         &self.store

@@ -217,7 +217,9 @@ impl<W: Write> Sink<W> {
     pub fn write(&mut self, text: &Text, more: &[Cow<'_, str>]) -> anyhow::Result<()> {
         match (self, text) {
             (Self::Csv { writer, kept, columns, first }, Text::Cells(cells)) => {
-                let kept = kept.iter().map(|n| cells.get(*n).unwrap_or_default());
+                // A row that lacks cells must not look whole when it is read again: in front of it there is no need to fill up.
+                let present = kept.iter().filter(|n| !*first || **n < cells.len());
+                let kept = present.map(|n| cells.get(*n).unwrap_or_default());
                 let more = more.iter().map(|value| value.as_bytes());
                 let surplus = cells.iter().skip(*columns);
                 let record: ByteRecord = match first {

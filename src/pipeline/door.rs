@@ -17,7 +17,7 @@ use crate::pipeline::decide::Circumstances;
 use crate::pipeline::filing::Filed;
 use crate::pipeline::metrics::Metrics;
 use crate::pipeline::permits::Permit;
-use crate::pipeline::preview::Counsel;
+use crate::pipeline::preview::{Counsel, Standing};
 use crate::pipeline::receive::Report;
 use crate::pipeline::recorder::{Bench, Recorder, Unavailable};
 use crate::pipeline::recovery::StartError;
@@ -29,7 +29,7 @@ use crate::pipeline::{
     Accepted, DecisionAnswer, Desk, Refusal, filing, intake, oversight, permits, preview, receive, recovery,
     writing,
 };
-use crate::policy::{CapUse, Policy};
+use crate::policy::Policy;
 use crate::storage::{RequestRow, StorageError, Store};
 use arc_swap::ArcSwapOption;
 use std::sync::Arc;
@@ -427,7 +427,7 @@ impl Pipeline {
     }
 
     /// How far each cap is used.
-    pub async fn caps(&self, debtor_id: &str) -> Result<Vec<CapUse>, Refusal> {
+    pub async fn caps(&self, debtor_id: &str) -> Result<Vec<Standing>, Refusal> {
         let (key, desk) = (self.key(debtor_id), self.desk().clone());
         self.read(move |store| preview::caps(&desk, &store.reader()?, key)).await
     }

@@ -3,7 +3,7 @@
 use crate::domain::channel::{Party, Purpose};
 use crate::domain::contact_point::{PointKind, PointValue};
 use crate::domain::event::Stream;
-use crate::domain::id::DebtorKey;
+use crate::domain::id::{DebtorKey, PointKey};
 use crate::domain::state::DebtorState;
 use crate::domain::statement::{DecisionQuery, FieldFault};
 use crate::domain::time::Timestamp;
@@ -125,8 +125,17 @@ pub fn decide_known(
     Ok(answer::answer(names, counsel.policy, state, decision))
 }
 
-/// How far each cap is used, now.
-pub fn caps(desk: &Desk, reader: &Reader, key: DebtorKey) -> Result<Vec<CapUse>, StorageError> {
+/// Where one cap stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its use.
+    pub cap: CapUse,
+    /// The contact point it counts by; none where it counts by debtor, account or debt.
+    pub point: Option<PointKey>,
+}
+
+/// How far each cap is used, now: those by debtor, account and debt, then those by contact point.
+pub fn caps(desk: &Desk, reader: &Reader, key: DebtorKey) -> Result<Vec<Standing>, StorageError> {
     let state = fold(reader, key)?;
     let elsewhere = elsewhere(reader, key, &state)?;
     let intent = Intent {
@@ -138,6 +147,18 @@ pub fn caps(desk: &Desk, reader: &Reader, key: DebtorKey) -> Result<Vec<CapUse>,
         point: None,
         purpose: Purpose::Collection,
     };
-    let subject = Subject::new(&state, &elsewhere);
-    Ok(policy::caps(&desk.policy.load(), &subject.facts(&intent, None, &[])))
+    let (policy, subject) = (desk.policy.load(), Subject::new(&state, &elsewhere));
+    let general = policy::caps(&policy, &subject.facts(&intent, None, &[]));
+    let mut standings: Vec<Standing> =
+        general.iter().map(|cap| Standing { cap: cap.clone(), point: None }).collect();
+    for point in &state.outline.points {
+        let mut others = general.clone();
+        for cap in policy::caps(&policy, &subject.facts(&intent, Some(point), &[])) {
+            match others.iter().position(|other| *other == cap) {
+                Some(place) => drop(others.swap_remove(place)),
+                None => standings.push(Standing { cap, point: Some(point.point) }),
+            }
+        }
+    }
+    Ok(standings)
 }
