@@ -5,6 +5,7 @@ pub mod demo;
 pub mod engines;
 pub mod gateway;
 pub mod keyring;
+pub mod loader;
 pub mod telemetry;
 
 use crate::app::clock::{MachineClock, MachineEntropy};
@@ -12,9 +13,11 @@ use crate::app::gateway::Gateway;
 use crate::app::telemetry::LogForm;
 use crate::config::environment::Environment;
 use crate::config::{Config, Refused};
+use crate::domain::event::Actor;
+use crate::pipeline::Pipeline;
 use crate::storage::{self, Store};
 use anyhow::Context;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +45,8 @@ pub fn serve(file: &Path, data: &Path, environment: &Environment) -> anyhow::Res
                 .await?;
         let stop = CancellationToken::new();
         tokio::spawn(stop_on_signal(stop.clone()));
+        let place = (file.to_owned(), data.to_owned(), environment.clone());
+        tokio::spawn(reload_on_signal(gateway.pipeline().clone(), place));
         tracing::info!(listen = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "serve.started");
         gateway.serve(listener, stop).await?;
         tracing::info!("serve.ended");
@@ -65,12 +70,52 @@ fn load(file: &Path, data: &Path, environment: &Environment) -> Result<(Config, 
 }
 
 /// The runtime that everything waits on.
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("dunwell")
         .build()
         .context("the runtime cannot start")
+}
+
+/// Where the configuration is read from.
+type ConfigPlace = (PathBuf, PathBuf, Environment);
+
+/// Reads the law again at every SIGHUP. Law with a fault in it is said and not put in force.
+async fn reload_on_signal(pipeline: Pipeline, place: ConfigPlace) {
+    #[cfg(unix)]
+    if let Ok(mut hangup) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
+        while hangup.recv().await.is_some() {
+            reload(&pipeline, place.clone()).await;
+        }
+    }
+    #[cfg(not(unix))]
+    let _only_at_the_start = (pipeline, place);
+}
+
+async fn reload(pipeline: &Pipeline, place: ConfigPlace) {
+    let read = tokio::task::spawn_blocking(move || {
+        let (file, data, environment) = place;
+        let (config, faults) = Config::survey(&file, &data, &environment);
+        match config {
+            Some(config) if faults.is_empty() => engines::policy(&config).map(|(policy, _)| policy),
+            Some(_) | None => Err(faults),
+        }
+    });
+    match read.await {
+        Ok(Ok(policy)) => match pipeline.change_policy(&Actor::Operator, policy).await {
+            Ok(true) => tracing::info!("policy.reloaded"),
+            Ok(false) => tracing::info!("policy.unchanged"),
+            Err(_) => tracing::error!("policy.not_recorded"),
+        },
+        Ok(Err(faults)) => {
+            for fault in faults {
+                tracing::error!(fault = %fault, "policy.fault");
+            }
+            tracing::error!("policy.not_reloaded");
+        }
+        Err(_) => tracing::error!("policy.not_read"),
+    }
 }
 
 /// Waits for SIGTERM or SIGINT. A second one ends the process at once, as a last resort of whoever sent it.

@@ -5,14 +5,21 @@
 
 mod backup;
 mod check;
+mod folio;
+mod import;
 mod keys;
+mod progress;
 mod render;
+mod scrub;
+mod simulate;
+mod table;
 mod verify;
 
 use crate::app;
 use crate::config::environment::Environment;
 use crate::config::{Config, DEFAULT_DATA, DEFAULT_FILE};
 use crate::domain::channel::Channel;
+use crate::domain::time::Timestamp;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -64,6 +71,22 @@ enum Command {
     Keys(Keys),
     /// Show a message as a debtor would get it, from sample data
     Render(Render),
+    /// Load what was before from CSV or NDJSON: debtors, consents, stops, holds, contacts made elsewhere, contact requests
+    ///
+    /// Rows that are refused go to a file with the reason, the others load; importing a file again changes nothing. Nothing is
+    /// sent from here: contact requests are decided by the next `serve`, which must not run meanwhile.
+    Import(Import),
+    /// Ask about every row of a call or send list; the same list comes out with the answers
+    ///
+    /// The columns debtor_id, channel, account_ids, contact_point, party, purpose, automated and at are read, all others are
+    /// handed on; outcome, permitted_from, permitted_until, rule, citation and reason are added. A row that cannot be asked
+    /// about has the outcome `error` and says why. Nothing is recorded; works while `serve` runs.
+    Scrub(Scrub),
+    /// Ask another policy directory about every recorded decision, and report those that would differ
+    ///
+    /// Each with both explanations, and a count by the rule that makes the difference. Works while `serve` runs. Exits with 1
+    /// if a decision does not come out as recorded although it was taken under the very policy that is asked.
+    Simulate(Simulate),
     /// Check that nothing in the history was altered, reordered or left out; works while `serve` runs
     ///
     /// Exits with 1 and names the first fault.
@@ -159,6 +182,52 @@ struct Render {
 }
 
 #[derive(Debug, Args)]
+struct Import {
+    /// What the rows are
+    #[arg(value_enum)]
+    kind: import::Kind,
+    /// The file: CSV with a head, or NDJSON
+    file: PathBuf,
+    /// How it is written [default: told by its name, or by its first character]
+    #[arg(long, value_enum, value_name = "FORM")]
+    format: Option<table::Form>,
+    /// Where rejected rows go [default: beside the file, as NAME.rejected.csv]
+    #[arg(long, value_name = "FILE")]
+    rejected: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Scrub {
+    /// The list: CSV with a head, or NDJSON
+    file: PathBuf,
+    /// Where the answers go [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// How the list is written [default: told by its name, or by its first character]
+    #[arg(long, value_enum, value_name = "FORM")]
+    format: Option<table::Form>,
+    /// The channel of rows that name none
+    #[arg(long, value_name = "C", value_parser = any_channel)]
+    channel: Option<Channel>,
+    /// The moment asked about by rows that name none, such as 2026-12-01T15:00:00Z [default: now]
+    #[arg(long, value_name = "TIME")]
+    at: Option<Timestamp>,
+}
+
+#[derive(Debug, Args)]
+struct Simulate {
+    /// The policy directory to ask
+    #[arg(long, value_name = "DIR")]
+    policy: PathBuf,
+    /// The packs to take from it [default: those of the configuration]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    packs: Vec<String>,
+    /// Write the differences to a table instead of the screen
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 struct Verify {
     /// Walk the whole history: every chain and every leaf hash
     #[arg(long, required = true)]
@@ -191,6 +260,13 @@ fn channel(word: &str) -> Result<Channel, String> {
     })
 }
 
+fn any_channel(word: &str) -> Result<Channel, String> {
+    Channel::from_word(word).ok_or_else(|| {
+        let words: Vec<&str> = Channel::ALL.iter().map(|channel| channel.as_str()).collect();
+        format!("expected one of {}", words.join(", "))
+    })
+}
+
 /// Does what the arguments ask for; what goes wrong is printed, each cause on its line.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
@@ -218,6 +294,9 @@ fn obey(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Check(check) => check::run(&cli.file(), &cli.data(), &environment, check.what),
         Command::Keys(keys) => keys::run(&cli.config(&environment)?, &environment, keys),
         Command::Render(render) => render::run(&cli.config(&environment)?, render),
+        Command::Import(import) => import::run(&cli.config(&environment)?, &environment, import),
+        Command::Scrub(scrub) => scrub::run(&cli.config(&environment)?, &environment, scrub),
+        Command::Simulate(simulate) => simulate::run(cli.config(&environment)?, &environment, simulate),
         Command::Verify(Verify { log: _ }) => verify::run(&cli.config(&environment)?),
         Command::Backup(backup) => backup::back_up(&cli.config(&environment)?, &environment, backup),
         Command::Restore(restore) => backup::restore(&cli.config(&environment)?, &environment, restore),

@@ -7,6 +7,7 @@
 //! thread, in one transaction for many commands; the next decision sees it.
 
 pub mod agenda;
+pub mod amend;
 pub mod answer;
 pub mod barrier;
 mod callbacks;
@@ -17,6 +18,7 @@ mod door;
 pub mod facts;
 pub mod filing;
 pub mod intake;
+pub mod load;
 pub mod metrics;
 pub mod naming;
 pub mod outline;
@@ -26,6 +28,7 @@ pub mod preview;
 pub mod receive;
 pub mod recorder;
 mod recovery;
+pub mod replay;
 pub mod roster;
 pub mod schedule;
 pub mod step;

@@ -1,5 +1,8 @@
 //! The program at the command line, as a person meets it: what each command prints, and with what it ends.
 
+#[path = "cli/lists.rs"]
+mod lists;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -78,7 +81,10 @@ impl Said {
 fn help_names_every_command_and_what_is_unknown_is_refused() {
     let desk = Desk::new();
     let help = desk.run(&["--help"]).ok();
-    for command in ["demo", "serve", "check", "keys", "render", "verify", "backup", "restore", "openapi"] {
+    for command in [
+        "demo", "serve", "check", "keys", "render", "import", "scrub", "simulate", "verify", "backup",
+        "restore", "openapi",
+    ] {
         assert!(help.contains(&format!("\n  {command} ")), "{command} is not in\n{help}");
         let own = desk.run(&[command, "--help"]).ok();
         assert!(own.contains("--config <FILE>") && own.contains("--data <DIR>"), "{own}");

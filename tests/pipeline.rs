@@ -6,3 +6,7 @@ mod caps;
 mod flow;
 #[path = "pipeline/house.rs"]
 mod house;
+#[path = "pipeline/month.rs"]
+mod month;
+#[path = "pipeline/replay.rs"]
+mod replay;

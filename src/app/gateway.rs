@@ -94,6 +94,11 @@ impl Gateway {
         self.router.clone()
     }
 
+    /// The pipeline, for a change of the law.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
     /// The store, for keys.
     pub fn store(&self) -> &Store {
         &self.store
@@ -166,7 +171,7 @@ fn every(
     })
 }
 
-fn carriers(providers: Vec<Provider>, clock: &Arc<dyn Clock>) -> anyhow::Result<Carriers> {
+pub(super) fn carriers(providers: Vec<Provider>, clock: &Arc<dyn Clock>) -> anyhow::Result<Carriers> {
     let rates = providers.iter().map(|provider| {
         let rate = provider.settings.rate_per_second().unwrap_or(provider.manifest.limits.rate_per_second);
         (format!("{}/{}", provider.channel, provider.name), rate)
@@ -184,7 +189,7 @@ fn carriers(providers: Vec<Provider>, clock: &Arc<dyn Clock>) -> anyhow::Result<
     Ok(Carriers::new(providers.into_iter().map(carrier).collect::<anyhow::Result<_>>()?))
 }
 
-fn settings(config: &Config) -> Settings {
+pub(super) fn settings(config: &Config) -> Settings {
     let collector = config.collector.clone();
     Settings {
         collector: Collector {

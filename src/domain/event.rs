@@ -378,6 +378,10 @@ pub struct RequestEnd {
 pub struct DecisionRecord {
     /// The last event of the debtor that was folded.
     pub as_of_seq: u64,
+    /// The channels that were still open to the request, in the order to try: what the configuration, not the history, knew.
+    /// None for a permit, and in entries written before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channels: Option<Vec<Channel>>,
     /// The answer.
     pub decision: Decision,
     /// The policy that gave it.

@@ -413,6 +413,14 @@ impl RequestState {
         }
     }
 
+    /// Whether it went out, brought nothing in time, and the channel behind it was not lawful when that was asked.
+    pub fn waits_to_fall_back(&self) -> bool {
+        let refused = |record: &DecisionRecord| record.decision.outcome != Outcome::Allow;
+        self.status == RequestStatus::Sent
+            && self.may_fall_back()
+            && self.decision.as_ref().is_some_and(refused)
+    }
+
     fn become_(&mut self, status: RequestStatus) {
         if !self.is_final() {
             self.status = status;

@@ -10,6 +10,7 @@ pub mod keys;
 pub mod naming;
 pub mod pauses;
 pub mod permits;
+pub mod policy;
 pub mod request_view;
 pub mod requests;
 pub mod reviews;
@@ -23,6 +24,7 @@ pub(in crate::http) fn routes() -> OpenApiRouter<Api> {
         .merge(holds::routes())
         .merge(contact_events::routes())
         .merge(decisions::routes())
+        .merge(policy::routes())
         .merge(permits::routes())
         .merge(requests::routes())
         .merge(pauses::routes())

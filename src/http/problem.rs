@@ -112,6 +112,15 @@ impl Problem {
         Self::new(ProblemKind::NotFound, format!("there is no such {what}"))
     }
 
+    /// Everything that is wrong, in one line for people.
+    pub fn in_words(&self) -> String {
+        if self.errors.is_empty() {
+            return self.detail.clone().into_owned();
+        }
+        let faults = self.errors.iter().map(|fault| format!("{}: {}", place(&fault.pointer), fault.detail));
+        faults.collect::<Vec<_>>().join("; ")
+    }
+
     /// Which problem it is.
     pub fn kind(&self) -> ProblemKind {
         self.kind

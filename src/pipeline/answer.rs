@@ -2,8 +2,9 @@
 
 use crate::domain::contact_point::PointValue;
 use crate::domain::decision::{Decision, PolicyStamp};
+use crate::domain::id::Pseudonymiser;
 use crate::domain::state::DebtorState;
-use crate::pipeline::{Desk, naming};
+use crate::pipeline::naming;
 use crate::policy::Policy;
 
 /// A decision as a caller hears it.
@@ -18,11 +19,16 @@ pub struct DecisionAnswer {
 }
 
 /// Names the point of a decision by its value.
-pub fn answer(desk: &Desk, policy: &Policy, state: &DebtorState, decision: Decision) -> DecisionAnswer {
+pub fn answer(
+    names: &dyn Pseudonymiser,
+    policy: &Policy,
+    state: &DebtorState,
+    decision: Decision,
+) -> DecisionAnswer {
     let contact_point = decision.point.and_then(|key| {
         let file = state.file.as_ref()?;
         let values = file.contact_points.iter().filter_map(|p| PointValue::parse(p.kind, &p.value).ok());
-        let mut found = values.filter(|value| naming::point(&*desk.names, value) == key);
+        let mut found = values.filter(|value| naming::point(names, value) == key);
         found.next().map(|value| value.expose().to_owned())
     });
     DecisionAnswer { decision, contact_point, policy: policy.stamp() }

@@ -3,7 +3,7 @@
 use crate::domain::channel::{Channel, Party};
 use crate::domain::decision::{Decision, Finding, Outcome};
 use crate::domain::event::{DecisionRecord, Pause};
-use crate::domain::id::{PointKey, RequestId};
+use crate::domain::id::{PointKey, Pseudonymiser, RequestId};
 use crate::domain::request::{ChannelChoice, RequestOrder};
 use crate::domain::state::{DebtorState, RequestState};
 use crate::domain::time::Timestamp;
@@ -12,6 +12,15 @@ use crate::pipeline::Desk;
 use crate::pipeline::facts::{Intent, Subject};
 use crate::policy::{self, Policy};
 use std::cmp::Ordering;
+
+/// What a decision rests on beside the law and the debtor's history.
+#[derive(Clone, Copy)]
+pub struct Circumstances<'a> {
+    /// Makes keys of names.
+    pub names: &'a dyn Pseudonymiser,
+    /// The kill switches in force.
+    pub pauses: &'a [Pause],
+}
 
 /// How a question is to be answered.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,9 +31,14 @@ pub struct Terms {
     pub explain_all: bool,
 }
 
+/// The rule that a request's refusal names when nobody can carry it …
+pub const NO_PROVIDER: &str = "house.no-provider";
+/// … and when its message cannot be written.
+pub const NO_MESSAGE: &str = "house.message";
+
 /// The decision for one intent: over the point it names, or over the best usable one.
 pub fn decide(
-    desk: &Desk,
+    here: Circumstances<'_>,
     policy: &Policy,
     subject: &Subject<'_>,
     intent: &Intent,
@@ -46,7 +60,7 @@ pub fn decide(
         let facts = subject.facts(intent, None, &invalid);
         policy::evaluate(policy, &facts, terms.deadline, terms.explain_all)
     });
-    paused(desk, subject.state(), intent, decision)
+    paused(here, subject.state(), intent, decision)
 }
 
 /// The earlier answer first: allow before defer before block, then the sooner; equal answers keep their order.
@@ -58,21 +72,23 @@ fn better(left: &Decision, right: &Decision) -> Ordering {
     rank(left).cmp(&rank(right))
 }
 
-/// The decision for a request: its channels in order, the first that is lawful now, or else the one that becomes so first.
+/// The decision for a request: of the channels open to it in order the first that is lawful now, or else the one that becomes
+/// so first.
 pub fn decide_request(
-    desk: &Desk,
+    here: Circumstances<'_>,
     policy: &Policy,
     subject: &Subject<'_>,
     request: &RequestState,
+    channels: &[Channel],
     now: Timestamp,
 ) -> Decision {
     // Where the first lawful moment comes after the request's end the answer says so, and the request waits for its end: a
     // consent or a lifted hold may still bring that moment forward.
     let terms = Terms::default();
     let mut best: Option<Decision> = None;
-    for channel in channels(desk, subject.state(), request) {
-        let intent = intent(&request.order, channel, now);
-        let decision = decide(desk, policy, subject, &intent, terms);
+    for channel in channels {
+        let intent = intent(&request.order, *channel, now);
+        let decision = decide(here, policy, subject, &intent, terms);
         if decision.outcome == Outcome::Allow {
             return decision;
         }
@@ -97,7 +113,7 @@ pub fn intent(order: &RequestOrder, channel: Channel, at: Timestamp) -> Intent {
 }
 
 /// The channels still open to a request, in the order to try them.
-fn channels(desk: &Desk, state: &DebtorState, request: &RequestState) -> Vec<Channel> {
+pub fn channels(desk: &Desk, state: &DebtorState, request: &RequestState) -> Vec<Channel> {
     let mut order = Vec::new();
     for choice in &request.order.channels {
         match choice {
@@ -133,7 +149,7 @@ fn no_channel(order: &RequestOrder, now: Timestamp) -> Decision {
     house_block(
         channel.unwrap_or(Channel::Portal),
         now,
-        "house.no-provider",
+        NO_PROVIDER,
         "configuration [channels]",
         "no provider is configured for any channel that the request may still use".to_owned(),
         None,
@@ -142,9 +158,10 @@ fn no_channel(order: &RequestOrder, now: Timestamp) -> Decision {
 }
 
 /// Lays the pauses in force over a decision: the kill switch is in force for the next send.
-fn paused(desk: &Desk, state: &DebtorState, intent: &Intent, mut decision: Decision) -> Decision {
-    let pauses = desk.pauses.load();
-    let Some(pause) = pauses.iter().find(|pause| binds(desk, pause, state, intent)) else { return decision };
+fn paused(here: Circumstances<'_>, state: &DebtorState, intent: &Intent, mut decision: Decision) -> Decision {
+    let Some(pause) = here.pauses.iter().find(|pause| binds(here.names, pause, state, intent)) else {
+        return decision;
+    };
     let laid = house_block(
         intent.channel,
         intent.at,
@@ -173,11 +190,11 @@ fn paused(desk: &Desk, state: &DebtorState, intent: &Intent, mut decision: Decis
     }
 }
 
-fn binds(desk: &Desk, pause: &Pause, state: &DebtorState, intent: &Intent) -> bool {
+fn binds(names: &dyn Pseudonymiser, pause: &Pause, state: &DebtorState, intent: &Intent) -> bool {
     let in_time = pause.until.is_none_or(|until| intent.at < until);
     let on_channel = pause.channel.is_none_or(|channel| channel == intent.channel);
     let by_creditor = pause.creditor.as_ref().is_none_or(|creditor| {
-        let key = desk.names.pseudonym("creditor", creditor);
+        let key = names.pseudonym("creditor", creditor);
         state.outline.accounts.iter().any(|account| {
             account.creditor == Some(key)
                 && (intent.accounts.is_empty() || intent.accounts.contains(&account.account))
@@ -226,13 +243,16 @@ pub fn house_block(
 
 /// A decision as the history keeps it.
 pub fn record(
+    desk: &Desk,
     policy: &Policy,
     state: &DebtorState,
     request: Option<RequestId>,
     decision: Decision,
 ) -> DecisionRecord {
+    let asked = request.and_then(|id| state.requests.get(&id));
     DecisionRecord {
         as_of_seq: state.seq,
+        channels: asked.map(|request| channels(desk, state, request)),
         decision,
         policy: policy.stamp(),
         request,

@@ -15,6 +15,7 @@ use crate::domain::outcome::{Failure, FailureCause, FailureClass, Outcome};
 use crate::domain::request::RequestStatus;
 use crate::domain::state::{DebtorState, RequestState};
 use crate::pipeline::carriers::{Carrier, Slot};
+use crate::pipeline::decide::Circumstances;
 use crate::pipeline::facts::Subject;
 use crate::pipeline::step::{Departure, Step};
 use crate::pipeline::unit::{Effect, Unit};
@@ -35,6 +36,7 @@ pub fn look(
     let elsewhere = unit.elsewhere(debtor)?;
     let desk = unit.desk;
     let policy = desk.policy.load();
+    let pauses = unit.pauses();
     let state = unit.debtor(debtor)?;
     let Some(request) = state.requests.get(&id).filter(|request| is_due(request)) else {
         return Ok(Step::Rest);
@@ -43,21 +45,24 @@ pub fn look(
         return expire(unit, debtor, id);
     }
     let wake = schedule::wake(request, Some(&state.attempts));
-    if let Some(wake) = wake.filter(|wake| *wake > now && request.status != RequestStatus::Deferred) {
+    let held_back = waits(request);
+    if let Some(wake) = wake.filter(|wake| *wake > now && !held_back) {
         let due = schedule::due(id, debtor, request, wake);
         unit.effect(Effect::Due(due));
         return Ok(Step::Rest);
     }
     let subject = Subject::new(state, &elsewhere);
-    let decision = decide::decide_request(desk, &policy, &subject, request, now);
+    let here = Circumstances { names: &*desk.names, pauses: &pauses };
+    let channels = decide::channels(desk, state, request);
+    let decision = decide::decide_request(here, &policy, &subject, request, &channels, now);
     if decision.outcome != Verdict::Allow {
         return wait(unit, &policy, debtor, id, decision);
     }
-    let Some(carrier) = desk.carriers.pick(decision.channel, &desk.pauses.load(), now) else {
+    let Some(carrier) = desk.carriers.pick(decision.channel, &pauses, now) else {
         let blocked = decide::house_block(
             decision.channel,
             now,
-            "house.no-provider",
+            decide::NO_PROVIDER,
             "configuration [channels]",
             format!("no provider for {} is configured and not paused", decision.channel),
             None,
@@ -75,10 +80,17 @@ fn is_due(request: &RequestState) -> bool {
     schedule::awaits_decision(request) || (request.status == RequestStatus::Sent && request.may_fall_back())
 }
 
+/// Whether its newest decision holds it back: a new fact may change that before its time.
+fn waits(request: &RequestState) -> bool {
+    request.status == RequestStatus::Deferred || request.waits_to_fall_back()
+}
+
 fn expire(unit: &mut Unit<'_>, debtor: DebtorKey, id: RequestId) -> Result<Step, StorageError> {
-    let sent = unit.debtor(debtor)?.requests.get(&id).is_some_and(|r| r.status == RequestStatus::Sent);
+    let sent = unit.debtor(debtor)?.requests.get(&id).filter(|r| r.status == RequestStatus::Sent);
     // What went out once is not expired: it only falls back no more.
-    if !sent {
+    if let Some(row) = sent.map(|request| schedule::row(id, debtor, request, None)) {
+        unit.batch.put_request(row);
+    } else {
         let body = EventBody::RequestExpired(RequestEnd { request: id }, Sealed::Gone);
         unit.record(debtor, &Actor::Gateway, body)?;
     }
@@ -93,10 +105,11 @@ fn wait(
     id: RequestId,
     decision: Decision,
 ) -> Result<Step, StorageError> {
+    let desk = unit.desk;
     let state = unit.debtor(debtor)?;
-    let record = decide::record(policy, state, Some(id), decision);
+    let record = decide::record(desk, policy, state, Some(id), decision);
     let Some(request) = state.requests.get(&id) else { return Ok(Step::Rest) };
-    if request.status == RequestStatus::Deferred && decide::repeats(&record, request.decision.as_ref()) {
+    if waits(request) && decide::repeats(&record, request.decision.as_ref()) {
         if let Some(wake) = schedule::wake(request, Some(&state.attempts)) {
             let due = schedule::due(id, debtor, request, wake);
             unit.effect(Effect::Due(due));
@@ -132,8 +145,8 @@ fn depart(
         Ok(written) => written,
         Err(reason) => {
             let citation = "configuration [collector] and the debtor's file";
-            let refused =
-                decide::house_block(decision.channel, now, "house.message", citation, reason, None, false);
+            let rule = decide::NO_MESSAGE;
+            let refused = decide::house_block(decision.channel, now, rule, citation, reason, None, false);
             return wait(unit, policy, debtor, id, refused);
         }
     };
@@ -156,7 +169,7 @@ fn depart(
         to: to.expose().to_owned(),
     };
     let message = outgoing(desk, attempt, debtor, point, to, rendered.language, rendered.content, &carrier);
-    let record = decide::record(policy, state, Some(id), decision);
+    let record = decide::record(desk, policy, state, Some(id), decision);
     unit.record(debtor, &Actor::Gateway, EventBody::DecisionMade(record, Sealed::Gone))?;
     unit.record(debtor, &Actor::Gateway, EventBody::AttemptStarted(start, secret.into()))?;
     Ok(Step::Send(Box::new(Departure { attempt, request: id, debtor, message, carrier, slot })))

@@ -10,25 +10,31 @@ use crate::domain::statement::{
     ConsentStatement, ContactEvent, DecisionQuery, HoldStatement, OptOutStatement, PauseStatement,
     PermitOutcome, PermitQuery, ReviewAnswer,
 };
-use crate::pipeline::agenda::Agenda;
+use crate::pipeline::agenda::{Agenda, Due};
+use crate::pipeline::amend::{self, Effects};
 use crate::pipeline::barrier::Barrier;
+use crate::pipeline::decide::Circumstances;
 use crate::pipeline::filing::Filed;
 use crate::pipeline::metrics::Metrics;
 use crate::pipeline::permits::Permit;
+use crate::pipeline::preview::{Counsel, Standing};
 use crate::pipeline::receive::Report;
 use crate::pipeline::recorder::{Bench, Recorder, Unavailable};
 use crate::pipeline::recovery::StartError;
 use crate::pipeline::roster::Roster;
+use crate::pipeline::step::Step;
 use crate::pipeline::unit::Unit;
 use crate::pipeline::worker::Workshop;
 use crate::pipeline::{
     Accepted, DecisionAnswer, Desk, Refusal, filing, intake, oversight, permits, preview, receive, recovery,
     writing,
 };
-use crate::policy::{CapUse, Policy};
-use crate::storage::{StorageError, Store};
+use crate::policy::Policy;
+use crate::storage::{RequestRow, StorageError, Store};
+use arc_swap::ArcSwapOption;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -62,6 +68,27 @@ impl Pipeline {
     /// # Errors
     /// The store is out of reach, or another process writes to it.
     pub async fn start(parts: Parts) -> Result<Self, StartError> {
+        let (pipeline, taken) = Self::assemble(parts)?;
+        let (store, shop) = (&pipeline.store, &pipeline.shop);
+        let amended = recovery::recover(store, &shop.desk, &shop.recorder, &shop.agenda).await?;
+        let pending = if amended { amend::pending(store)? } else { Vec::new() };
+        pipeline.hear_sandboxes();
+        if amended {
+            pipeline.weigh(pending);
+        }
+        pipeline.shop.open(taken);
+        Ok(pipeline)
+    }
+
+    /// Opens the write door and nothing else: what is filed is recorded, nothing is decided or sent before the next start.
+    ///
+    /// # Errors
+    /// The store is out of reach, or another process writes to it.
+    pub fn idle(parts: Parts) -> Result<Self, StartError> {
+        Self::assemble(parts).map(|(pipeline, _nothing_is_taken)| pipeline)
+    }
+
+    fn assemble(parts: Parts) -> Result<(Self, UnboundedReceiver<(Due, Step)>), StartError> {
         let Parts { store, desk, metrics } = parts;
         let (agenda, barrier) = (Arc::new(Agenda::default()), Arc::new(Barrier::new(desk.clock.clone())));
         let (steps, taken) = tokio::sync::mpsc::unbounded_channel();
@@ -74,20 +101,17 @@ impl Pipeline {
             barrier: barrier.clone(),
         };
         let recorder = Arc::new(Recorder::start(bench).map_err(|error| StartError::Thread(error.kind()))?);
-        recovery::recover(&store, &desk, &recorder, &agenda).await?;
         let shop = Arc::new(Workshop {
             desk,
             recorder,
             agenda,
             barrier,
             metrics,
+            amended: ArcSwapOption::empty(),
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
-        let pipeline = Self { shop, store };
-        pipeline.hear_sandboxes();
-        pipeline.shop.open(taken);
-        Ok(pipeline)
+        Ok((Self { shop, store }, taken))
     }
 
     /// A sandbox reports what became of its messages without a callback from outside.
@@ -254,7 +278,11 @@ impl Pipeline {
         let count = said.len();
         let answers = tokio::task::spawn_blocking(move || {
             let Ok(reader) = pipeline.store.reader() else { return Vec::new() };
-            said.iter().map(|query| preview::decide(pipeline.desk(), &reader, query, explain_all)).collect()
+            let desk = pipeline.desk();
+            let (policy, pauses) = (desk.policy.load(), desk.pauses.load());
+            let here = Circumstances { names: &*desk.names, pauses: &pauses };
+            let counsel = Counsel { here, policy: &policy, now: desk.clock.now(), explain_all };
+            said.iter().map(|query| preview::decide(counsel, &reader, query)).collect()
         });
         let mut answers = answers.await.unwrap_or_default();
         answers.resize_with(count, || Err(Refusal::Unavailable));
@@ -301,6 +329,47 @@ impl Pipeline {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Refusal::Unavailable),
         }
+    }
+
+    /// Puts another policy in force: recorded, everything pending decided anew. `false` if it is the one in force.
+    pub async fn change_policy(&self, actor: &Actor, policy: Policy) -> Result<bool, Refusal> {
+        let (actor, next, before) = (actor.clone(), Arc::new(policy), self.desk().policy.load_full());
+        let pending = self.read(amend::pending).await?;
+        match self.file(move |unit| amend::adopt(unit, &actor, next)).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            Err(refusal) => {
+                // What is not recorded is not in force.
+                self.desk().policy.store(before);
+                return Err(refusal);
+            }
+        }
+        let shop = self.shop.clone();
+        self.read(move |store| recovery::renew(store, &shop.agenda, shop.desk.clock.now())).await?;
+        self.weigh(pending);
+        Ok(true)
+    }
+
+    /// Counts beside everything else what a change of the law did to what was pending.
+    fn weigh(&self, pending: Vec<RequestRow>) {
+        let (store, shop) = (self.store.clone(), self.shop.clone());
+        tokio::task::spawn_blocking(move || {
+            let stop = || shop.closing.is_cancelled();
+            let counted = store.reader().and_then(|reader| amend::weigh(&shop.desk, &reader, &pending, stop));
+            match counted {
+                Ok(effects) => {
+                    let changed: u64 = effects.changed.values().sum();
+                    tracing::info!(policy = %effects.digest, pending = effects.pending, changed, "policy.changed");
+                    shop.amended.store(Some(Arc::new(effects)));
+                }
+                Err(error) => tracing::error!(error = %error, "policy.change_not_counted"),
+            }
+        });
+    }
+
+    /// What the newest change of the law since the start did to what was pending, once that is counted.
+    pub fn amended(&self) -> Option<Arc<Effects>> {
+        self.shop.amended.load_full()
     }
 
     /// The pauses on file, ended ones too.
@@ -363,7 +432,7 @@ impl Pipeline {
     }
 
     /// How far each cap is used.
-    pub async fn caps(&self, debtor_id: &str) -> Result<Vec<CapUse>, Refusal> {
+    pub async fn caps(&self, debtor_id: &str) -> Result<Vec<Standing>, Refusal> {
         let (key, desk) = (self.key(debtor_id), self.desk().clone());
         self.read(move |store| preview::caps(&desk, &store.reader()?, key)).await
     }
@@ -404,7 +473,7 @@ impl Pipeline {
     }
 
     /// One command for many like things; each is done or refused by itself.
-    async fn each<I, T, F>(&self, items: Vec<I>, work: F) -> Vec<Result<T, Refusal>>
+    pub(in crate::pipeline) async fn each<I, T, F>(&self, items: Vec<I>, work: F) -> Vec<Result<T, Refusal>>
     where
         I: Send + 'static,
         T: Send + 'static,

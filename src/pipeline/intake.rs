@@ -82,17 +82,37 @@ pub fn prepare(desk: &Desk, request: ContactRequest) -> Result<Prepared, Refusal
     Ok(Prepared { debtor: desk.names.debtor(&request.debtor_id), order, secret, points })
 }
 
-/// Takes a prepared request: a repeat gets its first answer, a conflict is refused, a new one is recorded.
+/// Takes a prepared request, and decides at once what is due at once: one commit for both.
 pub fn accept(
     unit: &mut Unit<'_>,
     actor: &Actor,
     prepared: Prepared,
 ) -> Result<Result<Accepted, Refusal>, StorageError> {
+    let (accepted, due) = match admit(unit, actor, prepared)? {
+        Ok(admitted) => admitted,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    if let Some(due) = due.filter(|due| due.at <= unit.now()) {
+        match dispatch::look(unit, due.debtor, accepted.id, None)? {
+            Step::Rest => {}
+            step @ (Step::NeedsSlot(_) | Step::Send(_)) => unit.effect(Effect::Step(due, step)),
+        }
+    }
+    Ok(Ok(accepted))
+}
+
+/// Takes a prepared request without deciding it: a repeat gets its first answer, a conflict is refused, a new one is recorded
+/// and due at the moment given.
+pub fn admit(
+    unit: &mut Unit<'_>,
+    actor: &Actor,
+    prepared: Prepared,
+) -> Result<Result<(Accepted, Option<Due>), Refusal>, StorageError> {
     let Prepared { debtor, mut order, secret, points } = prepared;
     if let Some(earlier) = unit.batch.request_by_key(order.request_key)? {
         return Ok(if hex::encode(earlier.body_digest) == order.body_digest {
             let (id, status) = (earlier.request, RequestStatus::Accepted);
-            Ok(Accepted { id, request_id: secret.request_id, status })
+            Ok((Accepted { id, request_id: secret.request_id, status }, None))
         } else {
             Err(Refusal::Conflict("this request_id was used before with another body".to_owned()))
         });
@@ -110,17 +130,10 @@ pub fn accept(
         return Ok(Err(Refusal::Invalid(faults)));
     }
     let (id, request_id) = (order.request, secret.request_id.clone());
-    let (priority, later) = (order.priority, order.not_before.is_some_and(|moment| moment > unit.now()));
+    let at = order.not_before.unwrap_or(unit.now()).max(unit.now());
+    let due = Due { at, priority: order.priority, task: Task::Request(id), debtor };
     unit.record(debtor, actor, EventBody::RequestAccepted(order, secret.into()))?;
-    if !later {
-        // What is due at once is decided at once: one commit for both.
-        let due = Due { at: unit.now(), priority, task: Task::Request(id), debtor };
-        match dispatch::look(unit, debtor, id, None)? {
-            Step::Rest => {}
-            step @ (Step::NeedsSlot(_) | Step::Send(_)) => unit.effect(Effect::Step(due, step)),
-        }
-    }
-    Ok(Ok(Accepted { id, request_id, status: RequestStatus::Accepted }))
+    Ok(Ok((Accepted { id, request_id, status: RequestStatus::Accepted }, Some(due))))
 }
 
 /// Upstream takes a request back, as long as nothing of it is on its way.

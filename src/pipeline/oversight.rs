@@ -26,6 +26,8 @@ pub fn pause(unit: &mut Unit<'_>, actor: &Actor, name: String, said: PauseStatem
     };
     let mut pauses = pauses_without(unit, &pause.name);
     pauses.push(pause.clone());
+    // In the order in which a start finds them, so that which one speaks does not depend on when they were placed.
+    pauses.sort_by(|a, b| a.name.cmp(&b.name));
     unit.record_installation(actor, &EventBody::PausePlaced(pause, Sealed::Gone))?;
     unit.effect(Effect::Pauses(pauses));
     unit.effect(Effect::AllOvertaken);
@@ -44,7 +46,7 @@ pub fn lift(unit: &mut Unit<'_>, actor: &Actor, name: String) -> Filed<()> {
 }
 
 fn pauses_without(unit: &Unit<'_>, name: &str) -> Vec<Pause> {
-    unit.pauses().into_iter().filter(|pause| pause.name != name).collect()
+    unit.pauses().iter().filter(|pause| pause.name != name).cloned().collect()
 }
 
 /// A person has understood a held reply.

@@ -13,7 +13,7 @@ use crate::domain::statement::{FieldFault, PermitOutcome, PermitQuery};
 use crate::domain::time::{Span, Timestamp};
 use crate::pipeline::agenda::{Due, Task};
 use crate::pipeline::answer::DecisionAnswer;
-use crate::pipeline::decide::{self, Terms};
+use crate::pipeline::decide::{self, Circumstances, Terms};
 use crate::pipeline::facts::{Intent, Subject};
 use crate::pipeline::filing::{self, Filed};
 use crate::pipeline::unit::{Effect, Unit};
@@ -68,9 +68,11 @@ pub fn issue(unit: &mut Unit<'_>, actor: &Actor, said: PermitQuery) -> Filed<Per
     let elsewhere = unit.elsewhere(key)?;
     let desk = unit.desk;
     let policy = desk.policy.load();
+    let pauses = unit.pauses();
     let state = unit.debtor(key)?;
-    let decision = decide::decide(desk, &policy, &Subject::new(state, &elsewhere), &intent, Terms::default());
-    let answer = answer::answer(desk, &policy, state, decision.clone());
+    let here = Circumstances { names: &*desk.names, pauses: &pauses };
+    let decision = decide::decide(here, &policy, &Subject::new(state, &elsewhere), &intent, Terms::default());
+    let answer = answer::answer(&*desk.names, &policy, state, decision.clone());
     if decision.outcome != Outcome::Allow {
         return Ok(Err(Refusal::Refused(Box::new(answer))));
     }
@@ -78,7 +80,7 @@ pub fn issue(unit: &mut Unit<'_>, actor: &Actor, said: PermitQuery) -> Filed<Per
     let expires_at = now.plus(ttl);
     let grant = PermitGrant {
         contact: reserved(&intent, decision.point, permit),
-        decision: decide::record(&policy, state, None, decision),
+        decision: decide::record(desk, &policy, state, None, decision),
         expires_at,
         permit,
     };

@@ -1,12 +1,12 @@
 //! What a start finds: attempts in doubt are settled as unknown, pending work goes on the agenda, a new policy is recorded.
 
 use crate::domain::channel::Priority;
-use crate::domain::event::{Actor, AttemptFailure, EventBody, Sealed, Stream};
+use crate::domain::event::{Actor, AttemptFailure, EventBody, Sealed};
 use crate::domain::outcome::{FailureCause, FailureClass};
 use crate::domain::time::Timestamp;
-use crate::pipeline::Desk;
 use crate::pipeline::agenda::{Agenda, Due, Task};
 use crate::pipeline::recorder::{Recorder, Unavailable};
+use crate::pipeline::{Desk, amend};
 use crate::storage::{AttemptRow, RequestRow, StorageError, Store};
 use futures_util::future::try_join_all;
 use std::sync::Arc;
@@ -25,13 +25,14 @@ pub enum StartError {
     Thread(std::io::ErrorKind),
 }
 
-/// Brings everything to where the loops can begin.
+/// Brings everything to where the loops can begin. `true` if the law is another than the one last in force: what is pending is
+/// then due at once.
 pub async fn recover(
     store: &Store,
     desk: &Arc<Desk>,
     recorder: &Recorder,
     agenda: &Agenda,
-) -> Result<(), StartError> {
+) -> Result<bool, StartError> {
     desk.pauses.store(Arc::new(store.reader()?.pauses()?));
     let in_doubt = store.reader()?.open_attempts()?;
     if !in_doubt.is_empty() {
@@ -39,14 +40,18 @@ pub async fn recover(
     }
     // All at once, so that few commits take them.
     try_join_all(in_doubt.into_iter().map(|attempt| settle(recorder, attempt))).await?;
-    record_policy(store, desk, recorder).await?;
+    let amended = record_policy(store, desk, recorder).await?;
     let reader = store.reader()?;
     for permit in reader.issued_permits()? {
         let (at, task) = (permit.expires_at, Task::Permit(permit.permit));
         agenda.put(Due { at, priority: Priority::Normal, task, debtor: permit.debtor });
     }
     reader.open_requests(|row| put(agenda, &row, row.due_at))?;
-    Ok(())
+    drop(reader);
+    if amended {
+        renew(store, agenda, desk.clock.now())?;
+    }
+    Ok(amended)
 }
 
 /// An attempt in doubt may have left: it counts, and it is never repeated (invariant 4).
@@ -76,17 +81,13 @@ fn put(agenda: &Agenda, row: &RequestRow, at: Option<Timestamp>) {
 }
 
 /// A policy other than the last one recorded is an event of the installation.
-async fn record_policy(store: &Store, desk: &Arc<Desk>, recorder: &Recorder) -> Result<(), StartError> {
+async fn record_policy(store: &Store, desk: &Arc<Desk>, recorder: &Recorder) -> Result<bool, StartError> {
     let stamp = desk.policy.load().stamp();
-    let mut last = None;
-    for event in store.reader()?.load(Stream::Installation)? {
-        if let EventBody::PolicyChanged(recorded, _) = event.body {
-            last = Some(recorded.digest);
-        }
+    let last = amend::amendments(&store.reader()?)?.pop().map(|last| last.policy.digest);
+    if last.as_ref() == Some(&stamp.digest) {
+        return Ok(false);
     }
-    if last.as_ref() != Some(&stamp.digest) {
-        let body = EventBody::PolicyChanged(stamp, Sealed::Gone);
-        recorder.run(move |unit| unit.record_installation(&Actor::Gateway, &body)).await?;
-    }
-    Ok(())
+    let body = EventBody::PolicyChanged(stamp, Sealed::Gone);
+    recorder.run(move |unit| unit.record_installation(&Actor::Gateway, &body)).await?;
+    Ok(last.is_some())
 }

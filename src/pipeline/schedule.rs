@@ -30,6 +30,11 @@ pub fn awaits_decision(request: &RequestState) -> bool {
     }
 }
 
+/// Whether it is decided again at once when a fact about the debtor changes.
+pub fn heeds_facts(request: &RequestState) -> bool {
+    awaits_decision(request) || request.waits_to_fall_back()
+}
+
 /// The moment at which something is to be done for a request; none while it is under way or once it has ended.
 pub fn wake(
     request: &RequestState,
@@ -38,6 +43,11 @@ pub fn wake(
     let last = request.attempts.last().and_then(|id| attempts.and_then(|attempts| attempts.get(id)));
     let earliest = request.order.not_before.unwrap_or(request.accepted_at).max(request.accepted_at);
     let expires = request.order.expires_at;
+    let lawful = request
+        .decision
+        .as_ref()
+        .filter(|record| record.decision.outcome == Outcome::Defer)
+        .and_then(|record| record.decision.permitted_from);
     match request.status {
         RequestStatus::Accepted => {
             let rested = match last {
@@ -48,14 +58,8 @@ pub fn wake(
             };
             Some(rested.max(earliest).min(expires))
         }
-        RequestStatus::Deferred => {
-            let lawful = request
-                .decision
-                .as_ref()
-                .filter(|record| record.decision.outcome == Outcome::Defer)
-                .and_then(|record| record.decision.permitted_from);
-            Some(lawful.unwrap_or(expires).max(earliest).min(expires))
-        }
+        RequestStatus::Deferred => Some(lawful.unwrap_or(expires).max(earliest).min(expires)),
+        RequestStatus::Sent if request.waits_to_fall_back() => Some(lawful.unwrap_or(expires).min(expires)),
         RequestStatus::Sent if request.may_fall_back() => {
             let patience = request.order.fallback_after?;
             let sent = last.map_or(request.accepted_at, |attempt| attempt.started_at);

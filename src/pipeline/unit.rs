@@ -1,7 +1,7 @@
 //! What a command works with while it runs: state at hand, and the pen.
 
 use crate::domain::event::{Actor, Event, EventBody, Pause, Sealed, Stream};
-use crate::domain::id::{AttemptId, DebtorKey, RequestId};
+use crate::domain::id::{AttemptId, DebtorKey, PointKey, RequestId};
 use crate::domain::state::DebtorState;
 use crate::domain::time::Timestamp;
 use crate::pipeline::Desk;
@@ -12,6 +12,7 @@ use crate::pipeline::schedule;
 use crate::pipeline::step::Step;
 use crate::storage::{Batch, StorageError};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// What follows from a commit.
 pub enum Effect {
@@ -42,11 +43,14 @@ pub struct Unit<'a> {
     /// What the batch changes on the agenda; of several changes to a task the last counts.
     agenda: HashMap<Task, Option<Due>>,
     now: Timestamp,
+    /// The pauses in force, those that this batch places among them.
+    pauses: Arc<Vec<Pause>>,
 }
 
 impl<'a> Unit<'a> {
     pub(in crate::pipeline) fn new(batch: Batch<'a>, roster: &'a mut Roster, desk: &'a Desk) -> Self {
-        Self { batch, desk, roster, effects: Vec::new(), agenda: HashMap::new(), now: desk.clock.now() }
+        let (now, pauses) = (desk.clock.now(), desk.pauses.load_full());
+        Self { batch, desk, roster, effects: Vec::new(), agenda: HashMap::new(), now, pauses }
     }
 
     pub(in crate::pipeline) fn begin_command(&mut self) {
@@ -78,6 +82,7 @@ impl<'a> Unit<'a> {
         let Some(entry) = self.roster.get_mut(key) else { return Err(StorageError::StaleChain) };
         let appended = self.batch.append(&mut entry.chain, now, actor, &body)?;
         let request = request_of(&entry.state, &body);
+        let named = named_point(&body);
         let body = match body {
             EventBody::AttemptStarted(start, _) => {
                 self.effects.push(Effect::Standing(start.attempt, key, now));
@@ -87,6 +92,9 @@ impl<'a> Unit<'a> {
             other => other,
         };
         entry.state.apply(Event { actor: actor.clone(), at: now, body, seq: appended.seq });
+        if let Some(point) = named.filter(|point| entry.state.point(*point).is_none()) {
+            self.stranger_named(key, point)?;
+        }
         request.map_or(Ok(()), |request| self.project(key, request))
     }
 
@@ -97,18 +105,9 @@ impl<'a> Unit<'a> {
         Ok(())
     }
 
-    /// The pauses in force once this batch commits.
-    pub fn pauses(&self) -> Vec<Pause> {
-        let newest = self.effects.iter().rev().find_map(|effect| match effect {
-            Effect::Pauses(pauses) => Some(pauses.clone()),
-            Effect::Step(..)
-            | Effect::Due(_)
-            | Effect::Done(_)
-            | Effect::Standing(..)
-            | Effect::Overtaken(_)
-            | Effect::AllOvertaken => None,
-        });
-        newest.unwrap_or_else(|| self.desk.pauses.load().as_ref().clone())
+    /// The pauses in force once this batch commits, by name.
+    pub fn pauses(&self) -> Arc<Vec<Pause>> {
+        Arc::clone(&self.pauses)
     }
 
     /// Adds something that follows from the commit.
@@ -116,11 +115,14 @@ impl<'a> Unit<'a> {
         match effect {
             Effect::Due(due) => drop(self.agenda.insert(due.task, Some(due))),
             Effect::Done(task) => drop(self.agenda.insert(task, None)),
-            Effect::Step(..)
-            | Effect::Standing(..)
-            | Effect::Overtaken(_)
-            | Effect::AllOvertaken
-            | Effect::Pauses(_) => self.effects.push(effect),
+            Effect::Pauses(pauses) => {
+                // What is decided after it in this batch already heeds it.
+                self.pauses = Arc::new(pauses.clone());
+                self.effects.push(Effect::Pauses(pauses));
+            }
+            Effect::Step(..) | Effect::Standing(..) | Effect::Overtaken(_) | Effect::AllOvertaken => {
+                self.effects.push(effect);
+            }
         }
     }
 
@@ -129,16 +131,33 @@ impl<'a> Unit<'a> {
     pub fn facts_changed(&mut self, key: DebtorKey) -> Result<(), StorageError> {
         let mut affected = self.relatives(key)?;
         affected.push(key);
-        for debtor in affected {
-            self.effects.push(Effect::Overtaken(debtor));
-            let now = self.now;
-            let due: Vec<Due> = self
-                .debtor(debtor)?
-                .open_requests()
-                .filter(|(_, request)| schedule::awaits_decision(request))
-                .map(|(id, request)| schedule::due(*id, debtor, request, now))
-                .collect();
-            due.into_iter().for_each(|due| self.effect(Effect::Due(due)));
+        affected.into_iter().try_for_each(|debtor| self.look_anew(debtor))
+    }
+
+    /// What waits for a debtor is decided again at once, what is about to leave is overtaken.
+    fn look_anew(&mut self, debtor: DebtorKey) -> Result<(), StorageError> {
+        self.effects.push(Effect::Overtaken(debtor));
+        let now = self.now;
+        let due: Vec<Due> = self
+            .debtor(debtor)?
+            .open_requests()
+            .filter(|(_, request)| schedule::heeds_facts(request))
+            .map(|(id, request)| schedule::due(*id, debtor, request, now))
+            .collect();
+        due.into_iter().for_each(|due| self.effect(Effect::Due(due)));
+        Ok(())
+    }
+
+    /// A debtor's history names a point that is not on its file: it binds the files that the point is on.
+    fn stranger_named(&mut self, key: DebtorKey, point: PointKey) -> Result<(), StorageError> {
+        for other in self.batch.streams_with_point(point)? {
+            if other == key {
+                continue;
+            }
+            if let Some(entry) = self.roster.get_mut(other) {
+                entry.relatives = None;
+            }
+            self.look_anew(other)?;
         }
         Ok(())
     }
@@ -226,6 +245,45 @@ impl<'a> Unit<'a> {
             request.forget_words();
         }
         Ok(())
+    }
+}
+
+/// The point that an event names beside those on the debtor's file: a stop or a contact may come from any.
+fn named_point(body: &EventBody) -> Option<PointKey> {
+    match body {
+        EventBody::ConsentGranted(consent, _) => consent.point,
+        EventBody::ConsentRevoked(stop, _) | EventBody::OptOutReceived(stop, _) => stop.point,
+        EventBody::ContactRecorded(report, _) => report.contact.point,
+        EventBody::InboundReceived(inbound, _) => inbound.point,
+        EventBody::ReplyHeld(held, _) => Some(held.point),
+        EventBody::DebtorUpdated(..)
+        | EventBody::DebtorErased(..)
+        | EventBody::PreferencesUpdated(..)
+        | EventBody::HoldPlaced(..)
+        | EventBody::HoldLifted(..)
+        | EventBody::PermitIssued(..)
+        | EventBody::PermitUsed(..)
+        | EventBody::PermitExpired(..)
+        | EventBody::PermitReturned(..)
+        | EventBody::RequestAccepted(..)
+        | EventBody::RequestCancelled(..)
+        | EventBody::RequestExpired(..)
+        | EventBody::DecisionMade(..)
+        | EventBody::AttemptStarted(..)
+        | EventBody::AttemptSent(..)
+        | EventBody::AttemptFailed(..)
+        | EventBody::AttemptUnknown(..)
+        | EventBody::AttemptAbandoned(..)
+        | EventBody::DeliveryUpdated(..)
+        | EventBody::ReplyReleased(..)
+        | EventBody::ContactPointInvalid(..)
+        | EventBody::DisputeReceived(..)
+        | EventBody::PromiseReceived(..)
+        | EventBody::CallbackRequested(..)
+        | EventBody::PolicyChanged(..)
+        | EventBody::AccessRecorded(..)
+        | EventBody::PausePlaced(..)
+        | EventBody::PauseLifted(..) => None,
     }
 }
 

@@ -5,12 +5,14 @@ use crate::domain::id::{AttemptId, DebtorKey};
 use crate::domain::outcome::{Failure, FailureCause, FailureClass, Outcome};
 use crate::domain::time::Span;
 use crate::pipeline::agenda::{Agenda, Due, Task};
+use crate::pipeline::amend::Effects;
 use crate::pipeline::barrier::{Barrier, Refused};
 use crate::pipeline::carriers::{Carrier, Slot};
 use crate::pipeline::metrics::Metrics;
 use crate::pipeline::recorder::Recorder;
 use crate::pipeline::step::{Departure, Step};
 use crate::pipeline::{Desk, dispatch, permits};
+use arc_swap::ArcSwapOption;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -37,6 +39,8 @@ pub struct Workshop {
     pub barrier: Arc<Barrier>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What the newest change of the law did to what was pending, once that is counted.
+    pub amended: ArcSwapOption<Effects>,
     /// Says when to begin nothing more.
     pub closing: CancellationToken,
     /// Everything that has begun.

@@ -91,6 +91,7 @@ fn finding() -> Finding {
 fn decision_record() -> DecisionRecord {
     DecisionRecord {
         as_of_seq: 12,
+        channels: Some(vec![Channel::Voice, Channel::Sms]),
         decision: Decision {
             at: at(0),
             channel: Channel::Voice,

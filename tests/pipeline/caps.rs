@@ -11,6 +11,7 @@ use dunwell::domain::time::{Clock, Span, Timestamp};
 use dunwell::pipeline::Refusal;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 const DEBTORS: [&str; 3] = ["d1", "d2", "d3"];
@@ -188,4 +189,31 @@ async fn random_worlds_never_exceed_a_cap() {
         house.close().await;
     }
     assert!(permitted > 60, "only {permitted} contacts were permitted: the worlds prove nothing");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn permits_asked_for_by_many_at_once_are_never_oversold() {
+    let house = Arc::new(world().await);
+    // Both owe the joint account; sixty-four callers on four threads want to call about it at the same moment.
+    let asks: Vec<_> = (0..64)
+        .map(|n| {
+            let house = Arc::clone(&house);
+            tokio::spawn(async move {
+                let query =
+                    json!({"debtor_id": DEBTORS[n % 2], "account_ids": ["joint-1"], "channel": "voice"});
+                let query: PermitQuery = serde_json::from_value(query).expect("a question");
+                house.pipeline.issue_permit(&actor(), query).await
+            })
+        })
+        .collect();
+    let (mut granted, mut refused) = (0, 0);
+    for ask in asks {
+        match ask.await.expect("no panic") {
+            Ok(_) => granted += 1,
+            Err(Refusal::Refused(_)) => refused += 1,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    // Seven calls in seven days about one debt, whoever owes it (12 CFR 1006.14(b)(2)(i)(A)).
+    assert_eq!((granted, refused), (7, 57));
 }

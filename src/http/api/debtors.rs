@@ -13,7 +13,8 @@ use crate::http::auth::{Caller, Reads, Writes};
 use crate::http::body::Body;
 use crate::http::problem::Problem;
 use crate::http::query::{At, Chosen, NoQuery, Query};
-use crate::policy::{self, CapUse};
+use crate::pipeline::preview::Standing;
+use crate::policy;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -106,6 +107,8 @@ struct CapView {
     used: u32,
     /// Contacts permitted.
     limit: u32,
+    /// Contacts still permitted now, as far as this cap goes.
+    left: u32,
     /// The window it counts over.
     #[schema(value_type = String, example = "P7D")]
     window: Span,
@@ -114,6 +117,9 @@ struct CapView {
     frees_at: Option<Timestamp>,
     /// The accounts it counts for; empty where it counts by debtor or point.
     account_ids: Vec<String>,
+    /// The contact point it counts for; null where it counts by debtor or account.
+    #[schema(required)]
+    contact_point: Option<String>,
 }
 
 /// A debtor as of now: what upstream knows, what the debtor allowed and refused, and what follows from it.
@@ -149,7 +155,7 @@ struct DebtorView {
 }
 
 impl DebtorView {
-    fn of(debtor_id: String, state: &DebtorState, zones: Vec<String>, caps: Vec<CapUse>) -> Self {
+    fn of(debtor_id: String, state: &DebtorState, zones: Vec<String>, caps: Vec<Standing>) -> Self {
         let file = state.file.clone();
         let erased = file.is_none();
         let DebtorFile { name, date_of_birth, language, locations, time_zone, contact_points, accounts } =
@@ -234,8 +240,11 @@ impl HoldView {
 }
 
 impl CapView {
-    fn of(names: &Names<'_>, cap: CapUse) -> Self {
+    fn of(names: &Names<'_>, standing: Standing) -> Self {
+        let Standing { cap, point } = standing;
         Self {
+            contact_point: point.and_then(|key| names.point(key)).map(str::to_owned),
+            left: cap.limit.saturating_sub(cap.used),
             rule: cap.rule,
             citation: cap.citation,
             used: cap.used,

@@ -1,0 +1,141 @@
+//! What an operator loads from files: filed like what upstream states, except that loading it again changes nothing, and that
+//! nothing is decided or sent.
+
+use crate::domain::consent::{GivenTo, HoldKind};
+use crate::domain::debtor::DebtorFile;
+use crate::domain::event::Actor;
+use crate::domain::id::{AccountKey, PointKey};
+use crate::domain::request::ContactRequest;
+use crate::domain::statement::{ConsentStatement, ContactEvent, HoldStatement, OptOutStatement};
+use crate::pipeline::filing::{self, Filed};
+use crate::pipeline::unit::Unit;
+use crate::pipeline::{Desk, Pipeline, Refusal, intake, naming, outline};
+
+/// One row of a file.
+pub enum Item {
+    /// A debtor under upstream's identifier.
+    Debtor(String, Box<DebtorFile>),
+    /// A consent of a debtor's.
+    Consent(String, ConsentStatement),
+    /// A stop of a debtor's.
+    OptOut(String, OptOutStatement),
+    /// A hold on a debtor.
+    Hold(String, HoldKind, HoldStatement),
+    /// A contact made elsewhere.
+    Contact(ContactEvent),
+    /// A contact request.
+    Request(Box<ContactRequest>),
+}
+
+/// What became of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loaded {
+    /// It was not there.
+    New,
+    /// It replaces what was there.
+    Changed,
+    /// It was there.
+    There,
+}
+
+impl Pipeline {
+    /// Files rows, each by itself, in order. Loading them again changes nothing.
+    pub async fn load(&self, actor: &Actor, items: Vec<Item>) -> Vec<Result<Loaded, Refusal>> {
+        let actor = actor.clone();
+        self.each(items, move |unit, item| file(unit, &actor, item)).await
+    }
+}
+
+fn file(unit: &mut Unit<'_>, actor: &Actor, item: Item) -> Filed<Loaded> {
+    match item {
+        Item::Debtor(id, file) => debtor(unit, actor, id, *file),
+        Item::Consent(id, said) => consent(unit, actor, &id, said),
+        Item::OptOut(id, said) => opt_out(unit, actor, &id, said),
+        Item::Hold(id, kind, said) => hold(unit, actor, &id, kind, said),
+        Item::Contact(said) => {
+            let repeated = filing::record_contact(unit, actor, said)?;
+            Ok(repeated.map(|repeated| if repeated { Loaded::There } else { Loaded::New }))
+        }
+        Item::Request(said) => match intake::prepare(unit.desk, *said) {
+            Ok(prepared) => {
+                let admitted = intake::admit(unit, actor, prepared)?;
+                Ok(admitted.map(|(_, due)| if due.is_some() { Loaded::New } else { Loaded::There }))
+            }
+            Err(refusal) => Ok(Err(refusal)),
+        },
+    }
+}
+
+fn debtor(unit: &mut Unit<'_>, actor: &Actor, id: String, file: DebtorFile) -> Filed<Loaded> {
+    let outlined = outline::outline(unit.desk, &file);
+    let state = unit.debtor(unit.desk.names.debtor(&id))?;
+    if state.file.as_ref() == Some(&file) && outlined.is_ok_and(|outlined| outlined == state.outline) {
+        return Ok(Ok(Loaded::There));
+    }
+    let filed = filing::put_debtor(unit, actor, id, file)?;
+    Ok(filed.map(|created| if created { Loaded::New } else { Loaded::Changed }))
+}
+
+fn consent(unit: &mut Unit<'_>, actor: &Actor, id: &str, said: ConsentStatement) -> Filed<Loaded> {
+    let (desk, key) = (unit.desk, unit.desk.names.debtor(id));
+    let there = unit.debtor(key)?.consents.iter().any(|known| {
+        (known.channel, known.scope, known.granted_at, known.expires_at, known.form)
+            == (said.channel, said.scope, said.granted_at, said.expires_at, said.form)
+            && known.given_to == said.given_to.unwrap_or(GivenTo::Collector)
+            && about(desk, &said.account_ids, said.contact_point.as_deref(), &known.accounts, known.point)
+    });
+    if there {
+        return Ok(Ok(Loaded::There));
+    }
+    Ok(named(filing::add_consent(unit, actor, key, said)?))
+}
+
+fn opt_out(unit: &mut Unit<'_>, actor: &Actor, id: &str, said: OptOutStatement) -> Filed<Loaded> {
+    let (desk, key) = (unit.desk, unit.desk.names.debtor(id));
+    let there = unit.debtor(key)?.opt_outs.iter().any(|known| {
+        (known.channel, known.received_at) == (said.channel, said.received_at)
+            && about(desk, &said.account_ids, said.contact_point.as_deref(), &known.accounts, known.point)
+    });
+    if there {
+        return Ok(Ok(Loaded::There));
+    }
+    Ok(named(filing::add_opt_out(unit, actor, key, said)?))
+}
+
+fn hold(unit: &mut Unit<'_>, actor: &Actor, id: &str, kind: HoldKind, said: HoldStatement) -> Filed<Loaded> {
+    let (desk, key) = (unit.desk, unit.desk.names.debtor(id));
+    // One that was lifted since is there too: loading a file again must not place it again.
+    let there = unit.debtor(key)?.holds.iter().any(|known| {
+        (known.kind, known.since) == (kind, said.since)
+            && about(desk, &said.account_ids, None, &known.accounts, None)
+    });
+    if there {
+        return Ok(Ok(Loaded::There));
+    }
+    Ok(named(filing::place_hold(unit, actor, key, kind, said)?))
+}
+
+/// Whether a statement is about the same accounts and the same point as what is on file.
+fn about(
+    desk: &Desk,
+    account_ids: &[String],
+    value: Option<&str>,
+    accounts: &[AccountKey],
+    point: Option<PointKey>,
+) -> bool {
+    let same_point = match (value, point) {
+        (None, None) => true,
+        (Some(value), Some(point)) => naming::points(desk, value).contains(&point),
+        (None, Some(_)) | (Some(_), None) => false,
+    };
+    same_point && account_ids.iter().map(|id| desk.names.account(id)).eq(accounts.iter().copied())
+}
+
+/// A row names its debtor itself, so that one who is not on file is the row's fault.
+fn named(filed: Result<(), Refusal>) -> Result<Loaded, Refusal> {
+    match filed {
+        Ok(()) => Ok(Loaded::New),
+        Err(Refusal::NotFound("debtor")) => Err(Refusal::invalid("/debtor_id", "is not a debtor on file")),
+        Err(refusal) => Err(refusal),
+    }
+}
