@@ -1,0 +1,208 @@
+//! What follows from the phrases of a reply, all together.
+
+use crate::domain::intent::Intent;
+use crate::reply::lexicon::{Lexicon, Means, Medium, Word};
+use crate::reply::phrase;
+use crate::reply::tokens::tokens;
+use crate::reply::values::{self, Attorney, Hours, Promise, Stop};
+use crate::reply::Said;
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+/// One thing that a reply says, and the words that say it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// What it says.
+    pub intent: Intent,
+    /// Where, in bytes of the text.
+    pub span: Range<usize>,
+    /// The phrase of the word files that it matched.
+    pub phrase: String,
+}
+
+/// Why a person must read the reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// Nothing in it was understood.
+    Nothing,
+    /// Something in it may mean stop, and nothing explains it.
+    MayBeStop,
+    /// It complains: a person answers complaints.
+    Complaint,
+}
+
+/// What a reply says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Everything that was understood, in the order of the text, each intent once.
+    pub found: Vec<Found>,
+    /// Why a person must read it, if one must.
+    pub doubt: Option<Doubt>,
+    /// What a stop closes.
+    pub stop: Option<Stop>,
+    /// What was promised.
+    pub promise: Option<Promise>,
+    /// Who represents the debtor.
+    pub attorney: Option<Attorney>,
+    /// When the debtor does not want to be reached.
+    pub hours: Option<Hours>,
+    /// When or at which number to call back, in the debtor's words.
+    pub call_back: Option<String>,
+}
+
+impl Reading {
+    /// Whether it says something.
+    pub fn says(&self, intent: Intent) -> bool {
+        self.found.iter().any(|found| found.intent == intent)
+    }
+
+    /// Everything it says.
+    pub fn intents(&self) -> Vec<Intent> {
+        self.found.iter().map(|found| found.intent).collect()
+    }
+}
+
+/// A phrase where it stands.
+pub(in crate::reply) struct Match<'a> {
+    pub means: Means,
+    pub phrase: &'a str,
+    pub named: Vec<usize>,
+}
+
+pub(in crate::reply) fn read(lexicon: &Lexicon, said: &Said<'_>) -> Reading {
+    let words = lexicon.resolve(tokens(said.text));
+    let mut matches = matches(lexicon, &words);
+    let harmless: BTreeSet<usize> =
+        matches.iter().filter(|found| found.means == Means::Harmless).flat_map(|found| found.named.clone()).collect();
+    matches.retain(|found| found.means == Means::Harmless || !found.named.iter().any(|at| harmless.contains(at)));
+    let hours = matches
+        .iter()
+        .filter(|found| found.means == Means::Says(Intent::Inconvenient))
+        .find_map(|found| Some((values::hours(lexicon, &words, &found.named)?, found.named.clone())));
+    if let Some((_, named)) = &hours {
+        // "Do not call before nine" is no stop.
+        let range = named.first().copied().unwrap_or(0)..=named.last().copied().unwrap_or(0);
+        matches.retain(|found| {
+            !matches!(found.means, Means::Says(Intent::Stop | Intent::Cease | Intent::CallBack))
+                || !found.named.iter().any(|at| range.contains(at))
+        });
+    } else {
+        matches.retain(|found| found.means != Means::Says(Intent::Inconvenient));
+    }
+    let mut reading = Reading { found: found(&words, &matches), ..Reading::default() };
+    reading.hours = hours.map(|(hours, _)| hours);
+    reading.stop = values::stop(lexicon, &words, &matches, said.channel);
+    if reading.stop.is_some() && !reading.says(Intent::Stop) && !reading.says(Intent::Cease) {
+        let only = matches.iter().find(|found| matches!(found.means, Means::Only(_)));
+        reading.found.extend(only.map(|only| as_found(&words, only, Intent::Stop)));
+    }
+    settle(&mut reading);
+    if reading.says(Intent::Promise) {
+        reading.promise = Some(values::promise(&words, said));
+    }
+    if reading.says(Intent::Attorney) {
+        reading.attorney = values::attorney(&words, said.text);
+    }
+    if reading.says(Intent::CallBack) {
+        reading.call_back = Some(said.text.trim().chars().take(500).collect());
+    }
+    reading.doubt = doubt(&words, &matches, &reading);
+    reading
+}
+
+fn matches<'a>(lexicon: &'a Lexicon, words: &[Word]) -> Vec<Match<'a>> {
+    let mut found = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        for (means, phrase) in lexicon.beginning(word) {
+            if let Some(named) = phrase.at(words, at) {
+                found.push(Match { means: *means, phrase: &phrase.text, named });
+            }
+        }
+    }
+    found
+}
+
+fn as_found(words: &[Word], found: &Match<'_>, intent: Intent) -> Found {
+    Found { intent, span: phrase::span(words, &found.named), phrase: found.phrase.to_owned() }
+}
+
+/// Each intent once, by its longest phrase, in the order of the text.
+fn found(words: &[Word], matches: &[Match<'_>]) -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
+    for one in matches {
+        let Means::Says(intent) = one.means else { continue };
+        let new = as_found(words, one, intent);
+        match found.iter_mut().find(|known| known.intent == intent) {
+            Some(known) if new.span.len() > known.span.len() => *known = new,
+            Some(_) => {}
+            None => found.push(new),
+        }
+    }
+    found.sort_by_key(|found| (found.span.start, found.intent));
+    found
+}
+
+/// What one intent takes from another.
+fn settle(reading: &mut Reading) {
+    let says = |intent| reading.found.iter().any(|found| found.intent == intent);
+    let stops = says(Intent::Stop) || says(Intent::Cease);
+    let bars = reading.found.iter().any(|found| found.intent.is_restrictive());
+    let refuses = says(Intent::Refusal) || says(Intent::Dispute);
+    reading.found.retain(|found| match found.intent {
+        // A wish to hear more does not stand beside a wish to hear nothing.
+        Intent::Start => !bars,
+        Intent::Help => !stops,
+        Intent::Promise => !refuses,
+        // Thanks are not what a reply is about.
+        Intent::Courtesy | Intent::Question => !bars,
+        Intent::Stop
+        | Intent::Cease
+        | Intent::WrongNumber
+        | Intent::Dispute
+        | Intent::Attorney
+        | Intent::Bankruptcy
+        | Intent::Deceased
+        | Intent::Hardship
+        | Intent::AlreadyPaid
+        | Intent::CallBack
+        | Intent::Complaint
+        | Intent::Refusal
+        | Intent::Inconvenient => true,
+    });
+    if reading.found.iter().any(|found| found.intent != Intent::Courtesy) {
+        reading.found.retain(|found| found.intent != Intent::Courtesy);
+    }
+}
+
+fn doubt(words: &[Word], matches: &[Match<'_>], reading: &Reading) -> Option<Doubt> {
+    if reading.stop.is_some() {
+        return None;
+    }
+    if reading.found.is_empty() {
+        return Some(Doubt::Nothing);
+    }
+    let explained: BTreeSet<usize> = matches
+        .iter()
+        .filter(|found| found.means != Means::Doubtful)
+        .flat_map(|found| found.named.iter().copied())
+        .collect();
+    let word = words.iter().enumerate().any(|(at, word)| word.suspect && !explained.contains(&at));
+    let phrase = matches.iter().any(|found| {
+        found.means == Means::Doubtful && !found.named.iter().all(|at| explained.contains(at))
+    });
+    if word || phrase {
+        return Some(Doubt::MayBeStop);
+    }
+    reading.says(Intent::Complaint).then_some(Doubt::Complaint)
+}
+
+/// Whether the reply lets a medium go on.
+pub(in crate::reply) fn spared(matches: &[Match<'_>]) -> BTreeSet<Medium> {
+    matches
+        .iter()
+        .filter_map(|found| match found.means {
+            Means::Spares(medium) => Some(medium),
+            Means::Says(_) | Means::Harmless | Means::Only(_) | Means::Doubtful => None,
+        })
+        .collect()
+}
