@@ -100,6 +100,10 @@ pub(in crate::reply) struct Word {
     pub sentence: u32,
     pub clause: u32,
     pub number: bool,
+    /// Neither a number nor in any word file: a name, perhaps.
+    pub strange: bool,
+    /// The part of the sentence between commas.
+    pub part: u32,
     pub says_nothing: bool,
     pub opens: bool,
     pub closes: bool,
@@ -226,14 +230,17 @@ impl Lexicon {
                 ".." => Part::Gap(3),
                 "..." => Part::Gap(8),
                 "#" => Part::Number,
+                "%" => Part::Strange,
                 words => {
                     let (words, optional) =
                         words.strip_suffix('?').map_or((words, false), |words| (words, true));
-                    let (mut any_of, mut number, mut end) = (Vec::new(), false, false);
+                    let mut any_of = Vec::new();
+                    let (mut number, mut end, mut strange) = (false, false, false);
                     for word in words.split('|') {
                         match word.strip_prefix('@') {
                             None if word == "#" => number = true,
                             None if word == "$" => end = true,
+                            None if word == "%" => strange = true,
                             Some(class) => any_of.extend(
                                 self.classes
                                     .get(class)
@@ -242,7 +249,7 @@ impl Lexicon {
                             None => any_of.push(self.id(word)),
                         }
                     }
-                    Part::Words { any_of, number, end, optional }
+                    Part::Words { any_of, number, strange, end, optional }
                 }
             });
         }
@@ -319,6 +326,8 @@ impl Lexicon {
             sentence: token.sentence,
             clause: token.clause + *added,
             number,
+            strange: !number && !self.speller.is_ordinary(&text),
+            part: token.clause,
             says_nothing: flags.says_nothing,
             opens: flags.opens || flags.joins,
             closes: flags.closes || number,

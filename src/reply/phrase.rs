@@ -3,7 +3,7 @@
 //! A phrase is words in order. `a|b` is either, `@class` any word of a class, `word?` may be missing, `_` is any one word,
 //! `..` up to three words and `...` up to eight. `^` and `$` are the start and end of a clause, `^^` and `$$` those of the
 //! reply; openings and endings that say nothing ("hi", "please", "now") do not count there, and courtesies and curses may
-//! stand anywhere between. `#` is a number. As one of several, `#` and `$` mean the same: `this|#|$`. A phrase never reaches
+//! stand anywhere between. `#` is a number, `%` a word that no file names, such as a name. As one of several, `#`, `%` and `$` mean the same: `this|#|$`. A phrase never reaches
 //! over the end of a sentence.
 
 use crate::reply::lexicon::Word;
@@ -17,12 +17,16 @@ pub(in crate::reply) enum Part {
         any_of: Vec<u32>,
         /// Or a number.
         number: bool,
+        /// Or a word that is in no word file.
+        strange: bool,
         /// Or the end of the clause.
         end: bool,
         optional: bool,
     },
     /// A number.
     Number,
+    /// A word that is in no word file.
+    Strange,
     /// So many words, whichever, at most.
     Gap(usize),
     /// Exactly one word, whichever.
@@ -52,16 +56,16 @@ impl Phrase {
         for part in &self.parts {
             match part {
                 Part::ClauseStart | Part::Start => {}
-                Part::Words { any_of, number, end, optional } => {
+                Part::Words { any_of, number, strange, end, optional } => {
                     found.extend(any_of);
-                    if *number || *end {
+                    if *number || *end || *strange {
                         return None;
                     }
                     if !optional {
                         return Some(found);
                     }
                 }
-                Part::Number | Part::Gap(_) | Part::One | Part::ClauseEnd | Part::End => return None,
+                Part::Number | Part::Strange | Part::Gap(_) | Part::One | Part::ClauseEnd | Part::End => return None,
             }
         }
         None
@@ -83,14 +87,18 @@ fn follow(parts: &[Part], words: &[Word], at: usize, start: usize, named: &mut V
         Part::ClauseEnd => closes(words, at, |word| word.clause) && follow(rest, words, at, start, named),
         Part::End => closes(words, at, |_| 0) && follow(rest, words, at, start, named),
         Part::Gap(most) => (0..=*most).any(|skipped| {
-            (at..at + skipped).all(|index| same_sentence(words, start, index))
+            (at..at + skipped).all(|index| same_part(words, at, index))
                 && follow(rest, words, at + skipped, start, named)
         }),
         Part::One => same_sentence(words, start, at) && follow(rest, words, at + 1, start, named),
+        Part::Strange => step(|word| word.strange, false, rest, words, at, start, named),
         Part::Number => step(|word| word.number, false, rest, words, at, start, named),
-        Part::Words { any_of, number, end, optional } => {
-            let wanted =
-                |word: &Word| word.id.is_some_and(|id| any_of.contains(&id)) || (*number && word.number);
+        Part::Words { any_of, number, strange, end, optional } => {
+            let wanted = |word: &Word| {
+                word.id.is_some_and(|id| any_of.contains(&id))
+                    || (*number && word.number)
+                    || (*strange && word.strange)
+            };
             step(wanted, *optional, rest, words, at, start, named)
                 || (*end && closes(words, at, |word| word.clause) && follow(rest, words, at, start, named))
         }
@@ -132,6 +140,12 @@ fn same_sentence(words: &[Word], start: usize, at: usize) -> bool {
         (Some(first), Some(here)) => first.sentence == here.sentence,
         _ => false,
     }
+}
+
+/// What a gap skips lies within one part of the sentence; a comma ends it.
+fn same_part(words: &[Word], gap: usize, at: usize) -> bool {
+    let before = gap.checked_sub(1).and_then(|before| words.get(before));
+    matches!((before, words.get(at)), (Some(before), Some(here)) if before.part == here.part)
 }
 
 fn opens(words: &[Word], at: usize, unit: impl Fn(&Word) -> u32) -> bool {

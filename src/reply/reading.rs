@@ -6,7 +6,7 @@ use crate::reply::phrase;
 use crate::reply::tokens::tokens;
 use crate::reply::values::{self, Attorney, Hours, Promise, Stop};
 use crate::reply::Said;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// One thing that a reply says, and the words that say it.
@@ -74,7 +74,13 @@ pub(in crate::reply) fn read(lexicon: &Lexicon, said: &Said<'_>) -> Reading {
     let mut matches = matches(lexicon, &words);
     let harmless: BTreeSet<usize> =
         matches.iter().filter(|found| found.means == Means::Harmless).flat_map(|found| found.named.clone()).collect();
-    matches.retain(|found| found.means == Means::Harmless || !found.named.iter().any(|at| harmless.contains(at)));
+    let masked = |found: &Match<'_>| found.named.iter().any(|at| harmless.contains(at));
+    matches.retain(|found| match found.means {
+        Means::Harmless => true,
+        Means::Says(intent) => !intent.is_restrictive() || !masked(found),
+        Means::Spares(_) | Means::Only(_) | Means::Doubtful => !masked(found),
+    });
+    give_way(&mut matches);
     let hours = matches
         .iter()
         .filter(|found| found.means == Means::Says(Intent::Inconvenient))
@@ -108,6 +114,44 @@ pub(in crate::reply) fn read(lexicon: &Lexicon, said: &Said<'_>) -> Reading {
     }
     reading.doubt = doubt(&words, &matches, &reading);
     reading
+}
+
+/// How much a phrase weighs where two share a word: what bars contact over what does not, what is past over what is to come.
+fn weight(intent: Intent) -> u8 {
+    match intent {
+        Intent::Hardship | Intent::AlreadyPaid => 2,
+        Intent::Promise | Intent::CallBack => 1,
+        Intent::Question => 0,
+        Intent::Stop
+        | Intent::Cease
+        | Intent::WrongNumber
+        | Intent::Dispute
+        | Intent::Attorney
+        | Intent::Bankruptcy
+        | Intent::Deceased
+        | Intent::Refusal => 3,
+        // These share their words with anybody.
+        Intent::Help | Intent::Start | Intent::Complaint | Intent::Inconvenient | Intent::Courtesy => 4,
+    }
+}
+
+/// "Don't call me" is no wish to be called, "I can't pay" no promise.
+fn give_way(matches: &mut Vec<Match<'_>>) {
+    let mut heaviest: BTreeMap<usize, u8> = BTreeMap::new();
+    for found in matches.iter() {
+        let Means::Says(intent) = found.means else { continue };
+        let own = Some(weight(intent)).filter(|weight| *weight < 4).unwrap_or(0);
+        for at in &found.named {
+            heaviest.entry(*at).and_modify(|known| *known = own.max(*known)).or_insert(own);
+        }
+    }
+    matches.retain(|found| match found.means {
+        Means::Says(intent) => {
+            let own = weight(intent);
+            found.named.iter().all(|at| heaviest.get(at).is_none_or(|heaviest| own >= *heaviest))
+        }
+        Means::Harmless | Means::Spares(_) | Means::Only(_) | Means::Doubtful => true,
+    });
 }
 
 fn matches<'a>(lexicon: &'a Lexicon, words: &[Word]) -> Vec<Match<'a>> {
@@ -147,6 +191,7 @@ fn settle(reading: &mut Reading) {
     let says = |intent| reading.found.iter().any(|found| found.intent == intent);
     let stops = says(Intent::Stop) || says(Intent::Cease);
     let bars = reading.found.iter().any(|found| found.intent.is_restrictive());
+    let promises = says(Intent::Promise);
     let refuses = says(Intent::Refusal) || says(Intent::Dispute);
     reading.found.retain(|found| match found.intent {
         // A wish to hear more does not stand beside a wish to hear nothing.
@@ -154,7 +199,8 @@ fn settle(reading: &mut Reading) {
         Intent::Help => !stops,
         Intent::Promise => !refuses,
         // Thanks are not what a reply is about.
-        Intent::Courtesy | Intent::Question => !bars,
+        Intent::Courtesy => !bars,
+        Intent::Question => !bars && !promises,
         Intent::Stop
         | Intent::Cease
         | Intent::WrongNumber

@@ -18,6 +18,11 @@ pub(in crate::reply) struct Speller {
 }
 
 impl Speller {
+    /// Whether the phrases or the lists name the word.
+    pub fn is_ordinary(&self, word: &str) -> bool {
+        self.left.contains(word) || self.known.contains(word)
+    }
+
     /// A listed misspelling.
     pub fn misspelling(&mut self, wrong: &str, right: &str) {
         self.misspelt.insert(wrong.to_owned(), right.to_owned());
@@ -57,10 +62,8 @@ impl Speller {
     /// A word that is known as it stands, without its repetitions, or with letters for its digits.
     fn exact(&self, word: &str) -> Option<String> {
         let known = |word: &str| {
-            if self.known.contains(word) {
-                return Some(word.to_owned());
-            }
-            self.misspelt.get(word).cloned()
+            let listed = self.misspelt.get(word).cloned();
+            listed.or_else(|| self.known.contains(word).then(|| word.to_owned()))
         };
         if self.left.contains(word) {
             return Some(word.to_owned());
