@@ -26,6 +26,7 @@ pub mod preview;
 pub mod receive;
 pub mod recorder;
 mod recovery;
+pub mod replies;
 pub mod roster;
 pub mod schedule;
 pub mod step;

@@ -26,6 +26,7 @@ pub use reading::{Doubt, Found, Reading};
 pub use values::{Attorney, Hours, Promise, Stop};
 
 use crate::domain::channel::Channel;
+use crate::domain::money::Currency;
 use crate::domain::time::Date;
 use lexicon::Lexicon;
 use std::sync::LazyLock;
@@ -45,8 +46,8 @@ pub struct Said<'a> {
     pub language: Option<&'a str>,
     /// The date where the debtor is, for "tomorrow".
     pub today: Date,
-    /// The currency of the debt, for amounts that name none.
-    pub currency: crate::domain::money::Currency,
+    /// The currency of the debt, for amounts: without it they are not read.
+    pub currency: Option<Currency>,
 }
 
 /// Understands replies.

@@ -234,7 +234,8 @@ fn doubt(words: &[Word], matches: &[Match<'_>], reading: &Reading) -> Option<Dou
         .collect();
     let word = words.iter().enumerate().any(|(at, word)| word.suspect && !explained.contains(&at));
     let phrase = matches.iter().any(|found| {
-        found.means == Means::Doubtful && !found.named.iter().all(|at| explained.contains(at))
+        // Its first word says no; what else it names may well be part of something else.
+        found.means == Means::Doubtful && found.named.first().is_some_and(|at| !explained.contains(at))
     });
     if word || phrase {
         return Some(Doubt::MayBeStop);

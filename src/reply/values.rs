@@ -147,7 +147,7 @@ fn amount(words: &[Word], at: usize, said: &Said<'_>) -> Option<Money> {
     let decimal: String = word.text.chars().filter(|c| *c != ',').collect();
     let plain = decimal.chars().all(|c| c.is_ascii_digit() || c == '.');
     let timed = matches!(text(Some(at + 1)), "am" | "pm" | "days" | "weeks" | "dias" | "semanas");
-    ((marked || paid) && plain && !timed).then(|| Money::parse(&decimal, said.currency.code()).ok()).flatten()
+    ((marked || paid) && plain && !timed).then(|| Money::parse(&decimal, said.currency?.code()).ok()).flatten()
 }
 
 /// The attorney's name and number: the capitalised words behind the word, and ten digits anywhere.

@@ -36,7 +36,7 @@ fn read(text: &str, language: &str) -> Reading {
         channel: Channel::Sms,
         language: Some(language),
         today: Date::constant(2026, 11, 25),
-        currency: Currency::parse("USD").expect("a currency"),
+        currency: Some(Currency::parse("USD").expect("a currency")),
     })
 }
 
