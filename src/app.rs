@@ -5,6 +5,7 @@ pub mod demo;
 pub mod engines;
 pub mod gateway;
 pub mod keyring;
+pub mod mailroom;
 pub mod telemetry;
 
 use crate::app::clock::{MachineClock, MachineEntropy};
@@ -37,11 +38,19 @@ pub fn serve(file: &Path, data: &Path, environment: &Environment) -> anyhow::Res
         let listener = TcpListener::bind(config.listen)
             .await
             .with_context(|| format!("cannot listen on {}", config.listen))?;
+        let mail = match &config.inbound_email {
+            Some(inbound) => Some((mailroom::bind(inbound).await?, inbound.clone())),
+            None => None,
+        };
         let gateway =
             Gateway::start(&config, engines, environment, Arc::new(MachineClock), Arc::new(MachineEntropy))
                 .await?;
         let stop = CancellationToken::new();
         tokio::spawn(stop_on_signal(stop.clone()));
+        if let Some((mail, inbound)) = mail {
+            tracing::info!(listen = %mail.local_addr()?, "mail.started");
+            tokio::spawn(mailroom::serve(mail, inbound, gateway.pipeline().clone(), stop.clone()));
+        }
         tracing::info!(listen = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "serve.started");
         gateway.serve(listener, stop).await?;
         tracing::info!("serve.ended");

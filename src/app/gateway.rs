@@ -103,6 +103,11 @@ impl Gateway {
         &self.store
     }
 
+    /// The pipeline, for mail.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
     /// The keys.
     pub fn keyring(&self) -> &Keyring {
         &self.keyring

@@ -8,6 +8,7 @@ use crate::domain::id::DebtorKey;
 use crate::pipeline::receive::{self, Report};
 use crate::pipeline::understanding::{Reply, Understood};
 use crate::pipeline::{Pipeline, Refusal, naming, replies};
+use crate::reply::quoted;
 use crate::provider::callback::{
     Acknowledgement, CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Delivery, DeliveryStatus,
     Inbound,
@@ -135,7 +136,8 @@ impl Pipeline {
             channel,
             point,
             from: value.expose().to_owned(),
-            text: said.text,
+            // A reply by email carries our own message, and its opt-out line, with it.
+            text: if channel == Channel::Email { quoted::own_words(&said.text) } else { said.text },
             keyword: said.keyword,
             provider_ref: said.provider_ref,
         };

@@ -65,9 +65,37 @@ pub fn report(
         Some(point) if moves && said.status == Some(AttemptStatus::Failed) => {
             dispatch::invalidate(unit, debtor, channel, point, said.cause)
         }
-        Some(point) if said.complained => stop(unit, actor, debtor, channel, point, None),
+        // Some servers take a message first and find out later that nobody is there.
+        Some(point) if said.status == Some(AttemptStatus::Failed) && !suppressed(unit, debtor, channel, point)? => {
+            dispatch::invalidate(unit, debtor, channel, point, said.cause)
+        }
+        Some(point) if said.complained && !stopped(unit, debtor, channel, point)? => stop(unit, actor, debtor, channel, point, None),
         Some(_) | None => Ok(()),
     }
+}
+
+/// Whether a point is known to be no use for a channel.
+fn suppressed(
+    unit: &mut Unit<'_>,
+    debtor: DebtorKey,
+    channel: Channel,
+    point: PointKey,
+) -> Result<bool, StorageError> {
+    let known = &unit.debtor(debtor)?.invalid_points;
+    Ok(known.iter().any(|known| known.point == point && known.channel.is_none_or(|of| of == channel)))
+}
+
+/// Whether the debtor closed a point for a channel, and has not opened it again.
+fn stopped(
+    unit: &mut Unit<'_>,
+    debtor: DebtorKey,
+    channel: Channel,
+    point: PointKey,
+) -> Result<bool, StorageError> {
+    let state = unit.debtor(debtor)?;
+    let stops = state.opt_outs.iter().filter(|stop| stop.point == Some(point) && stop.channel.covers(channel));
+    let lifted = |since| state.consents.iter().any(|given| given.point == Some(point) && given.granted_at > since);
+    Ok(stops.map(|stop| stop.received_at).max().is_some_and(|since| !lifted(since)))
 }
 
 /// Records that a debtor closed a point for a channel.
@@ -94,15 +122,7 @@ pub fn stop(
 
 /// A one-click unsubscribe (RFC 8058): clicked twice, it is one stop.
 pub fn unsubscribe(unit: &mut Unit<'_>, debtor: DebtorKey, point: PointKey) -> Result<(), StorageError> {
-    let state = unit.debtor(debtor)?;
-    let newest_stop = state
-        .opt_outs
-        .iter()
-        .filter(|stop| stop.point == Some(point) && stop.channel == OptOutChannel::Email)
-        .map(|stop| stop.received_at)
-        .max();
-    let lifted = |since| state.consents.iter().any(|c| c.point == Some(point) && c.granted_at > since);
-    if newest_stop.is_some_and(|since| !lifted(since)) {
+    if stopped(unit, debtor, Channel::Email, point)? {
         return Ok(());
     }
     let inbound = Inbound {

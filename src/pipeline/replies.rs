@@ -7,7 +7,7 @@
 //! - 2026-11-23: a debtor who says that it is paid, or cannot pay now, is recorded as saying so and nothing is barred: what
 //!   upstream knows of payments decides. A complaint waits for a person, as does all that is not understood.
 //! - 2026-11-23: START lifts the stop of the address it came from, by a consent of the debtor's own; it gives none where no
-//!   stop stood. YES is a courtesy.
+//!   stop stood, and none by email, whose senders are easily forged. YES is a courtesy.
 
 use crate::domain::channel::Channel;
 use crate::domain::consent::{
@@ -247,7 +247,9 @@ fn start(unit: &mut Unit<'_>, actor: &Actor, debtor: DebtorKey, said: &Understoo
         let here = |consent: &&Consent| consent.channel == reply.channel && consent.point == Some(reply.point);
         state.consents.iter().filter(here).any(|consent| consent.granted_at > since)
     };
-    if said.word() != Understanding::Start || newest.is_none_or(consented) {
+    // A sender's address is easily forged in an email; a text comes signed by its vendor.
+    let genuine = reply.channel != Channel::Email;
+    if !genuine || said.word() != Understanding::Start || newest.is_none_or(consented) {
         return Ok(());
     }
     // A consent lifts a stop that is older than itself.
