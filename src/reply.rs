@@ -32,8 +32,10 @@ use lexicon::Lexicon;
 use std::sync::LazyLock;
 
 /// The word files, as shipped.
-const FILES: &[(&str, &str)] =
-    &[("reply/words/en.toml", include_str!("reply/words/en.toml")), ("reply/words/es.toml", include_str!("reply/words/es.toml"))];
+const FILES: &[(&str, &str)] = &[
+    ("reply/words/en.toml", include_str!("reply/words/en.toml")),
+    ("reply/words/es.toml", include_str!("reply/words/es.toml")),
+];
 
 /// What is said, and what is known of it.
 #[derive(Clone, Copy)]

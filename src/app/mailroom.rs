@@ -15,7 +15,12 @@ pub async fn bind(inbound: &InboundEmail) -> anyhow::Result<TcpListener> {
 }
 
 /// Takes mail in until it is told to stop.
-pub async fn serve(listener: TcpListener, inbound: InboundEmail, pipeline: Pipeline, stop: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    inbound: InboundEmail,
+    pipeline: Pipeline,
+    stop: CancellationToken,
+) {
     let name = inbound.domains.first().cloned().unwrap_or_else(|| "localhost".to_owned());
     let inbox = Inbox { lmtp: inbound.lmtp, domains: inbound.domains, name };
     let take: Take = Arc::new(move |message, recipients| {

@@ -5,8 +5,8 @@ use crate::config::environment::Environment;
 use crate::config::secret::SecretSource;
 use crate::config::section::{Located, Section};
 use crate::config::{
-    BOOTSTRAP_KEY, BOOTSTRAP_KEY_LENGTH, CollectorChoice, Config, InboundEmail, PolicyChoice, ProviderTable, SANDBOX,
-    WebhookTable,
+    BOOTSTRAP_KEY, BOOTSTRAP_KEY_LENGTH, CollectorChoice, Config, InboundEmail, PolicyChoice, ProviderTable,
+    SANDBOX, WebhookTable,
 };
 use crate::domain::channel::Channel;
 use crate::domain::contact_point::{PointKind, PointValue};
@@ -232,14 +232,15 @@ fn inbound_email(root: &mut Section<'_>) -> Option<InboundEmail> {
     let mut section = inbound.section("email");
     inbound.finish();
     let there = section.is_there();
-    let listen = section.required("listen").and_then(|listen| match listen.value.trim().parse::<SocketAddr>() {
-        Ok(address) => Some(address),
-        Err(_) => {
-            let what = "is not an address and a port such as \"127.0.0.1:2424\"";
-            section.fault(&listen.place, "listen", what);
-            None
-        }
-    });
+    let listen =
+        section.required("listen").and_then(|listen| match listen.value.trim().parse::<SocketAddr>() {
+            Ok(address) => Some(address),
+            Err(_) => {
+                let what = "is not an address and a port such as \"127.0.0.1:2424\"";
+                section.fault(&listen.place, "listen", what);
+                None
+            }
+        });
     let lmtp = section.parsed("protocol", |word| match word {
         "lmtp" => Ok(true),
         "smtp" => Ok(false),
@@ -251,7 +252,11 @@ fn inbound_email(root: &mut Section<'_>) -> Option<InboundEmail> {
     }
     section.finish();
     let domains = domains?.value.into_iter().map(|domain| domain.value.trim().to_ascii_lowercase());
-    Some(InboundEmail { listen: listen?, lmtp: lmtp.is_none_or(|lmtp| lmtp.value), domains: domains.collect() })
+    Some(InboundEmail {
+        listen: listen?,
+        lmtp: lmtp.is_none_or(|lmtp| lmtp.value),
+        domains: domains.collect(),
+    })
 }
 
 fn collector(root: &mut Section<'_>) -> CollectorChoice {

@@ -8,11 +8,11 @@ use crate::domain::id::DebtorKey;
 use crate::pipeline::receive::{self, Report};
 use crate::pipeline::understanding::{Reply, Understood};
 use crate::pipeline::{Pipeline, Refusal, naming, replies};
-use crate::reply::quoted;
 use crate::provider::callback::{
     Acknowledgement, CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Delivery, DeliveryStatus,
     Inbound,
 };
+use crate::reply::quoted;
 use std::time::Duration;
 
 /// A receipt may overtake the vendor's answer to the send, so one for an unknown message is tried this often …

@@ -32,7 +32,11 @@ impl Pipeline {
         };
         match taken {
             Ok(found) => {
-                self.metrics().callback(Channel::Email, "listener", if found { "recorded" } else { "unmatched" });
+                self.metrics().callback(
+                    Channel::Email,
+                    "listener",
+                    if found { "recorded" } else { "unmatched" },
+                );
                 Verdict::Taken
             }
             Err(_) => Verdict::Later,
@@ -86,8 +90,13 @@ impl Pipeline {
             Fate::Delayed => "delayed",
             Fate::Failed(_) => "bounced",
         };
-        let report =
-            Report { status: Some(status), reported: word.to_owned(), code: Some(code), cause, complained: false };
+        let report = Report {
+            status: Some(status),
+            reported: word.to_owned(),
+            code: Some(code),
+            cause,
+            complained: false,
+        };
         self.reported(attempt, report).await
     }
 
@@ -105,7 +114,8 @@ impl Pipeline {
     async fn reported(&self, attempt: AttemptId, report: Report) -> Result<bool, Refusal> {
         self.file(move |unit| {
             let Some(row) = unit.batch.attempt(attempt)? else { return Ok(Ok(false)) };
-            let of_email = unit.debtor(row.debtor)?.attempts.get(&attempt).is_some_and(|a| a.channel == Channel::Email);
+            let of_email =
+                unit.debtor(row.debtor)?.attempts.get(&attempt).is_some_and(|a| a.channel == Channel::Email);
             if of_email {
                 let actor = Actor::Provider(LISTENER.to_owned());
                 receive::report(unit, &actor, row.debtor, attempt, &report)?;

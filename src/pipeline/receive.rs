@@ -4,9 +4,7 @@
 use crate::domain::attempt::AttemptStatus;
 use crate::domain::channel::Channel;
 use crate::domain::consent::{OptOut, OptOutChannel};
-use crate::domain::event::{
-    Actor, DeliveryUpdate, EventBody, Inbound, OptOutSecret, Sealed, Understanding,
-};
+use crate::domain::event::{Actor, DeliveryUpdate, EventBody, Inbound, OptOutSecret, Sealed, Understanding};
 use crate::domain::id::{AttemptId, DebtorKey, PointKey};
 use crate::domain::intent::Intent;
 use crate::domain::outcome::FailureCause;
@@ -66,10 +64,14 @@ pub fn report(
             dispatch::invalidate(unit, debtor, channel, point, said.cause)
         }
         // Some servers take a message first and find out later that nobody is there.
-        Some(point) if said.status == Some(AttemptStatus::Failed) && !suppressed(unit, debtor, channel, point)? => {
+        Some(point)
+            if said.status == Some(AttemptStatus::Failed) && !suppressed(unit, debtor, channel, point)? =>
+        {
             dispatch::invalidate(unit, debtor, channel, point, said.cause)
         }
-        Some(point) if said.complained && !stopped(unit, debtor, channel, point)? => stop(unit, actor, debtor, channel, point, None),
+        Some(point) if said.complained && !stopped(unit, debtor, channel, point)? => {
+            stop(unit, actor, debtor, channel, point, None)
+        }
         Some(_) | None => Ok(()),
     }
 }
@@ -93,8 +95,10 @@ fn stopped(
     point: PointKey,
 ) -> Result<bool, StorageError> {
     let state = unit.debtor(debtor)?;
-    let stops = state.opt_outs.iter().filter(|stop| stop.point == Some(point) && stop.channel.covers(channel));
-    let lifted = |since| state.consents.iter().any(|given| given.point == Some(point) && given.granted_at > since);
+    let stops =
+        state.opt_outs.iter().filter(|stop| stop.point == Some(point) && stop.channel.covers(channel));
+    let lifted =
+        |since| state.consents.iter().any(|given| given.point == Some(point) && given.granted_at > since);
     Ok(stops.map(|stop| stop.received_at).max().is_some_and(|since| !lifted(since)))
 }
 

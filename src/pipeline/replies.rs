@@ -11,11 +11,12 @@
 
 use crate::domain::channel::Channel;
 use crate::domain::consent::{
-    Consent, ConsentForm, ConsentScope, GivenTo, Hold, HoldKind, InconvenientTime, OptOut, OptOutChannel, Weekday,
+    Consent, ConsentForm, ConsentScope, GivenTo, Hold, HoldKind, InconvenientTime, OptOut, OptOutChannel,
+    Weekday,
 };
 use crate::domain::event::{
-    Actor, ConsentSecret, EventBody, HoldSecret, Inbound, InboundSecret, NoteSecret, OptOutSecret, PointInvalid,
-    PromiseSecret, ReplyHold, Sealed, Statement, Understanding,
+    Actor, ConsentSecret, EventBody, HoldSecret, Inbound, InboundSecret, NoteSecret, OptOutSecret,
+    PointInvalid, PromiseSecret, ReplyHold, Sealed, Statement, Understanding,
 };
 use crate::domain::id::{DebtorKey, ReviewId};
 use crate::domain::intent::Intent;
@@ -57,7 +58,12 @@ pub fn receive_from_stranger(
 }
 
 /// What one debtor's file learns from a reply.
-fn take(unit: &mut Unit<'_>, actor: &Actor, debtor: DebtorKey, said: &Understood) -> Result<(), StorageError> {
+fn take(
+    unit: &mut Unit<'_>,
+    actor: &Actor,
+    debtor: DebtorKey,
+    said: &Understood,
+) -> Result<(), StorageError> {
     let frozen = unit.debtor(debtor)?.frozen.iter().any(|(_, point)| *point == said.reply.point);
     inbound(unit, actor, debtor, said)?;
     if let Some(closes) = &said.reading.stop {
@@ -74,7 +80,12 @@ fn take(unit: &mut Unit<'_>, actor: &Actor, debtor: DebtorKey, said: &Understood
     unit.facts_changed(debtor)
 }
 
-fn inbound(unit: &mut Unit<'_>, actor: &Actor, debtor: DebtorKey, said: &Understood) -> Result<(), StorageError> {
+fn inbound(
+    unit: &mut Unit<'_>,
+    actor: &Actor,
+    debtor: DebtorKey,
+    said: &Understood,
+) -> Result<(), StorageError> {
     let inbound = Inbound {
         channel: said.reply.channel,
         intents: said.reading.intents(),
@@ -234,17 +245,25 @@ fn inconvenient(
 }
 
 /// Lifts the stop of the address, if one stands.
-fn start(unit: &mut Unit<'_>, actor: &Actor, debtor: DebtorKey, said: &Understood) -> Result<(), StorageError> {
+fn start(
+    unit: &mut Unit<'_>,
+    actor: &Actor,
+    debtor: DebtorKey,
+    said: &Understood,
+) -> Result<(), StorageError> {
     let (now, reply) = (unit.now(), &said.reply);
     let state = unit.debtor(debtor)?;
     let newest = state
         .opt_outs
         .iter()
-        .filter(|stop| stop.channel.covers(reply.channel) && stop.point.is_none_or(|point| point == reply.point))
+        .filter(|stop| {
+            stop.channel.covers(reply.channel) && stop.point.is_none_or(|point| point == reply.point)
+        })
         .map(|stop| stop.received_at)
         .max();
     let consented = |since| {
-        let here = |consent: &&Consent| consent.channel == reply.channel && consent.point == Some(reply.point);
+        let here =
+            |consent: &&Consent| consent.channel == reply.channel && consent.point == Some(reply.point);
         state.consents.iter().filter(here).any(|consent| consent.granted_at > since)
     };
     // A sender's address is easily forged in an email; a text comes signed by its vendor.
@@ -253,9 +272,9 @@ fn start(unit: &mut Unit<'_>, actor: &Actor, debtor: DebtorKey, said: &Understoo
         return Ok(());
     }
     // A consent lifts a stop that is older than itself.
-    let granted_at = newest.filter(|stopped| *stopped >= now).map_or(now, |stopped| {
-        stopped.plus(crate::domain::time::Span::millis(1))
-    });
+    let granted_at = newest
+        .filter(|stopped| *stopped >= now)
+        .map_or(now, |stopped| stopped.plus(crate::domain::time::Span::millis(1)));
     for scope in [ConsentScope::Automated, ConsentScope::Electronic] {
         if !scope.fits(reply.channel) {
             continue;

@@ -47,7 +47,8 @@ impl Understood {
                 reading.stop = Some(Stop { named: BTreeSet::new(), here: true, everything: false });
                 reading.found.extend(keyword.found);
                 reading.doubt = None;
-            } else if reading.found.is_empty() && (keyword.says(Intent::Help) || keyword.says(Intent::Start)) {
+            } else if reading.found.is_empty() && (keyword.says(Intent::Help) || keyword.says(Intent::Start))
+            {
                 reading = keyword;
             }
         }
@@ -77,11 +78,13 @@ impl Understood {
     /// What was promised, by the calendar, language and currency of one debtor.
     pub fn promise(&self, state: &DebtorState, now: Timestamp) -> Option<Promise> {
         self.reading.promise.as_ref()?;
-        let today = zones_in_play(&state.outline).first().map_or(now.utc_date(), |zone| zone.local(now).date());
+        let today =
+            zones_in_play(&state.outline).first().map_or(now.utc_date(), |zone| zone.local(now).date());
         let file = state.file.as_ref();
         let of_file = file.and_then(|file| file.language.as_deref());
         let language = state.preferences.language.as_deref().or(of_file);
-        let balances = file.into_iter().flat_map(|file| &file.accounts).filter_map(|account| account.balance.as_ref());
+        let balances =
+            file.into_iter().flat_map(|file| &file.accounts).filter_map(|account| account.balance.as_ref());
         let currency = balances.map(crate::domain::money::Money::currency).next();
         read(&self.reply, language, today, currency).promise
     }
@@ -130,7 +133,9 @@ mod tests {
 
     #[test]
     fn anything_else_waits_for_a_person() {
-        for text in ["", "lorem ipsum", "stop by my office", "can't stop laughing", "you people are harassing me"] {
+        for text in
+            ["", "lorem ipsum", "stop by my office", "can't stop laughing", "you people are harassing me"]
+        {
             assert_eq!(understand(text, None), Understanding::Unclear, "{text}");
         }
         assert_eq!(understand("thanks, I'll pay Friday", None), Understanding::Other);

@@ -33,7 +33,8 @@ pub(in crate::reply) fn first(words: &[Word], from: usize, today: Date, order: O
 
 fn one(words: &[Word], at: usize, today: Date, order: Order) -> Option<(Date, usize)> {
     let word = |offset: usize| words.get(at + offset).map_or("", |word| word.text.as_str());
-    let before = |offset: usize| at.checked_sub(offset).and_then(|at| words.get(at)).map_or("", |word| &word.text);
+    let before =
+        |offset: usize| at.checked_sub(offset).and_then(|at| words.get(at)).map_or("", |word| &word.text);
     let now = day_of(today);
     let on = |day: i64| Local { day, millis: 0 }.date();
     match (word(0), word(1), word(2)) {
@@ -46,9 +47,13 @@ fn one(words: &[Word], at: usize, today: Date, order: Order) -> Option<(Date, us
         ("semana", "que", "viene" | "entra") => return Some((on(now + 7), 3)),
         ("next", "month", _) | ("proximo", "mes", _) => return Some((month_end(next_month(today)), 2)),
         ("mes", "que", "viene" | "entra") => return Some((month_end(next_month(today)), 3)),
-        ("end", "of", "month") | ("fin" | "fines", "de" | "del", "mes") => return Some((month_end(today), 3)),
+        ("end", "of", "month") | ("fin" | "fines", "de" | "del", "mes") => {
+            return Some((month_end(today), 3));
+        }
         ("end", "of", "the" | "this") if word(3) == "month" => return Some((month_end(today), 4)),
-        ("end", "of", "the" | "this") if word(3) == "week" => return Some((on(coming(now, Weekday::Fri)), 4)),
+        ("end", "of", "the" | "this") if word(3) == "week" => {
+            return Some((on(coming(now, Weekday::Fri)), 4));
+        }
         ("eom", _, _) => return Some((month_end(today), 1)),
         ("weekend", _, _) => return Some((on(coming(now, Weekday::Sat)), 1)),
         ("fin" | "fines", "de", "semana") => return Some((on(coming(now, Weekday::Sat)), 3)),
@@ -89,7 +94,8 @@ fn numeric(words: &[Word], at: usize, today: Date, order: Order) -> Option<(Date
     }
     let suffixed = text.ends_with(|c: char| c.is_alphabetic());
     let named = matches!(before, "the" | "el" | "dia" | "on");
-    let of_month = (suffixed || named) && !matches!(word(1), "dollars" | "dolares" | "bucks" | "percent" | "am" | "pm");
+    let of_month =
+        (suffixed || named) && !matches!(word(1), "dollars" | "dolares" | "bucks" | "percent" | "am" | "pm");
     if !of_month {
         return None;
     }
@@ -166,7 +172,8 @@ fn dated(today: Date, month: i8, day: i8, year: Option<i16>) -> Option<Date> {
 }
 
 fn next_month(date: Date) -> Date {
-    let (year, month) = if date.month() == 12 { (date.year() + 1, 1) } else { (date.year(), date.month() + 1) };
+    let (year, month) =
+        if date.month() == 12 { (date.year() + 1, 1) } else { (date.year(), date.month() + 1) };
     Date::new(year, month, 1).unwrap_or(date)
 }
 

@@ -65,7 +65,9 @@ impl Phrase {
                         return Some(found);
                     }
                 }
-                Part::Number | Part::Strange | Part::Gap(_) | Part::One | Part::ClauseEnd | Part::End => return None,
+                Part::Number | Part::Strange | Part::Gap(_) | Part::One | Part::ClauseEnd | Part::End => {
+                    return None;
+                }
             }
         }
         None
@@ -150,7 +152,12 @@ fn same_part(words: &[Word], gap: usize, at: usize) -> bool {
 
 fn opens(words: &[Word], at: usize, unit: impl Fn(&Word) -> u32) -> bool {
     let Some(here) = words.get(at).map(&unit) else { return false };
-    words.iter().take(at).rev().take_while(|word| unit(word) == here).all(|word| word.opens || word.says_nothing)
+    words
+        .iter()
+        .take(at)
+        .rev()
+        .take_while(|word| unit(word) == here)
+        .all(|word| word.opens || word.says_nothing)
 }
 
 fn closes(words: &[Word], at: usize, unit: impl Fn(&Word) -> u32) -> bool {

@@ -86,16 +86,34 @@ mod tests {
     fn what_is_quoted_is_left_out() {
         for (text, wanted) in [
             ("stop", "stop"),
-            ("Thanks!\n\nOn Mon, Nov 23, 2026 at 9:00 AM First Recovery <a@b.example> wrote:\n> Reply STOP to opt out\n", "Thanks!"),
-            ("Thanks\r\n\r\nOn Mon, Nov 23, 2026 at 9:00 AM First Recovery\r\n<a@b.example> wrote:\r\n\r\n> Reply STOP\r\n", "Thanks"),
-            ("Gracias\n\nEl lun, 23 nov 2026 a las 9:00, First Recovery (<a@b.example>) escribió:\n\n> Responda ALTO", "Gracias"),
-            ("I paid\n________________________________\nFrom: First Recovery <a@b.example>\nSent: Monday\nTo: me\n\nReply STOP", "I paid"),
+            (
+                "Thanks!\n\nOn Mon, Nov 23, 2026 at 9:00 AM First Recovery <a@b.example> wrote:\n> Reply STOP to opt out\n",
+                "Thanks!",
+            ),
+            (
+                "Thanks\r\n\r\nOn Mon, Nov 23, 2026 at 9:00 AM First Recovery\r\n<a@b.example> wrote:\r\n\r\n> Reply STOP\r\n",
+                "Thanks",
+            ),
+            (
+                "Gracias\n\nEl lun, 23 nov 2026 a las 9:00, First Recovery (<a@b.example>) escribió:\n\n> Responda ALTO",
+                "Gracias",
+            ),
+            (
+                "I paid\n________________________________\nFrom: First Recovery <a@b.example>\nSent: Monday\nTo: me\n\nReply STOP",
+                "I paid",
+            ),
             ("I paid\n\nFrom: First Recovery <a@b.example>\nSent: Monday\n\nReply STOP", "I paid"),
             ("ok\n-----Original Message-----\nFrom: x\n\nReply STOP", "ok"),
             ("Sure\n-- \nSample Debtor\nSTOP Bullying Foundation", "Sure"),
             ("ok\n\nSent from my iPhone", "ok"),
-            ("> You owe 482.13\nI do not owe this\n> Reply STOP\nstop writing to me", "I do not owe this\nstop writing to me"),
-            ("On Mon, First Recovery <a@b.example> wrote:\n> Reply STOP\n\nI'll pay Friday", "I'll pay Friday"),
+            (
+                "> You owe 482.13\nI do not owe this\n> Reply STOP\nstop writing to me",
+                "I do not owe this\nstop writing to me",
+            ),
+            (
+                "On Mon, First Recovery <a@b.example> wrote:\n> Reply STOP\n\nI'll pay Friday",
+                "I'll pay Friday",
+            ),
             ("", ""),
             ("> only quoted", ""),
         ] {

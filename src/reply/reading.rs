@@ -1,11 +1,11 @@
 //! What follows from the phrases of a reply, all together.
 
 use crate::domain::intent::Intent;
+use crate::reply::Said;
 use crate::reply::lexicon::{Lexicon, Means, Medium, Word};
 use crate::reply::phrase;
 use crate::reply::tokens::tokens;
 use crate::reply::values::{self, Attorney, Hours, Promise, Stop};
-use crate::reply::Said;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -72,8 +72,11 @@ pub(in crate::reply) struct Match<'a> {
 pub(in crate::reply) fn read(lexicon: &Lexicon, said: &Said<'_>) -> Reading {
     let words = lexicon.resolve(tokens(said.text));
     let mut matches = matches(lexicon, &words);
-    let harmless: BTreeSet<usize> =
-        matches.iter().filter(|found| found.means == Means::Harmless).flat_map(|found| found.named.clone()).collect();
+    let harmless: BTreeSet<usize> = matches
+        .iter()
+        .filter(|found| found.means == Means::Harmless)
+        .flat_map(|found| found.named.clone())
+        .collect();
     let masked = |found: &Match<'_>| found.named.iter().any(|at| harmless.contains(at));
     matches.retain(|found| match found.means {
         Means::Harmless => true,

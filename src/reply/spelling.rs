@@ -68,11 +68,13 @@ impl Speller {
         if self.left.contains(word) {
             return Some(word.to_owned());
         }
-        known(word).or_else(|| known(&squeezed(word, 2))).or_else(|| known(&squeezed(word, 1))).or_else(|| {
-            let letters = word.chars().any(char::is_alphabetic);
-            let digits = word.chars().any(|c| c.is_ascii_digit());
-            (letters && digits).then(|| known(&lettered(word))).flatten()
-        })
+        known(word).or_else(|| known(&squeezed(word, 2))).or_else(|| known(&squeezed(word, 1))).or_else(
+            || {
+                let letters = word.chars().any(char::is_alphabetic);
+                let digits = word.chars().any(|c| c.is_ascii_digit());
+                (letters && digits).then(|| known(&lettered(word))).flatten()
+            },
+        )
     }
 
     fn nearest(&self, word: &str) -> Option<String> {

@@ -18,7 +18,8 @@ pub(in crate::reply) struct Token {
 
 /// Splits a text into words.
 pub(in crate::reply) fn tokens(text: &str) -> Vec<Token> {
-    let mut cutter = Cutter { text, found: Vec::new(), word: String::new(), start: 0, sentence: 0, clause: 0 };
+    let mut cutter =
+        Cutter { text, found: Vec::new(), word: String::new(), start: 0, sentence: 0, clause: 0 };
     for (at, c) in text.char_indices() {
         cutter.take(at, c);
     }
@@ -106,7 +107,8 @@ impl Cutter<'_> {
 
 /// `S T O P` and `S.T.O.P.` are one word.
 fn join_letters(tokens: Vec<Token>) -> Vec<Token> {
-    let letter = |token: &Token| token.word.chars().count() == 1 && token.word.chars().all(char::is_alphabetic);
+    let letter =
+        |token: &Token| token.word.chars().count() == 1 && token.word.chars().all(char::is_alphabetic);
     let mut joined: Vec<Token> = Vec::with_capacity(tokens.len());
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
@@ -199,8 +201,21 @@ mod tests {
     #[test]
     fn tricks_of_writing_are_undone() {
         for text in [
-            "STOP", "stop", "ＳＴＯＰ", "𝐒𝐓𝐎𝐏", "𝗌𝗍𝗈𝗉", "Ⓢⓣⓞⓟ", "ѕтор", "S.T.O.P.", "s t o p", "S-T-O-P", "st\u{200b}op", "$top",
-            "🛑", "stóp", "🅂🅃🄾🄿",
+            "STOP",
+            "stop",
+            "ＳＴＯＰ",
+            "𝐒𝐓𝐎𝐏",
+            "𝗌𝗍𝗈𝗉",
+            "Ⓢⓣⓞⓟ",
+            "ѕтор",
+            "S.T.O.P.",
+            "s t o p",
+            "S-T-O-P",
+            "st\u{200b}op",
+            "$top",
+            "🛑",
+            "stóp",
+            "🅂🅃🄾🄿",
         ] {
             assert_eq!(words(text), ["stop"], "{text}");
         }

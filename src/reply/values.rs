@@ -112,7 +112,10 @@ fn media(lexicon: &Lexicon, words: &[Word], named: &[usize]) -> BTreeSet<Channel
         words.get(*at).is_some_and(|word| lexicon.medium(word).is_some())
             && (last + 1..*at).all(|between| {
                 words.get(between).is_some_and(|word| {
-                    matches!(word.text.as_str(), "and" | "or" | "nor" | "y" | "ni" | "o" | "me" | "mas" | "por" | "my")
+                    matches!(
+                        word.text.as_str(),
+                        "and" | "or" | "nor" | "y" | "ni" | "o" | "me" | "mas" | "por" | "my"
+                    )
                 })
             })
     }) {
@@ -136,18 +139,36 @@ fn amount(words: &[Word], at: usize, said: &Said<'_>) -> Option<Money> {
     let text = |at: Option<usize>| at.and_then(|at| words.get(at)).map_or("", |word| word.text.as_str());
     let word = words.get(at).filter(|word| word.number)?;
     let marked = text(at.checked_sub(1)) == "$"
-        || matches!(text(Some(at + 1)), "dollars" | "dollar" | "bucks" | "usd" | "dolares" | "dolar" | "dlls");
+        || matches!(
+            text(Some(at + 1)),
+            "dollars" | "dollar" | "bucks" | "usd" | "dolares" | "dolar" | "dlls"
+        );
     let paid = (1..=2).any(|back| {
         matches!(
             text(at.checked_sub(back)),
-            "pay" | "paying" | "send" | "sending" | "payment" | "pago" | "pagar" | "pagare" | "mando" | "deposito" | "abono"
-                | "doy" | "envio" | "put" | "transfer"
+            "pay"
+                | "paying"
+                | "send"
+                | "sending"
+                | "payment"
+                | "pago"
+                | "pagar"
+                | "pagare"
+                | "mando"
+                | "deposito"
+                | "abono"
+                | "doy"
+                | "envio"
+                | "put"
+                | "transfer"
         )
     });
     let decimal: String = word.text.chars().filter(|c| *c != ',').collect();
     let plain = decimal.chars().all(|c| c.is_ascii_digit() || c == '.');
     let timed = matches!(text(Some(at + 1)), "am" | "pm" | "days" | "weeks" | "dias" | "semanas");
-    ((marked || paid) && plain && !timed).then(|| Money::parse(&decimal, said.currency?.code()).ok()).flatten()
+    ((marked || paid) && plain && !timed)
+        .then(|| Money::parse(&decimal, said.currency?.code()).ok())
+        .flatten()
 }
 
 /// The attorney's name and number: the capitalised words behind the word, and ten digits anywhere.
@@ -155,13 +176,35 @@ pub(in crate::reply) fn attorney(words: &[Word], text: &str) -> Option<Attorney>
     let title = |word: &Word| {
         matches!(
             word.text.as_str(),
-            "attorney" | "attorneys" | "lawyer" | "lawyers" | "counsel" | "abogado" | "abogada" | "esq" | "licenciado"
+            "attorney"
+                | "attorneys"
+                | "lawyer"
+                | "lawyers"
+                | "counsel"
+                | "abogado"
+                | "abogada"
+                | "esq"
+                | "licenciado"
         )
     };
     let name = words.iter().enumerate().filter(|(_, word)| title(word)).find_map(|(at, _)| {
         let written = |at: usize| words.get(at).and_then(|word| text.get(word.span.clone()));
         let joins = |word: &str| {
-            matches!(word, "is" | "es" | "named" | "name" | "mr" | "ms" | "se" | "llama" | "to" | "direct" | "all" | "communication" | "communications")
+            matches!(
+                word,
+                "is" | "es"
+                    | "named"
+                    | "name"
+                    | "mr"
+                    | "ms"
+                    | "se"
+                    | "llama"
+                    | "to"
+                    | "direct"
+                    | "all"
+                    | "communication"
+                    | "communications"
+            )
         };
         let start = (at + 1..words.len())
             .take_while(|next| *next == at + 1 || words.get(next - 1).is_some_and(|word| joins(&word.text)))
@@ -197,7 +240,10 @@ fn phone(text: &str) -> Option<String> {
 pub(in crate::reply) fn hours(lexicon: &Lexicon, words: &[Word], named: &[usize]) -> Option<Hours> {
     let at = named.iter().copied().find(|at| {
         words.get(*at).is_some_and(|word| {
-            matches!(word.text.as_str(), "before" | "until" | "till" | "after" | "past" | "antes" | "despues" | "hasta")
+            matches!(
+                word.text.as_str(),
+                "before" | "until" | "till" | "after" | "past" | "antes" | "despues" | "hasta"
+            )
         })
     })?;
     let bound = words.get(at)?.text.as_str();

@@ -129,13 +129,23 @@ fn a_hard_bounce_suppresses_the_address_and_a_soft_one_does_not() {
     let (id, message_id) = sent(&server, &client, &sample);
     let to = "notices@recovery.example";
     // Forged: it knows no message of ours.
-    let forged = bounce("<att_0198c0de000070008000000000000017.dunwell@recovery.example>", "failed", "5.1.1", "550 5.1.1 unknown");
+    let forged = bounce(
+        "<att_0198c0de000070008000000000000017.dunwell@recovery.example>",
+        "failed",
+        "5.1.1",
+        "550 5.1.1 unknown",
+    );
     assert_eq!(deliver(door, "smtp", to, &forged), "");
     let delayed = bounce(&message_id, "delayed", "4.4.1", "connect to mx.example.com: timed out");
     deliver(door, "smtp", to, &delayed);
     assert_eq!(client.get(&format!("/v1/contact-requests/{id}")).expect(200)["status"], "sent");
     assert_eq!(count(&client, &sample, "contact_point.invalid"), 0);
-    let hard = bounce(&message_id, "failed", "5.0.0", "550-5.1.1 <sample.1@example.com>: Recipient address\r\n    rejected: User unknown");
+    let hard = bounce(
+        &message_id,
+        "failed",
+        "5.0.0",
+        "550-5.1.1 <sample.1@example.com>: Recipient address\r\n    rejected: User unknown",
+    );
     for _ in 0..2 {
         deliver(door, "smtp", to, &hard);
         assert_eq!(count(&client, &sample, "contact_point.invalid"), 1);
@@ -148,7 +158,12 @@ fn a_hard_bounce_suppresses_the_address_and_a_soft_one_does_not() {
     let (server, gateway, door) = house("smtp");
     let client = gateway.admin();
     let (id, message_id) = sent(&server, &client, &sample);
-    deliver(door, "smtp", to, &bounce(&message_id, "failed", "4.7.1", "451 4.7.1 Greylisted, try again later"));
+    deliver(
+        door,
+        "smtp",
+        to,
+        &bounce(&message_id, "failed", "4.7.1", "451 4.7.1 Greylisted, try again later"),
+    );
     settle(&client, &id, &["failed"]);
     assert_eq!(count(&client, &sample, "contact_point.invalid"), 0);
 }
@@ -201,7 +216,11 @@ print(re.search(rb"h=([^;]*);", message).group(1).decode())
         .expect("python3 is there");
     child.stdin.take().expect("a pipe").write_all(message).expect("written");
     let output = child.wait_with_output().expect("a verifier");
-    assert!(output.status.success(), "dkimpy: run tests/setup.sh: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "dkimpy: run tests/setup.sh: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let said = String::from_utf8(output.stdout).expect("text");
     let (believed, signed) = said.split_once('\n').expect("two lines");
     (believed == "True", signed.replace(char::is_whitespace, ""))
@@ -249,7 +268,9 @@ fn a_stranger_verifies_what_we_sign() {
         let text = String::from_utf8(message.clone()).expect("text");
         let (believed, signed) = verify(&message, &record);
         assert!(believed, "{text}");
-        for name in ["from", "to", "subject", "date", "message-id", "list-unsubscribe", "list-unsubscribe-post"] {
+        for name in
+            ["from", "to", "subject", "date", "message-id", "list-unsubscribe", "list-unsubscribe-post"]
+        {
             assert!(signed.split(':').any(|header| header == name), "{name} is signed: {signed}");
         }
         // The verifier is worth nothing unless it refuses.

@@ -27,6 +27,13 @@ fn text(gateway: &Gateway, sid: &str, from: &str, body: &str, token: &str) -> Me
     gateway.anyone().send("POST", path, &headers, form.as_bytes())
 }
 
+/// A text that the vendor really hands on.
+#[track_caller]
+fn say(gateway: &Gateway, sid: &str, from: &str, body: &str) {
+    let answer = text(gateway, sid, from, body, AUTH_TOKEN);
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+}
+
 fn types(client: &Client, person: &Person) -> Vec<String> {
     let history = client.all(&format!("{}/history", person.path()));
     history.iter().filter_map(|event| event["type"].as_str().map(str::to_owned)).collect()
@@ -64,12 +71,12 @@ fn a_stop_in_any_words_is_in_force_once_it_is_answered() {
         // Not believed until it is signed.
         assert_eq!(text(&gateway, &sid, &sample.phone, words, "another token").status(), 401);
         assert_eq!(decide(&client, &sample.query("sms"))["outcome"], "allow");
-        text(&gateway, &sid, &sample.phone, words, AUTH_TOKEN).ok();
+        say(&gateway, &sid, &sample.phone, words);
         assert_eq!(decide(&client, &sample.query("sms"))["outcome"], "block", "{words}");
         assert_eq!(decide(&client, &sample.query("email"))["outcome"], "allow", "{words}");
         // A replay changes nothing.
         let before = types(&client, &sample);
-        text(&gateway, &sid, &sample.phone, words, AUTH_TOKEN).ok();
+        say(&gateway, &sid, &sample.phone, words);
         assert_eq!(types(&client, &sample), before);
         assert_eq!(before.iter().filter(|kind| *kind == "opt_out.received").count(), 1);
     }
@@ -82,7 +89,7 @@ fn several_meanings_all_take_effect() {
     let sample = person(1);
     sample.enter(&client, noon());
     let words = "I don't owe this. My lawyer is Jane Roe, 614-555-0134. Stop texting me.";
-    text(&gateway, "SM1", &sample.phone, words, AUTH_TOKEN).ok();
+    say(&gateway, "SM1", &sample.phone, words);
     let inbound = last(&client, &sample, "inbound.received");
     assert!(inbound.to_string().contains(r#""intents":["dispute","attorney","stop"]"#), "{inbound}");
     let recorded = types(&client, &sample);
@@ -105,7 +112,7 @@ fn a_promise_keeps_its_amount_and_bars_nothing() {
     let client = gateway.admin();
     let sample = person(1);
     sample.enter(&client, noon());
-    text(&gateway, "SM1", &sample.phone, "Thanks, I'll pay $75.50 tomorrow", AUTH_TOKEN).ok();
+    say(&gateway, "SM1", &sample.phone, "Thanks, I'll pay $75.50 tomorrow");
     let promise = last(&client, &sample, "promise.received").to_string();
     assert!(promise.contains(r#"{"amount":"75.50","currency":"USD"}"#), "{promise}");
     assert!(promise.contains("\"due_on\":\"20"), "{promise}");
@@ -118,7 +125,7 @@ fn what_nobody_understands_freezes_the_address_and_waits_for_a_person() {
     let client = gateway.admin();
     let sample = person(1);
     sample.enter(&client, noon());
-    text(&gateway, "SM1", &sample.phone, "mi abuela tiene un tractor", AUTH_TOKEN).ok();
+    say(&gateway, "SM1", &sample.phone, "mi abuela tiene un tractor");
     assert_ne!(decide(&client, &sample.query("sms"))["outcome"], "allow");
     let reviews = client.get("/v1/reviews").expect(200);
     let review = &reviews["items"][0];
@@ -135,7 +142,7 @@ fn a_wrong_number_is_not_used_again_by_any_means() {
     let client = gateway.admin();
     let sample = person(1);
     sample.enter(&client, noon());
-    text(&gateway, "SM1", &sample.phone, "Sorry, you have the wrong number", AUTH_TOKEN).ok();
+    say(&gateway, "SM1", &sample.phone, "Sorry, you have the wrong number");
     let recorded = types(&client, &sample);
     assert!(recorded.iter().any(|kind| kind == "contact_point.invalid"), "{recorded:?}");
     assert!(!recorded.iter().any(|kind| kind == "opt_out.received" || kind == "reply.held"), "{recorded:?}");

@@ -34,7 +34,8 @@ async fn send(house: &House, channel: Channel, from: &str, text: &str, keyword: 
 }
 
 async fn outcome(house: &House, id: &str, channel: &str, purpose: &str) -> String {
-    let query = json!({"debtor_id": id, "account_ids": [format!("{id}-1")], "channel": channel, "purpose": purpose});
+    let query =
+        json!({"debtor_id": id, "account_ids": [format!("{id}-1")], "channel": channel, "purpose": purpose});
     let query = serde_json::from_value(query).expect("a question");
     let answer = house.pipeline.decide(vec![query], false).await.pop().expect("one").expect("an answer");
     answer.decision.outcome.as_str().to_owned()
@@ -74,7 +75,11 @@ async fn each_meaning_has_its_effect() {
         ("b4", "HELP", &["inbound.received"]),
         ("b5", "START", &["inbound.received"]),
         ("b6", "don't text me before 9", &["inbound.received", "preferences.updated"]),
-        ("b7", "No debo nada, ya no me escriban", &["inbound.received", "opt_out.received", "dispute.received", "hold.placed"]),
+        (
+            "b7",
+            "No debo nada, ya no me escriban",
+            &["inbound.received", "opt_out.received", "dispute.received", "hold.placed"],
+        ),
     ] {
         someone(&house, id).await;
         assert_eq!(say(&house, id, text).await, expected, "{text}");
@@ -134,7 +139,8 @@ async fn what_is_named_is_kept() {
     say(&house, "a1", "I can pay $50 on Friday").await;
     say(&house, "a1", "Contact my attorney Jane Roe at 614-555-0134").await;
     let events = house.events("a1").await;
-    let promise = events.iter().find(|event| event.body.type_name() == "promise.received").expect("a promise");
+    let promise =
+        events.iter().find(|event| event.body.type_name() == "promise.received").expect("a promise");
     let promise = sealed(&promise.body);
     assert_eq!(promise["amount"], json!({"amount": "50.00", "currency": "USD"}));
     assert_eq!(promise["due_on"], "2026-11-27");
@@ -154,7 +160,8 @@ async fn the_promised_day_is_that_of_the_debtor() {
     house.move_to("2026-11-26T02:00:00Z");
     say(&house, "a1", "mañana pago 40 dolares").await;
     let events = house.events("a1").await;
-    let promise = events.iter().find(|event| event.body.type_name() == "promise.received").expect("a promise");
+    let promise =
+        events.iter().find(|event| event.body.type_name() == "promise.received").expect("a promise");
     assert_eq!(sealed(&promise.body)["due_on"], "2026-11-26");
     house.close().await;
 }

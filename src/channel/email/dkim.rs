@@ -44,7 +44,10 @@ impl fmt::Debug for Signer {
 
 impl Signer {
     /// Reads `dkim_domain`, `dkim_selector` and `dkim_key`; none where no key is set.
-    pub(in crate::channel::email) fn new(settings: &Settings, domain: &str) -> Result<Option<Self>, ChannelError> {
+    pub(in crate::channel::email) fn new(
+        settings: &Settings,
+        domain: &str,
+    ) -> Result<Option<Self>, ChannelError> {
         let Some(key) = settings.get("dkim_key").map(str::trim).filter(|key| !key.is_empty()) else {
             return Ok(None);
         };
@@ -63,7 +66,10 @@ impl Signer {
             DkimSigningAlgorithm::Ed25519
         };
         let key = DkimSigningKey::new(key, algorithm).map_err(|_| {
-            wrong("dkim_key", "cannot be read: neither an RSA key in PKCS #1 PEM nor 32 bytes of Ed25519 in base64")
+            wrong(
+                "dkim_key",
+                "cannot be read: neither an RSA key in PKCS #1 PEM nor 32 bytes of Ed25519 in base64",
+            )
         })?;
         let relaxed = DkimCanonicalization {
             header: DkimCanonicalizationType::Relaxed,

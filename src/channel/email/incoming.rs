@@ -141,7 +141,8 @@ fn delivery_report(message: &Message<'_>, to_attempt: Option<AttemptId>) -> Inco
 fn complaint(message: &Message<'_>, to_attempt: Option<AttemptId>) -> Incoming {
     let Some(attempt) = to_attempt.or_else(|| returned_attempt(message)) else { return Incoming::Machine };
     let text = part(message, "feedback-report").unwrap_or_default();
-    let kind = unfolded(&text).iter().find_map(|line| field(line, "feedback-type").map(str::to_ascii_lowercase));
+    let kind =
+        unfolded(&text).iter().find_map(|line| field(line, "feedback-type").map(str::to_ascii_lowercase));
     match kind.as_deref().map(str::trim) {
         Some("not-spam" | "auth-failure") | None => Incoming::Machine,
         Some(_) => Incoming::Complaint { attempt },
@@ -176,7 +177,9 @@ fn code_of(diagnosis: &str, status: &str) -> String {
         let parts: Vec<&str> = word.split('.').collect();
         parts.len() == 3
             && matches!(parts.first(), Some(&"2" | &"4" | &"5"))
-            && parts.iter().all(|part| !part.is_empty() && part.len() <= 3 && part.bytes().all(|b| b.is_ascii_digit()))
+            && parts
+                .iter()
+                .all(|part| !part.is_empty() && part.len() <= 3 && part.bytes().all(|b| b.is_ascii_digit()))
     };
     let plain = |word: &&str| {
         word.len() == 3 && word.starts_with(['2', '4', '5']) && word.bytes().all(|b| b.is_ascii_digit())
@@ -199,8 +202,18 @@ fn cause(code: &str, diagnosis: &str) -> FailureCause {
         _ if code.starts_with("5.7.") => FailureCause::Content,
         "5.0.0" | "5.1.0" | "5.5.0" | "550" | "551" | "553" | "unknown" => {
             let text = diagnosis.to_ascii_lowercase();
-            let unknown = ["user unknown", "unknown user", "no such user", "does not exist", "no such recipient",
-                "unknown recipient", "invalid recipient", "invalid mailbox", "no mailbox here", "user not found"];
+            let unknown = [
+                "user unknown",
+                "unknown user",
+                "no such user",
+                "does not exist",
+                "no such recipient",
+                "unknown recipient",
+                "invalid recipient",
+                "invalid mailbox",
+                "no mailbox here",
+                "user not found",
+            ];
             match unknown.iter().any(|words| text.contains(words)) {
                 true => FailureCause::InvalidAddress,
                 false => FailureCause::Unspecified,
@@ -213,11 +226,17 @@ fn cause(code: &str, diagnosis: &str) -> FailureCause {
 /// Vacation notices and list mail (RFC 3834, section 2; the headers that programs write instead).
 fn is_machine(message: &Message<'_>) -> bool {
     let header = |name: &str| {
-        message.header_raw(name).map(|value| value.trim().to_ascii_lowercase()).filter(|value| !value.is_empty())
+        message
+            .header_raw(name)
+            .map(|value| value.trim().to_ascii_lowercase())
+            .filter(|value| !value.is_empty())
     };
     header("Auto-Submitted").is_some_and(|value| !value.starts_with("no"))
-        || header("Precedence").is_some_and(|value| ["bulk", "junk", "list", "auto_reply"].contains(&value.as_str()))
-        || ["X-Autoreply", "X-Autorespond", "X-Auto-Response-From", "List-Id"].iter().any(|name| header(name).is_some())
+        || header("Precedence")
+            .is_some_and(|value| ["bulk", "junk", "list", "auto_reply"].contains(&value.as_str()))
+        || ["X-Autoreply", "X-Autorespond", "X-Auto-Response-From", "List-Id"]
+            .iter()
+            .any(|name| header(name).is_some())
         || message.return_path().as_text().is_some_and(|path| path.trim_matches(['<', '>']).is_empty())
 }
 

@@ -160,7 +160,9 @@ impl<'i, R: AsyncBufReadExt + AsyncRead + Unpin, W: AsyncWrite + Unpin> Dialogue
     async fn hello(&mut self) -> io::Result<()> {
         self.reset();
         let name = &self.inbox.name;
-        let offers = format!("250-{name}\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE {LARGEST}");
+        let offers = format!(
+            "250-{name}\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE {LARGEST}"
+        );
         self.answer(&offers).await
     }
 
@@ -323,7 +325,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_message_is_taken_whole() {
-        let said = b"EHLO there\r\nMAIL FROM:<a@example.com> SIZE=9\r\nRCPT TO:<replies@recovery.example>\r\n\
+        let said =
+            b"EHLO there\r\nMAIL FROM:<a@example.com> SIZE=9\r\nRCPT TO:<replies@recovery.example>\r\n\
             RCPT TO:<x@other.example>\r\nDATA\r\nSubject: x\r\n\r\n..dot\r\n.\nnot the end\r\n.\r\nQUIT\r\n";
         let (answers, taken) = play(said, false, Verdict::Taken).await;
         assert_eq!(codes(&answers), ["220", "250", "250", "250", "550", "354", "250", "221"]);
@@ -341,7 +344,11 @@ mod tests {
 
     #[tokio::test]
     async fn nonsense_is_borne_for_a_while() {
-        let long = [b"X".repeat(5_000), b"\r\nDATA\r\nRCPT TO:<a@recovery.example>\r\nMAIL FROM:nobody\r\n".to_vec()].concat();
+        let long = [
+            b"X".repeat(5_000),
+            b"\r\nDATA\r\nRCPT TO:<a@recovery.example>\r\nMAIL FROM:nobody\r\n".to_vec(),
+        ]
+        .concat();
         let (answers, taken) = play(&long, false, Verdict::Taken).await;
         assert_eq!(codes(&answers), ["220", "500", "503", "503", "500"]);
         assert!(taken.is_empty());
