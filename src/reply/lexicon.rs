@@ -111,12 +111,15 @@ pub(in crate::reply) struct Word {
     pub suspect: bool,
 }
 
+/// Words as written, and as the phrases read them.
+type Rewrite = (Vec<String>, Vec<String>);
+
 /// All word files together.
 pub(in crate::reply) struct Lexicon {
     ids: HashMap<String, u32>,
     classes: HashMap<String, Vec<u32>>,
     media: HashMap<u32, Medium>,
-    rewrites: HashMap<String, Vec<(Vec<String>, Vec<String>)>>,
+    rewrites: HashMap<String, Vec<Rewrite>>,
     speller: Speller,
     phrases: Vec<(Means, Phrase)>,
     by_opening: HashMap<u32, Vec<usize>>,

@@ -94,7 +94,7 @@ pub(in crate::reply) fn stop(
     let mut spared: BTreeSet<Channel> = spared(matches).into_iter().map(Medium::channel).collect();
     spared.extend(&only);
     named.retain(|channel| !spared.contains(channel));
-    let here = !(spared.contains(&came_by) && !named.is_empty());
+    let here = !spared.contains(&came_by) || named.is_empty();
     Some(Stop { named, here, everything })
 }
 
