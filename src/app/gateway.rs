@@ -94,7 +94,7 @@ impl Gateway {
         self.router.clone()
     }
 
-    /// The pipeline, for a change of the law.
+    /// The pipeline, for mail and for a change of the law.
     pub fn pipeline(&self) -> &Pipeline {
         &self.pipeline
     }

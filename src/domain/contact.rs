@@ -43,6 +43,8 @@ pub enum ContactSource {
     Reported(Pseudonym),
     /// Reserved for somebody else.
     Permit(PermitId),
+    /// What the debtor wrote to us.
+    Reply,
 }
 
 /// One contact, past or reserved.

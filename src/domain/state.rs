@@ -1,15 +1,15 @@
 //! The fold: a debtor's state is what its events say, and nothing else.
 
 use crate::domain::attempt::AttemptStatus;
-use crate::domain::channel::Channel;
+use crate::domain::channel::{Channel, Direction, Party, Purpose};
 use crate::domain::consent::{Consent, Hold, OptOut, Preferences};
-use crate::domain::contact::{Contact, ContactSource};
+use crate::domain::contact::{Contact, ContactResult, ContactSource};
 use crate::domain::contact_point::PointOutline;
 use crate::domain::debtor::{DebtorFile, DebtorOutline};
 use crate::domain::decision::Outcome;
 use crate::domain::event::{
     AttemptFailure, AttemptSecret, AttemptStart, DecisionRecord, DeliveryUpdate, Event, EventBody, HoldLift,
-    PermitGrant, PermitUse, PointInvalid, RequestSecret, Sealed,
+    Inbound, PermitGrant, PermitUse, PointInvalid, RequestSecret, Sealed, Understanding,
 };
 use crate::domain::id::{AccountKey, AttemptId, PermitId, PointKey, RequestId, ReviewId};
 use crate::domain::outcome::FailureClass;
@@ -195,8 +195,8 @@ impl DebtorState {
                 self.frozen.retain(|(review, _)| *review != release.review);
             }
             EventBody::ContactPointInvalid(invalid, _) => self.invalid_points.push(invalid),
-            EventBody::InboundReceived(..)
-            | EventBody::DisputeReceived(..)
+            EventBody::InboundReceived(inbound, _) => self.hear(&inbound, at),
+            EventBody::DisputeReceived(..)
             | EventBody::PromiseReceived(..)
             | EventBody::CallbackRequested(..)
             | EventBody::PolicyChanged(..)
@@ -239,6 +239,26 @@ impl DebtorState {
     fn count(&mut self, contact: Contact) {
         let place = self.contacts.partition_point(|known| known.occurred_at <= contact.occurred_at);
         self.contacts.insert(place, contact);
+    }
+
+    /// The debtor began a contact, which may be answered once (12 CFR 1006.14(h)(2)(ii)). A stop asks for no answer but its
+    /// confirmation, which goes by the stop itself.
+    fn hear(&mut self, inbound: &Inbound, at: Timestamp) {
+        if inbound.understood == Understanding::Stop || inbound.point.is_none() {
+            return;
+        }
+        self.count(Contact {
+            accounts: Vec::new(),
+            automated: false,
+            channel: inbound.channel,
+            direction: Direction::Inbound,
+            occurred_at: at,
+            party: Party::Debtor,
+            point: inbound.point,
+            purpose: Purpose::ConsumerRequested,
+            result: ContactResult::Delivered,
+            source: ContactSource::Reply,
+        });
     }
 
     fn counted(&mut self, source: ContactSource) -> Option<usize> {

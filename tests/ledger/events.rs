@@ -16,7 +16,9 @@ use dunwell::domain::debtor::{
 use dunwell::domain::decision::{Decision, Disclosure, Finding, Outcome, PolicyStamp};
 use dunwell::domain::event::*;
 use dunwell::domain::id::*;
+use dunwell::domain::intent::Intent;
 use dunwell::domain::message::Content;
+use dunwell::domain::money::Money;
 use dunwell::domain::outcome::{FailureCause, FailureClass};
 use dunwell::domain::request::{ChannelChoice, RequestOrder};
 use dunwell::domain::time::{Span, Timestamp};
@@ -320,6 +322,7 @@ pub fn inbound(reference: &str) -> EventBody {
     EventBody::InboundReceived(
         Inbound {
             channel: Channel::Sms,
+            intents: vec![Intent::Question],
             point: Some(point()),
             provider_ref: Some(reference.to_owned()),
             understood: Understanding::Unclear,
@@ -392,7 +395,15 @@ pub fn samples() -> Vec<EventBody> {
             Sealed::Gone,
         ),
         EventBody::DisputeReceived(stated.clone(), note.clone()),
-        EventBody::PromiseReceived(stated.clone(), note.clone()),
+        EventBody::PromiseReceived(
+            stated.clone(),
+            PromiseSecret {
+                amount: Some(Money::parse("75.00", "USD").expect("an amount")),
+                due_on: Some("2026-12-04".parse().expect("a date")),
+                note: Some("75 next friday".into()),
+            }
+            .into(),
+        ),
         EventBody::CallbackRequested(stated, note),
         EventBody::PolicyChanged(stamp(), Sealed::Gone),
         EventBody::AccessRecorded(Access { subject: "history of a debtor".into() }, Sealed::Gone),

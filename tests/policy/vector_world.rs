@@ -12,7 +12,7 @@ use dunwell::domain::contact_point::{
 use dunwell::domain::debtor::DebtType;
 use dunwell::domain::event::Understanding;
 use dunwell::domain::time::Timestamp;
-use dunwell::pipeline::understanding::understand;
+use dunwell::reply::{Reader, Said};
 use serde_yaml_ng::Value;
 
 /// One vector, or one of its facts.
@@ -80,7 +80,7 @@ pub fn world(vector: &Vector) -> World {
     }
     if attempt.text("opt_out_method") == "reply_stop" {
         // The reply that the message invites is understood as the stop it is.
-        assert_eq!(understand("stop", None), Understanding::Stop);
+        assert_eq!(understand("stop", world.at), Understanding::Stop);
     }
     if !vector.text("rule").starts_with("regf.6d") {
         world = world.consented();
@@ -238,9 +238,20 @@ fn came_in(world: &mut World, fact: &Vector, channel: Channel, result: ContactRe
     world.record(contact);
 }
 
+/// What a text says, as far as it bears on contacting the number again.
+fn understand(text: &str, at: Timestamp) -> Understanding {
+    let said = Said { text, channel: Channel::Sms, language: None, today: at.utc_date(), currency: None };
+    let reading = Reader::shipped().read(&said);
+    match (reading.stop, reading.doubt) {
+        (Some(_), _) => Understanding::Stop,
+        (None, Some(_)) => Understanding::Unclear,
+        (None, None) => Understanding::Other,
+    }
+}
+
 /// A text in the debtor's own words: a stop, or frozen until a person has read it.
 fn said(world: &mut World, fact: &Vector) {
-    match understand(fact.text("text"), None) {
+    match understand(fact.text("text"), fact.at()) {
         Understanding::Stop => world.opt_outs.push(OptOut {
             accounts: Vec::new(),
             channel: OptOutChannel::Sms,

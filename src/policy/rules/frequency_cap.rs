@@ -334,6 +334,7 @@ fn source(contact: &Contact) -> &'static str {
         ContactSource::Attempt(_) => "our own attempt",
         ContactSource::Reported(_) => "reported by upstream",
         ContactSource::Permit(_) => "a permit",
+        ContactSource::Reply => "the debtor's reply",
     }
 }
 

@@ -144,7 +144,7 @@ impl Projector<'_> {
                 "INSERT OR IGNORE INTO reported VALUES (?1, ?2, ?3, ?4)",
                 (event_key.as_bytes(), self.stream(), int(self.place.seq), body_digest),
             ),
-            ContactSource::Attempt(_) | ContactSource::Permit(_) => Ok(()),
+            ContactSource::Attempt(_) | ContactSource::Permit(_) | ContactSource::Reply => Ok(()),
         }
     }
 

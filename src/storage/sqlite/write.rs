@@ -504,6 +504,7 @@ mod tests {
     fn words(length: usize) -> EventBody {
         EventBody::InboundReceived(
             Inbound {
+                intents: Vec::new(),
                 channel: crate::domain::channel::Channel::Sms,
                 point: None,
                 provider_ref: None,
