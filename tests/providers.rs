@@ -7,7 +7,7 @@ use dunwell::domain::message::{Content, Outgoing};
 use dunwell::domain::outcome::Outcome;
 use dunwell::domain::time::Timestamp;
 use dunwell::provider::callback::{
-    CallbackError, CallbackEvent, CallbackKind, CallbackRequest, DeliveryStatus,
+    CallbackError, CallbackEvent, CallbackKind, CallbackRequest, DeliveryStatus, Grounds,
 };
 use dunwell::provider::case::{MANDATORY, TWO_WAY};
 use dunwell::provider::catalogue::Catalogue;
@@ -116,7 +116,7 @@ fn judge(manifest: &Manifest, settings: &Settings, vectors: &Value, kind: Callba
     assert!(all.len() >= 5);
     for vector in all {
         let valid = vector["valid"].as_bool().expect("valid");
-        let result = manifest.verify(kind, &callback(vector), settings, now);
+        let result = manifest.verify(kind, &callback(vector), &Grounds::new(settings, now));
         assert_eq!(result.is_ok(), valid, "{}: {result:?}", vector["name"]);
     }
 }
@@ -149,18 +149,18 @@ fn twilio_tokens_rotate_and_a_missing_shared_key_verifies_nothing() {
         manifest,
         &[("auth_token", "new"), ("previous_auth_token", secret), ("from", "12345")],
     );
-    assert_eq!(manifest.verify(CallbackKind::Status, &named("status-callback"), &rotated, now), Ok(()));
+    assert_eq!(manifest.verify(CallbackKind::Status, &named("status-callback"), &Grounds::new(&rotated, now)), Ok(()));
     let plain = twilio_settings(manifest, &[("auth_token", secret), ("from", "12345")]);
     assert_eq!(
-        manifest.verify(CallbackKind::Status, &named("shared-key-sha256"), &plain, now),
+        manifest.verify(CallbackKind::Status, &named("shared-key-sha256"), &Grounds::new(&plain, now)),
         Err(CallbackError::Unbelievable(Unbelievable::Forged))
     );
     assert_eq!(
-        manifest.verify(CallbackKind::Status, &named("missing-signature"), &plain, now),
+        manifest.verify(CallbackKind::Status, &named("missing-signature"), &Grounds::new(&plain, now)),
         Err(CallbackError::Unbelievable(Unbelievable::Unsigned))
     );
     let stop =
-        manifest.verify_and_parse(CallbackKind::Inbound, &named("inbound-stop"), &plain, now).expect("valid");
+        manifest.verify_and_parse(CallbackKind::Inbound, &named("inbound-stop"), &Grounds::new(&plain, now)).expect("valid").events;
     let [CallbackEvent::Inbound(inbound)] = stop.as_slice() else { panic!("not one inbound message") };
     assert_eq!((inbound.text.as_str(), inbound.keyword.as_deref()), ("STOP", Some("STOP")));
     assert!(!format!("{stop:?}").contains("8505550101"));
@@ -268,7 +268,8 @@ fn an_email_vendor_with_a_public_key_needs_no_code() {
     judge(&manifest, &settings, &vectors, CallbackKind::Status);
     let delivered = callback(&vectors["vectors"][0]);
     let now = Timestamp::from_millis(1_790_000_060_000);
-    let events = manifest.verify_and_parse(CallbackKind::Status, &delivered, &settings, now);
+    let events = manifest.verify_and_parse(CallbackKind::Status, &delivered, &Grounds::new(&settings, now));
+    let events = events.map(|heard| heard.events);
     let Ok([CallbackEvent::Delivery(delivery)]) = events.as_deref() else { panic!("{events:?}") };
     assert_eq!(delivery.status, DeliveryStatus::Delivered);
     assert_eq!(delivery.provider_ref.as_deref(), Some("14c5d75ce93.dfd.64b469"));
@@ -401,16 +402,16 @@ text = { query = "text" }
     };
     let now = Timestamp::from_millis(0);
     let url = format!("https://gw.example.com/s?token=t0ken&attempt={attempt}&state=1");
-    let events = manifest.verify_and_parse(CallbackKind::Status, &get(&url), &settings, now).expect("valid");
+    let events = manifest.verify_and_parse(CallbackKind::Status, &get(&url), &Grounds::new(&settings, now)).expect("valid").events;
     let [CallbackEvent::Delivery(delivery)] = events.as_slice() else { panic!("{events:?}") };
     assert_eq!((delivery.status, delivery.attempt), (DeliveryStatus::Delivered, Some(message.attempt)));
     let wrong = url.replace("t0ken", "t1ken");
     assert_eq!(
-        manifest.verify_and_parse(CallbackKind::Status, &get(&wrong), &settings, now),
+        manifest.verify_and_parse(CallbackKind::Status, &get(&wrong), &Grounds::new(&settings, now)),
         Err(CallbackError::Unbelievable(Unbelievable::Forged))
     );
     let stop = "https://gw.example.com/i?token=t0ken&from=13055550117&to=15005550006&text=STOP";
-    let events = manifest.verify_and_parse(CallbackKind::Inbound, &get(stop), &settings, now).expect("valid");
+    let events = manifest.verify_and_parse(CallbackKind::Inbound, &get(stop), &Grounds::new(&settings, now)).expect("valid").events;
     assert!(matches!(events.as_slice(), [CallbackEvent::Inbound(inbound)] if inbound.from == "+13055550117"));
 }
 
@@ -497,7 +498,7 @@ proptest::proptest! {
             body: body.into_bytes(),
         };
         let kind = if status { CallbackKind::Status } else { CallbackKind::Inbound };
-        let result = manifest.verify_and_parse(kind, &request, &settings, Timestamp::from_millis(0));
+        let result = manifest.verify_and_parse(kind, &request, &Grounds::new(&settings, Timestamp::from_millis(0)));
         proptest::prop_assert!(matches!(result, Err(CallbackError::Unbelievable(_))), "{:?}", result);
     }
 
