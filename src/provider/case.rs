@@ -168,6 +168,31 @@ struct WrittenEvent {
     keyword: Option<String>,
 }
 
+impl WrittenEvent {
+    /// Every field with its value, for showing where two events differ.
+    fn fields(&self) -> [(&'static str, String); 10] {
+        fn shown(value: Option<&dyn std::fmt::Debug>) -> String {
+            value.map_or("nothing".to_owned(), |value| format!("{value:?}"))
+        }
+        fn any<T: std::fmt::Debug>(value: &Option<T>) -> Option<&dyn std::fmt::Debug> {
+            value.as_ref().map(|value| value as &dyn std::fmt::Debug)
+        }
+        let status = self.status.map(DeliveryStatus::as_str);
+        [
+            ("reference", shown(any(&self.reference))),
+            ("attempt", shown(any(&self.attempt))),
+            ("status", shown(any(&status))),
+            ("code", shown(any(&self.code))),
+            ("cause", shown(any(&self.cause))),
+            ("at", shown(any(&self.at))),
+            ("from", shown(any(&self.from))),
+            ("to", shown(any(&self.to))),
+            ("text", shown(any(&self.text))),
+            ("keyword", shown(any(&self.keyword))),
+        ]
+    }
+}
+
 impl From<&CallbackEvent> for WrittenEvent {
     fn from(event: &CallbackEvent) -> Self {
         match event {
@@ -375,11 +400,14 @@ impl Case {
         let events: Vec<WrittenEvent> = heard.events.iter().map(WrittenEvent::from).collect();
         let expected = self.written.events.as_deref().unwrap_or_default();
         if events.len() != expected.len() {
-            wrong.push(format!("there are {} events, not {}: {events:?}", events.len(), expected.len()));
+            wrong.push(format!("there are {} events, not the {} expected", events.len(), expected.len()));
         }
         for (at, (event, expected)) in events.iter().zip(expected).enumerate() {
-            if event != expected {
-                wrong.push(format!("[[events]] no. {}: expected {expected:?}, understood {event:?}", at + 1));
+            for ((name, found), (_, expected)) in event.fields().iter().zip(expected.fields()) {
+                if *found != expected {
+                    let place = format!("[[events]] no. {}: `{name}`", at + 1);
+                    wrong.push(format!("{place} is {found}, expected {expected}"));
+                }
             }
         }
         if heard.visit != self.written.visit {

@@ -132,6 +132,11 @@ impl Extracts {
         self.0.iter().find_map(|extract| extract.read(document).filter(|value| !value.is_empty()))
     }
 
+    /// The first value that is found and can be made something of.
+    pub fn find_map<T>(&self, document: &Document<'_>, make: impl Fn(String) -> Option<T>) -> Option<T> {
+        self.0.iter().filter_map(|extract| extract.read(document)).find_map(make)
+    }
+
     /// The first value that is found, empty or not.
     pub fn read_even_empty(&self, document: &Document<'_>) -> Option<String> {
         self.read(document).or_else(|| self.0.iter().find_map(|extract| extract.read(document)))

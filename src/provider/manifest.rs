@@ -305,6 +305,7 @@ fn circle(send: &SendSpec) -> Option<&str> {
     fn names<'s>(spec: &'s ValueSpec) -> Vec<&'s str> {
         match spec {
             ValueSpec::Text(text) => text.names().collect(),
+            ValueSpec::First(texts) => texts.iter().flat_map(Template::names).collect(),
             ValueSpec::Hmac { key, message, .. } => key.names().chain(message.names()).collect(),
             // What a token claims is filled from the outermost values again.
             ValueSpec::Jwt { key, header, claims, .. } => {

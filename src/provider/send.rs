@@ -211,6 +211,8 @@ pub enum JsonTemplate {
 pub enum ValueSpec {
     /// A text put together once.
     Text(Template),
+    /// The first of several texts that is not empty.
+    First(Vec<Template>),
     /// A keyed digest (RFC 2104).
     Hmac {
         /// The hash function.
@@ -422,6 +424,7 @@ impl SendSpec {
             let span = spec.span();
             match spec.get_ref() {
                 ValueSpec::Text(text) => used.late.push((span, text)),
+                ValueSpec::First(texts) => used.late.extend(texts.iter().map(|text| (span.clone(), text))),
                 ValueSpec::Hmac { key, message, .. } => {
                     used.late.extend([(span.clone(), key), (span, message)]);
                 }

@@ -22,7 +22,8 @@ pub const MESSAGE_WORDS: &[&str] = &[
 ];
 
 /// What headers, `auth` and computed values may say of the rest of the request.
-pub const REQUEST_WORDS: &[&str] = &["method", "url", "host", "path", "query_string", "body"];
+pub const REQUEST_WORDS: &[&str] =
+    &["request_method", "request_url", "request_host", "request_path", "request_query", "request_body"];
 
 /// How deep computed values may name each other; the check refuses circles.
 const DEPTH: u8 = 8;
@@ -81,12 +82,12 @@ impl<'w> Words<'w> {
         let (host, local) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let (path, query) = local.split_once('?').unwrap_or((local, ""));
         match name {
-            "method" => Some(written.method.into()),
-            "url" => Some(url.into()),
-            "host" => Some(host.into()),
-            "path" => Some(if path.is_empty() { "/" } else { path }.into()),
-            "query_string" => Some(query.into()),
-            "body" => Some(String::from_utf8_lossy(written.body)),
+            "request_method" => Some(written.method.into()),
+            "request_url" => Some(url.into()),
+            "request_host" => Some(host.into()),
+            "request_path" => Some(if path.is_empty() { "/" } else { path }.into()),
+            "request_query" => Some(query.into()),
+            "request_body" => Some(String::from_utf8_lossy(written.body)),
             _ => None,
         }
     }
@@ -167,6 +168,10 @@ impl<'w> Words<'w> {
         let render = |template: &Template| template.render(Place::Plain, |name| self.get(name, depth));
         match spec {
             ValueSpec::Text(template) => render(template),
+            ValueSpec::First(templates) => templates
+                .iter()
+                .find_map(|template| template.render_unless_empty(Place::Plain, |name| self.get(name, depth)))
+                .unwrap_or_default(),
             ValueSpec::Hmac { algorithm, key, key_form, message, form } => {
                 let key = key_form.decode(&render(key)).filter(|key| !key.is_empty());
                 key.map(|key| form.encode(&algorithm.hmac(&key, render(message).as_bytes()))).unwrap_or_default()

