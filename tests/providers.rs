@@ -149,7 +149,10 @@ fn twilio_tokens_rotate_and_a_missing_shared_key_verifies_nothing() {
         manifest,
         &[("auth_token", "new"), ("previous_auth_token", secret), ("from", "12345")],
     );
-    assert_eq!(manifest.verify(CallbackKind::Status, &named("status-callback"), &Grounds::new(&rotated, now)), Ok(()));
+    assert_eq!(
+        manifest.verify(CallbackKind::Status, &named("status-callback"), &Grounds::new(&rotated, now)),
+        Ok(())
+    );
     let plain = twilio_settings(manifest, &[("auth_token", secret), ("from", "12345")]);
     assert_eq!(
         manifest.verify(CallbackKind::Status, &named("shared-key-sha256"), &Grounds::new(&plain, now)),
@@ -159,8 +162,10 @@ fn twilio_tokens_rotate_and_a_missing_shared_key_verifies_nothing() {
         manifest.verify(CallbackKind::Status, &named("missing-signature"), &Grounds::new(&plain, now)),
         Err(CallbackError::Unbelievable(Unbelievable::Unsigned))
     );
-    let stop =
-        manifest.verify_and_parse(CallbackKind::Inbound, &named("inbound-stop"), &Grounds::new(&plain, now)).expect("valid").events;
+    let stop = manifest
+        .verify_and_parse(CallbackKind::Inbound, &named("inbound-stop"), &Grounds::new(&plain, now))
+        .expect("valid")
+        .events;
     let [CallbackEvent::Inbound(inbound)] = stop.as_slice() else { panic!("not one inbound message") };
     assert_eq!((inbound.text.as_str(), inbound.keyword.as_deref()), ("STOP", Some("STOP")));
     assert!(!format!("{stop:?}").contains("8505550101"));
@@ -402,7 +407,10 @@ text = { query = "text" }
     };
     let now = Timestamp::from_millis(0);
     let url = format!("https://gw.example.com/s?token=t0ken&attempt={attempt}&state=1");
-    let events = manifest.verify_and_parse(CallbackKind::Status, &get(&url), &Grounds::new(&settings, now)).expect("valid").events;
+    let events = manifest
+        .verify_and_parse(CallbackKind::Status, &get(&url), &Grounds::new(&settings, now))
+        .expect("valid")
+        .events;
     let [CallbackEvent::Delivery(delivery)] = events.as_slice() else { panic!("{events:?}") };
     assert_eq!((delivery.status, delivery.attempt), (DeliveryStatus::Delivered, Some(message.attempt)));
     let wrong = url.replace("t0ken", "t1ken");
@@ -411,7 +419,10 @@ text = { query = "text" }
         Err(CallbackError::Unbelievable(Unbelievable::Forged))
     );
     let stop = "https://gw.example.com/i?token=t0ken&from=13055550117&to=15005550006&text=STOP";
-    let events = manifest.verify_and_parse(CallbackKind::Inbound, &get(stop), &Grounds::new(&settings, now)).expect("valid").events;
+    let events = manifest
+        .verify_and_parse(CallbackKind::Inbound, &get(stop), &Grounds::new(&settings, now))
+        .expect("valid")
+        .events;
     assert!(matches!(events.as_slice(), [CallbackEvent::Inbound(inbound)] if inbound.from == "+13055550117"));
 }
 

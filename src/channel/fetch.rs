@@ -46,7 +46,8 @@ impl Fetcher {
             return known;
         }
         let _place = self.places.acquire().await.ok()?;
-        let mut answer = self.client.get(address).send().await.ok().filter(|answer| answer.status().is_success())?;
+        let mut answer =
+            self.client.get(address).send().await.ok().filter(|answer| answer.status().is_success())?;
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.ok()? {
             body.extend_from_slice(&chunk);

@@ -10,7 +10,9 @@ use crate::domain::contact_point::{PointKind, PointValue};
 use crate::domain::message::{Content, Outgoing};
 use crate::domain::outcome::{FailureClass, Outcome};
 use crate::domain::time::{Clock, Timestamp};
-use crate::provider::callback::{CallbackEvent, CallbackKind, CallbackRequest, Delivery, Grounds, Heard, Inbound};
+use crate::provider::callback::{
+    CallbackEvent, CallbackKind, CallbackRequest, Delivery, Grounds, Heard, Inbound,
+};
 use crate::provider::case::Case;
 use crate::provider::catalogue::{Catalogue, Vendor};
 use crate::provider::manifest::{Carrier, Manifest};
@@ -100,7 +102,8 @@ fn described(outcome: &Outcome) -> (String, ExitCode) {
                 FailureClass::Throttled => "throttled: not sent, would be tried again later",
                 FailureClass::Uncertain => "uncertain: may have been sent, counts and is never repeated",
             };
-            let wait = failure.retry_after_seconds.map(|seconds| format!(", after {seconds} s")).unwrap_or_default();
+            let wait =
+                failure.retry_after_seconds.map(|seconds| format!(", after {seconds} s")).unwrap_or_default();
             (format!("{then}{wait}; code {}, cause {:?}", failure.code, failure.cause), ExitCode::FAILURE)
         }
     }
@@ -167,9 +170,13 @@ fn settings(
         {
             source = format!("{} [providers.{}.{}]", config.file, manifest.channel(), manifest.id());
             let value = |text: &str| Given::from(text);
-            given = fetched.iter().map(|(name, found)| (name.clone(), value(found.value.expose_secret()))).collect();
+            given = fetched
+                .iter()
+                .map(|(name, found)| (name.clone(), value(found.value.expose_secret())))
+                .collect();
         }
-        let asked: Vec<&str> = manifest.one_of.iter().filter_map(|one_of| one_of.settings.first()).map(String::as_str).collect();
+        let asked: Vec<&str> =
+            manifest.one_of.iter().filter_map(|one_of| one_of.settings.first()).map(String::as_str).collect();
         for (name, spec) in &manifest.settings {
             let needed = spec.required || asked.contains(&name.as_str());
             if needed && spec.default.is_none() && !given.contains_key(name) {
@@ -179,7 +186,8 @@ fn settings(
         }
     }
     for pair in &wanted.set {
-        let (name, value) = pair.split_once('=').ok_or_else(|| anyhow::anyhow!("--set wants NAME=VALUE, not `{pair}`"))?;
+        let (name, value) =
+            pair.split_once('=').ok_or_else(|| anyhow::anyhow!("--set wants NAME=VALUE, not `{pair}`"))?;
         given.insert(name.to_owned(), Given::from(value));
         made_up.retain(|made_up| *made_up != name);
     }
@@ -224,7 +232,8 @@ fn listen(
         now: wanted.at.unwrap_or_else(|| MachineClock.now()),
         certificate: address.as_deref().zip(certificate.as_deref()),
     };
-    let mut text = format!("settings     {source}\ncallback     {kind}, {} {}\n", request.method, request.url);
+    let mut text =
+        format!("settings     {source}\ncallback     {kind}, {} {}\n", request.method, request.url);
     let believed = manifest.verify_and_parse(kind, &request, &grounds);
     let heard = match &believed {
         Ok(heard) => {
@@ -285,7 +294,8 @@ fn show(heard: &Heard, text: &mut String) {
         text.push_str("events       none\n");
     }
     if heard.unreadable > 0 {
-        let _ok = writeln!(text, "unreadable   {} events are not what the manifest describes", heard.unreadable);
+        let _ok =
+            writeln!(text, "unreadable   {} events are not what the manifest describes", heard.unreadable);
     }
     if let Some(address) = &heard.visit {
         let _ok = writeln!(text, "handshake    {address} would be called");
@@ -302,7 +312,8 @@ fn callback(
     kind: Option<CallbackKind>,
 ) -> Result<(CallbackKind, CallbackRequest), String> {
     let shape = "write the callback as it comes over the wire: `POST /callbacks/… HTTP/1.1`, headers, an empty line, the body";
-    let end = |mark: &[u8]| bytes.windows(mark.len()).position(|window| window == mark).map(|at| (at, mark.len()));
+    let end =
+        |mark: &[u8]| bytes.windows(mark.len()).position(|window| window == mark).map(|at| (at, mark.len()));
     let whole = (bytes.len(), 0);
     let (at, gap) = [end(b"\r\n\r\n"), end(b"\n\n")].into_iter().flatten().min().unwrap_or(whole);
     let head = std::str::from_utf8(&bytes[..at]).map_err(|_| shape.to_owned())?;
@@ -313,7 +324,9 @@ fn callback(
     };
     let url = if target.starts_with('/') { format!("{public_url}{target}") } else { target.to_owned() };
     let headers: Vec<(String, String)> = lines
-        .map(|line| line.split_once(':').map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())))
+        .map(|line| {
+            line.split_once(':').map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+        })
         .collect::<Option<_>>()
         .ok_or_else(|| format!("a header has no colon: {shape}"))?;
     let mut body = bytes[at + gap..].to_vec();
@@ -334,7 +347,8 @@ mod tests {
 
     #[test]
     fn a_callback_is_read_as_it_came() {
-        let text = "POST /callbacks/sms/x/status?a=b HTTP/1.1\r\nContent-Length: 3\r\nX-Sig:  s \r\n\r\na=b\n";
+        let text =
+            "POST /callbacks/sms/x/status?a=b HTTP/1.1\r\nContent-Length: 3\r\nX-Sig:  s \r\n\r\na=b\n";
         let (kind, request) = callback(text.as_bytes(), "https://gw.example.com", None).expect("readable");
         assert_eq!(kind, CallbackKind::Status);
         assert_eq!(request.url, "https://gw.example.com/callbacks/sms/x/status?a=b");

@@ -44,7 +44,11 @@ impl Pipeline {
             Some(address) => match self.desk().fetcher.certificate(&address).await {
                 Some(pem) => Some((address, pem)),
                 None => {
-                    tracing::warn!(provider = vendor, callback = kind.as_str(), "callback.certificate_unavailable");
+                    tracing::warn!(
+                        provider = vendor,
+                        callback = kind.as_str(),
+                        "callback.certificate_unavailable"
+                    );
                     return Err(CallbackRefusal::Unavailable);
                 }
             },

@@ -251,14 +251,16 @@ fn accepted(
     provider_ref: Option<String>,
 ) -> Result<(), StorageError> {
     let Some(known) = unit.debtor(debtor)?.attempts.get(&attempt) else { return Ok(()) };
-    let news = known.status == AttemptStatus::Started || (known.provider_ref.is_none() && provider_ref.is_some());
+    let news =
+        known.status == AttemptStatus::Started || (known.provider_ref.is_none() && provider_ref.is_some());
     if !news || known.status == AttemptStatus::Abandoned {
         return Ok(());
     }
     let (provider, channel) = (known.provider.clone(), known.channel);
     let sent = AttemptSent { attempt, provider_ref: provider_ref.clone() };
     unit.record(debtor, &Actor::Gateway, EventBody::AttemptSent(sent, Sealed::Gone))?;
-    let waited = provider_ref.map(|reference| unit.desk.parking.claim(&provider, &reference)).unwrap_or_default();
+    let waited =
+        provider_ref.map(|reference| unit.desk.parking.claim(&provider, &reference)).unwrap_or_default();
     let actor = Actor::Provider(format!("{channel}/{provider}"));
     waited.iter().try_for_each(|report| receive::report(unit, &actor, debtor, attempt, report))
 }

@@ -34,7 +34,9 @@ impl Parking {
     /// Keeps a receipt until its attempt is known.
     pub fn park(&self, provider: &str, reference: &str, report: Report, now: Timestamp) {
         let mut lot = self.lot();
-        while lot.order.front().is_some_and(|(since, _)| now.since(*since) > KEPT_FOR) || lot.order.len() >= PLACES {
+        while lot.order.front().is_some_and(|(since, _)| now.since(*since) > KEPT_FOR)
+            || lot.order.len() >= PLACES
+        {
             if let Some((_, key)) = lot.order.pop_front() {
                 lot.waiting.remove(&key);
             }
@@ -98,7 +100,12 @@ mod tests {
     fn a_parking_lot_is_neither_for_ever_nor_without_end() {
         let parking = Parking::default();
         parking.park("p", "old", report("x"), Timestamp::from_millis(0));
-        parking.park("p", "new", report("x"), Timestamp::from_millis(0).plus(KEPT_FOR).plus(Span::seconds(1)));
+        parking.park(
+            "p",
+            "new",
+            report("x"),
+            Timestamp::from_millis(0).plus(KEPT_FOR).plus(Span::seconds(1)),
+        );
         assert!(parking.claim("p", "old").is_empty());
         for number in 0..=PLACES {
             parking.park("p", &number.to_string(), report("x"), Timestamp::from_millis(10_000_000));

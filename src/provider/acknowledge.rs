@@ -27,9 +27,15 @@ pub struct Answer {
 
 impl Answer {
     /// The answer to this callback.
-    pub(in crate::provider) fn to(&self, method: &str, url: &str, document: &Document<'_>) -> Acknowledgement {
+    pub(in crate::provider) fn to(
+        &self,
+        method: &str,
+        url: &str,
+        document: &Document<'_>,
+    ) -> Acknowledgement {
         let body = self.body.as_ref().and_then(|body| {
-            let named = |name: &str| reading::named(name, method, url, document).unwrap_or_default().into_bytes();
+            let named =
+                |name: &str| reading::named(name, method, url, document).unwrap_or_default().into_bytes();
             body.render_bytes(|name| Some(named(name)))
         });
         let body = body.map(|body| String::from_utf8_lossy(&body).into_owned()).unwrap_or_default();
@@ -84,7 +90,8 @@ impl Handshake {
 
     /// What is wrong with it, in words.
     pub(in crate::provider) fn faults(&self) -> Vec<String> {
-        let mut faults: Vec<String> = self.acknowledge.as_ref().and_then(Answer::faults).into_iter().collect();
+        let mut faults: Vec<String> =
+            self.acknowledge.as_ref().and_then(Answer::faults).into_iter().collect();
         if self.when.is_empty() {
             faults.push("a handshake needs `when`: everything would be one".to_owned());
         }

@@ -207,7 +207,9 @@ impl Manifest {
         let callback = self.callbacks.get(&kind)?;
         let opened = Opened::new(request, callback.encoding());
         let document = opened.document(request);
-        self.schemes(callback).filter(|scheme| scheme.applies(&document)).find_map(|s| s.certificate(&document))
+        self.schemes(callback)
+            .filter(|scheme| scheme.applies(&document))
+            .find_map(|s| s.certificate(&document))
     }
 
     /// Whether a callback is the vendor's, without reading it.
@@ -265,7 +267,11 @@ impl Manifest {
     ///
     /// # Errors
     /// As [`Manifest::verify_and_parse`], but for the signature.
-    pub fn parse_unbelieved(&self, kind: CallbackKind, request: &CallbackRequest) -> Result<Heard, CallbackError> {
+    pub fn parse_unbelieved(
+        &self,
+        kind: CallbackKind,
+        request: &CallbackRequest,
+    ) -> Result<Heard, CallbackError> {
         let callback = self.callbacks.get(&kind).ok_or(CallbackError::Unexpected)?;
         if !callback.comes_by(&request.method) {
             return Err(CallbackError::Method);

@@ -1,8 +1,8 @@
 //! Reading one value out of an answer or a callback: by JSON pointer, form field, query parameter, header or pattern.
 
+use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::Deserialize;
 use serde_json::Value;
 
 /// A regular expression, compiled at load.
@@ -348,8 +348,11 @@ mod tests {
 
     #[test]
     fn a_star_is_every_element() {
-        let json = serde_json::json!({"a": [{"b": [{"c": 1}, {"c": 2}]}, {"b": [{"c": 3}]}], "*": 4, "x*": 5});
-        let values = |pointer: &str| resolve(&json, pointer).iter().filter_map(|value| scalar(value)).collect::<Vec<_>>();
+        let json =
+            serde_json::json!({"a": [{"b": [{"c": 1}, {"c": 2}]}, {"b": [{"c": 3}]}], "*": 4, "x*": 5});
+        let values = |pointer: &str| {
+            resolve(&json, pointer).iter().filter_map(|value| scalar(value)).collect::<Vec<_>>()
+        };
         assert_eq!(values("/a/*/b/*/c"), ["1", "2", "3"]);
         assert_eq!(values("/a/0/b/1/c"), ["2"]);
         assert_eq!(values("/x*"), ["5"]);

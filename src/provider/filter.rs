@@ -6,9 +6,33 @@ use base64::Engine;
 
 /// Every filter, as a manifest writes it; those with a colon take what follows it.
 pub const FILTERS: &[&str] = &[
-    "without_plus", "with_plus", "strip:", "address", "name", "first:", "add:", "lower", "upper", "trim", "url", "xml",
-    "json", "utf16", "md5", "sha1", "sha256", "sha384", "sha512", "hex", "base64", "base64url", "number", "boolean",
-    "keep", "raw", "optional",
+    "without_plus",
+    "with_plus",
+    "strip:",
+    "address",
+    "name",
+    "first:",
+    "add:",
+    "lower",
+    "upper",
+    "trim",
+    "url",
+    "xml",
+    "json",
+    "utf16",
+    "md5",
+    "sha1",
+    "sha256",
+    "sha384",
+    "sha512",
+    "hex",
+    "base64",
+    "base64url",
+    "number",
+    "boolean",
+    "keep",
+    "raw",
+    "optional",
 ];
 
 /// How a value changes its form.
@@ -217,7 +241,8 @@ mod tests {
             ("sha1|base64", "abc", "qZk+NkcGgWq6PiVxeFDCbJzQ2J0="),
             ("base64url", "??>", "Pz8-"),
         ] {
-            let filters: Vec<Filter> = filters.split('|').map(|word| Filter::read(word).expect(word)).collect();
+            let filters: Vec<Filter> =
+                filters.split('|').map(|word| Filter::read(word).expect(word)).collect();
             let out = filters.iter().fold(value.as_bytes().to_vec(), |value, filter| filter.apply(value));
             assert_eq!(String::from_utf8(out).expect("text"), result, "{filters:?}");
         }

@@ -214,7 +214,10 @@ impl Manifest {
                 || REQUEST_WORDS.contains(&name.as_str())
                 || self.settings.contains_key(name)
             {
-                check.at(spec.span(), format!("value `{name}` has a name that is already taken: choose another"));
+                check.at(
+                    spec.span(),
+                    format!("value `{name}` has a name that is already taken: choose another"),
+                );
             }
         }
         if let Some(name) = circle(send) {
@@ -242,7 +245,8 @@ impl Manifest {
                 check.at(callback.signature.span(), format!("there is no [[signatures.{scheme}]]{nearest}"));
             }
             if let Some(other) = callback.also.filter(|other| !self.callbacks.contains_key(other)) {
-                let message = format!("[callbacks.{kind}]: `also` names {other}, but there is no [callbacks.{other}]");
+                let message =
+                    format!("[callbacks.{kind}]: `also` names {other}, but there is no [callbacks.{other}]");
                 check.by(&format!("[callbacks.{kind}"), message);
             }
             for message in callback.faults(*kind) {

@@ -14,7 +14,9 @@ pub fn parts(content_type: &str, body: &[u8]) -> Vec<(String, String)> {
             break;
         }
         let part = part.strip_prefix("\r\n").or_else(|| part.strip_prefix('\n')).unwrap_or(part);
-        let Some((head, content)) = part.split_once("\r\n\r\n").or_else(|| part.split_once("\n\n")) else { continue };
+        let Some((head, content)) = part.split_once("\r\n\r\n").or_else(|| part.split_once("\n\n")) else {
+            continue;
+        };
         let content = content.strip_suffix("\r\n").or_else(|| content.strip_suffix('\n')).unwrap_or(content);
         let name = head.lines().find_map(|line| {
             let (header, value) = line.split_once(':')?;

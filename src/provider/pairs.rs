@@ -152,8 +152,14 @@ mod tests {
             ("of = ['form', 'query']\nbetween = '='\nseparator = '&'", "a=z&a=y&a=z&b=2&c=&q=x&y=a b"),
             ("of = ['form']\nunique = true\nas_given = true\nbefore = '&'\nbetween = '='", "&b=2&a=y&a=z&c="),
             ("of = ['query']\nencode = true\nwithout = ['q']\nbetween = '='", "y=a%20b"),
-            ("of = ['query']\nvalues_only = true\nseparator = '|'\nreplace = [[' ', '_'], ['a', '&']]", "x|&_b"),
-            ("of = ['json']\nonly = ['Message', 'Subject', 'Type']\nbetween = ':'\nafter = ';'", "Message:m;Type:N;"),
+            (
+                "of = ['query']\nvalues_only = true\nseparator = '|'\nreplace = [[' ', '_'], ['a', '&']]",
+                "x|&_b",
+            ),
+            (
+                "of = ['json']\nonly = ['Message', 'Subject', 'Type']\nbetween = ':'\nafter = ';'",
+                "Message:m;Type:N;",
+            ),
             ("of = ['json']\nbetween = '='\nseparator = ','", "Message=m,Type=N,n=1"),
         ] {
             assert_eq!(join(text), joined, "{text}");

@@ -28,7 +28,9 @@ pub enum InvalidTemplate {
     #[error("a brace has no partner; write {{{{ or }}}} for a brace itself")]
     Brace,
     /// Nothing between the braces, or not a name.
-    #[error("`{0}` is not a name (letters, digits, `_`, `:`, `-`, `.` and `/`); a brace itself is written {{{{ or }}}}")]
+    #[error(
+        "`{0}` is not a name (letters, digits, `_`, `:`, `-`, `.` and `/`); a brace itself is written {{{{ or }}}}"
+    )]
     Name(String),
     /// A filter that does not exist, or lacks what must follow its colon.
     #[error("unknown filter `{0}`{nearest}: there are {all}", nearest = suggest::nearest(.0, FILTERS), all = FILTERS.join(", "))]
@@ -107,7 +109,9 @@ impl Template {
             match piece {
                 Piece::Text(text) => out.extend_from_slice(text.as_bytes()),
                 Piece::Slot { name, filters } => match value(name) {
-                    Some(value) => out.extend(filters.iter().fold(value, |value, filter| filter.apply(value))),
+                    Some(value) => {
+                        out.extend(filters.iter().fold(value, |value, filter| filter.apply(value)))
+                    }
                     None if filters.contains(&Filter::Optional) => {}
                     None => return None,
                 },
@@ -121,7 +125,8 @@ fn push_filtered(out: &mut String, value: Cow<'_, str>, filters: &[Filter], plac
     let value = match filters {
         [] => value,
         filters => {
-            let bytes = filters.iter().fold(value.into_owned().into_bytes(), |value, filter| filter.apply(value));
+            let bytes =
+                filters.iter().fold(value.into_owned().into_bytes(), |value, filter| filter.apply(value));
             Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
         }
     };

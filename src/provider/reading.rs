@@ -6,7 +6,9 @@ use crate::provider::acknowledge::{Answer, Handshake};
 use crate::provider::callback::{
     CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Delivery, DeliveryStatus, Heard, Inbound,
 };
-use crate::provider::extract::{Condition, Document, Extracts, Pattern, form_pairs, resolve, scalar};
+use crate::provider::extract::{
+    Condition, Document, Extract, Extracts, Pattern, form_pairs, resolve, scalar,
+};
 use crate::provider::manifest::Manifest;
 use crate::provider::{multipart, redact};
 use serde::Deserialize;
@@ -24,7 +26,8 @@ pub enum Encoding {
     Json,
     /// `multipart/form-data`.
     Multipart,
-    /// Everything stands in the query.
+    /// Everything stands in the query, or is read from the body by pattern.
+    #[serde(alias = "text")]
     Query,
     /// As the content type says: the vendor lets its users choose.
     Any,
@@ -41,8 +44,8 @@ pub struct CallbackSpec {
     /// Callbacks that are no events.
     #[serde(default)]
     handshakes: Vec<Handshake>,
-    /// JSON pointer to a string that itself is JSON, which is then read in place of the body.
-    unwrap: Option<String>,
+    /// Where a string stands that itself is JSON, which is then read in place of the body.
+    unwrap: Option<Extract>,
     /// JSON pointer to an array of events (the empty pointer is the body itself); without it the body is one event.
     events: Option<String>,
     /// Events for which not all of these hold are passed over, or read as `also` says.
@@ -198,7 +201,8 @@ impl Manifest {
 
     /// What a code says of the address: by the callback's own table, or else by that of the send.
     fn cause(&self, callback: &CallbackSpec, code: &str) -> FailureCause {
-        let own = callback.codes.iter().find(|rule| rule.codes.iter().any(|known| redact::names(known, code)));
+        let own =
+            callback.codes.iter().find(|rule| rule.codes.iter().any(|known| redact::names(known, code)));
         let of_send = || self.send.as_ref().and_then(|send| send.response.cause(code));
         own.map(|rule| rule.cause).or_else(of_send).unwrap_or(FailureCause::Unspecified)
     }
@@ -222,8 +226,9 @@ impl CallbackSpec {
                     faults.push("`status` is missing: where does the vendor's word stand?".to_owned());
                 }
                 if self.reference.is_empty() && self.attempt.is_empty() {
-                    faults
-                        .push("neither `reference` nor `attempt`: which message would it be about?".to_owned());
+                    faults.push(
+                        "neither `reference` nor `attempt`: which message would it be about?".to_owned(),
+                    );
                 }
                 if self.statuses.is_empty() && self.rules.is_empty() {
                     faults.push("`statuses` is empty: every status would be unrecognised".to_owned());
@@ -237,15 +242,14 @@ impl CallbackSpec {
                 }
             }
         }
-        if !matches!(self.encoding, Encoding::Json | Encoding::Any)
-            && (self.events.is_some() || self.unwrap.is_some())
-        {
-            faults.push("`events` and `unwrap` need encoding = \"json\"".to_owned());
+        let json = matches!(self.encoding, Encoding::Json | Encoding::Any) || self.unwrap.is_some();
+        if self.events.is_some() && !json {
+            faults.push("`events` needs encoding = \"json\", or `unwrap`".to_owned());
         }
-        for pointer in [&self.events, &self.unwrap].into_iter().flatten() {
-            if !pointer.is_empty() && !pointer.starts_with('/') {
-                faults.push(format!("`{pointer}` is no JSON pointer: it begins with `/`, or is empty"));
-            }
+        if let Some(pointer) =
+            self.events.as_ref().filter(|events| !events.is_empty() && !events.starts_with('/'))
+        {
+            faults.push(format!("`events`: `{pointer}` is no JSON pointer: it begins with `/`, or is empty"));
         }
         if self.methods.is_empty()
             || self.methods.iter().any(|method| !matches!(method.as_str(), "GET" | "POST"))
@@ -268,10 +272,9 @@ impl CallbackSpec {
     }
 
     fn unwrapped(&self, document: Document<'_>) -> Result<Option<Value>, CallbackError> {
-        let Some(pointer) = &self.unwrap else { return Ok(None) };
-        let inner = document.json.and_then(|json| json.pointer(pointer)).and_then(Value::as_str);
-        let inner = inner.and_then(|text| serde_json::from_str(text).ok());
-        inner.map(Some).ok_or(CallbackError::Malformed("no JSON within the JSON where the manifest says"))
+        let Some(place) = &self.unwrap else { return Ok(None) };
+        let inner = place.read(&document).and_then(|text| serde_json::from_str(&text).ok());
+        inner.map(Some).ok_or(CallbackError::Malformed("no JSON where `unwrap` says"))
     }
 
     /// Each event as a document of its own.
@@ -299,7 +302,9 @@ impl CallbackSpec {
         if kind == CallbackKind::Inbound {
             return Ok(CallbackEvent::Inbound(Inbound {
                 provider_ref,
-                from: self.address(self.from.read(event)).ok_or(CallbackError::Malformed("it has no sender"))?,
+                from: self
+                    .address(self.from.read(event))
+                    .ok_or(CallbackError::Malformed("it has no sender"))?,
                 to: self.address(self.to.read(event)).unwrap_or_default(),
                 text: self.text.read_even_empty(event).ok_or(CallbackError::Malformed("it has no text"))?,
                 keyword: self.keyword.read(event),
@@ -340,7 +345,10 @@ pub(in crate::provider) fn instant(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     if let Ok(number) = text.parse::<f64>() {
         let millis = if number.abs() >= MILLISECONDS { number } else { number * 1_000.0 };
-        #[expect(clippy::cast_possible_truncation, reason = "saturates; what is so far off is refused as stale")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "saturates; what is so far off is refused as stale"
+        )]
         return number.is_finite().then(|| Timestamp::from_millis(millis as i64));
     }
     text.parse().ok().or_else(|| format!("{}Z", text.replacen(' ', "T", 1)).parse().ok())
@@ -348,7 +356,12 @@ pub(in crate::provider) fn instant(text: &str) -> Option<Timestamp> {
 
 /// What a template may name of a callback: `url`, `url_without_query`, `host`, `path`, `query_string`, `method`, and
 /// `header:`, `query:`, `field:` and `json:` with a name.
-pub(in crate::provider) fn named(name: &str, method: &str, url: &str, document: &Document<'_>) -> Option<String> {
+pub(in crate::provider) fn named(
+    name: &str,
+    method: &str,
+    url: &str,
+    document: &Document<'_>,
+) -> Option<String> {
     let (before, query) = url.split_once('?').unwrap_or((url, ""));
     let rest = before.split_once("://").map_or(before, |(_, rest)| rest);
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -390,7 +403,9 @@ mod tests {
     #[test]
     fn times_are_read_in_every_form_that_vendors_write() {
         let noon = Some(Timestamp::from_millis(1_789_997_600_000));
-        for text in ["1789997600", "1789997600000", "1789997600.0", "2026-09-21T13:33:20Z", "2026-09-21 13:33:20"] {
+        for text in
+            ["1789997600", "1789997600000", "1789997600.0", "2026-09-21T13:33:20Z", "2026-09-21 13:33:20"]
+        {
             assert_eq!(instant(text), noon, "{text}");
         }
         for text in ["", "soon", "NaN", "inf", "2026-09-21"] {

@@ -51,7 +51,8 @@ pub fn names(known: &str, code: &str) -> bool {
 pub fn quoted(text: &str) -> String {
     const LONG: usize = 600;
     let cut: String = text.chars().take(LONG).collect();
-    let more = if cut.len() < text.len() { format!(" … ({} bytes in all)", text.len()) } else { String::new() };
+    let more =
+        if cut.len() < text.len() { format!(" … ({} bytes in all)", text.len()) } else { String::new() };
     format!("{cut:?}{more}")
 }
 

@@ -87,6 +87,8 @@ fn unspecified() -> FailureCause {
 pub enum WaitUnit {
     /// Seconds from now.
     Seconds,
+    /// Milliseconds from now.
+    Milliseconds,
     /// Seconds since 1970.
     Unix,
 }
@@ -192,7 +194,8 @@ impl ResponseSpec {
         let document =
             Document { headers: &response.headers, json: json.as_ref(), text: &text, ..Document::default() };
         let promised = self.accepted.status.iter().any(|pattern| pattern.matches(response.status));
-        let shares: Vec<Share> = self.accepted.when.iter().map(|condition| condition.share(&document)).collect();
+        let shares: Vec<Share> =
+            self.accepted.when.iter().map(|condition| condition.share(&document)).collect();
         if promised && shares.iter().all(|share| *share == Share::All) {
             return self.reference(&document);
         }
@@ -243,6 +246,7 @@ impl ResponseSpec {
             let number: i64 = wait.value.read(document)?.trim().parse().ok()?;
             let seconds = match wait.unit {
                 WaitUnit::Seconds => number,
+                WaitUnit::Milliseconds => number.saturating_add(999) / 1_000,
                 WaitUnit::Unix => number - now.millis() / 1_000,
             };
             return u32::try_from(seconds.max(0)).ok();

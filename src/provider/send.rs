@@ -221,12 +221,12 @@ pub enum ValueSpec {
         key: Template,
         /// How the key is written.
         #[serde(default)]
-        key_form: crate::provider::signature::Form,
+        key_form: crate::provider::primitive::Form,
         /// What is signed.
         message: Template,
         /// How the result is written.
         #[serde(default = "hex_form")]
-        form: crate::provider::signature::Form,
+        form: crate::provider::primitive::Form,
     },
     /// A JSON Web Token (RFC 7519), empty where its key is.
     Jwt {
@@ -241,8 +241,8 @@ pub enum ValueSpec {
     },
 }
 
-fn hex_form() -> crate::provider::signature::Form {
-    crate::provider::signature::Form::Hex
+fn hex_form() -> crate::provider::primitive::Form {
+    crate::provider::primitive::Form::Hex
 }
 
 /// How a token is signed (RFC 7518, section 3.1).
@@ -452,10 +452,14 @@ impl SendSpec {
             let span = field.value.as_ref().map(Spanned::span).or(field.json.as_ref().map(Spanned::span));
             let span = span.unwrap_or_else(|| self.url.span());
             if field.value.is_some() == field.json.is_some() {
-                faults.push((span.clone(), format!("field `{}` needs `value` or `json`, one of them", field.name)));
+                faults.push((
+                    span.clone(),
+                    format!("field `{}` needs `value` or `json`, one of them", field.name),
+                ));
             }
             if !multipart && (field.filename.is_some() || field.content_type.is_some()) {
-                let message = format!("field `{}`: `filename` and `content_type` need body.multipart", field.name);
+                let message =
+                    format!("field `{}`: `filename` and `content_type` need body.multipart", field.name);
                 faults.push((span, message));
             }
         }

@@ -49,8 +49,10 @@ pub fn headers(
         hex::encode(Hash::Sha256.digest(body))
     );
     let scope = format!("{date}/{}/{}/aws4_request", keys.region, keys.service);
-    let to_sign =
-        format!("AWS4-HMAC-SHA256\n{at}\n{scope}\n{}", hex::encode(Hash::Sha256.digest(canonical.as_bytes())));
+    let to_sign = format!(
+        "AWS4-HMAC-SHA256\n{at}\n{scope}\n{}",
+        hex::encode(Hash::Sha256.digest(canonical.as_bytes()))
+    );
     let first = format!("AWS4{}", keys.secret_key).into_bytes();
     let parts = [date.as_str(), &keys.region, &keys.service, "aws4_request", &to_sign];
     let signature = parts.iter().fold(first, |key, part| Hash::Sha256.hmac(&key, part.as_bytes()));

@@ -32,7 +32,12 @@ pub enum Signing {
 ///
 /// # Errors
 /// Why it is not believed.
-pub fn claims(token: &str, signing: Signing, key: &[u8], now: Timestamp) -> Result<Map<String, Value>, BadToken> {
+pub fn claims(
+    token: &str,
+    signing: Signing,
+    key: &[u8],
+    now: Timestamp,
+) -> Result<Map<String, Value>, BadToken> {
     let forged = || BadToken::Forged;
     let (signed, signature) = token.trim().rsplit_once('.').ok_or_else(forged)?;
     let (head, payload) = signed.split_once('.').ok_or_else(forged)?;

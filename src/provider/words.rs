@@ -6,9 +6,9 @@ use crate::provider::crypto::{self, Hash};
 use crate::provider::filter::Filter;
 use crate::provider::gsm;
 use crate::provider::placeholder::{Place, Template};
+use crate::provider::primitive::Form;
 use crate::provider::send::{Field, JsonTemplate, JwtAlgorithm, Test, ValueSpec};
 use crate::provider::settings::Settings;
-use crate::provider::signature::Form;
 use base64::Engine;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -17,8 +17,21 @@ use toml::Spanned;
 
 /// What a template may say of a message, beside the settings.
 pub const MESSAGE_WORDS: &[&str] = &[
-    "to", "text", "subject", "html", "language", "attempt", "segments", "unicode", "status_callback_url",
-    "unsubscribe_url", "now", "unix", "unix_ms", "nonce",
+    "to",
+    "text",
+    "subject",
+    "html",
+    "language",
+    "attempt",
+    "segments",
+    "unicode",
+    "status_callback_url",
+    "unsubscribe_url",
+    "now",
+    "http_date",
+    "unix",
+    "unix_ms",
+    "nonce",
 ];
 
 /// What headers, `auth` and computed values may say of the rest of the request.
@@ -52,12 +65,15 @@ impl<'w> Words<'w> {
         match name {
             "to" => Some(message.to.expose().into()),
             "text" | "subject" | "html" | "segments" => content_word(&message.content, name),
-            "unicode" => content_word(&message.content, "text").filter(|text| !gsm::fits(text)).map(|_| "true".into()),
+            "unicode" => {
+                content_word(&message.content, "text").filter(|text| !gsm::fits(text)).map(|_| "true".into())
+            }
             "language" => Some(message.language.as_str().into()),
             "attempt" => Some(message.attempt.to_string().into()),
             "status_callback_url" => message.status_callback_url.as_deref().map(Cow::Borrowed),
             "unsubscribe_url" => message.unsubscribe_url.as_deref().map(Cow::Borrowed),
             "now" => Some(self.now.to_string().into()),
+            "http_date" => Some(self.now.to_http_date().into()),
             "unix" => Some((self.now.millis() / 1_000).to_string().into()),
             "unix_ms" => Some(self.now.millis().to_string().into()),
             "nonce" => Some(self.nonce().into()),
@@ -112,7 +128,11 @@ impl<'w> Words<'w> {
         template.render(place, |name| self.get(name, 0))
     }
 
-    pub(in crate::provider) fn render_unless_empty(&self, template: &Template, place: Place) -> Option<String> {
+    pub(in crate::provider) fn render_unless_empty(
+        &self,
+        template: &Template,
+        place: Place,
+    ) -> Option<String> {
         template.render_unless_empty(place, |name| self.get(name, 0))
     }
 
@@ -121,14 +141,16 @@ impl<'w> Words<'w> {
         &self,
         fields: &'f [Field],
     ) -> impl Iterator<Item = (&'f Field, String)> {
-        fields.iter().filter(|field| self.holds(field.when.as_ref(), field.unless.as_ref())).filter_map(|field| {
-            let value = match (&field.value, &field.json) {
-                (Some(value), _) => self.render_unless_empty(value.get_ref(), Place::Plain)?,
-                (None, Some(json)) => self.json(json.get_ref())?.to_string(),
-                (None, None) => return None,
-            };
-            Some((field, value))
-        })
+        fields.iter().filter(|field| self.holds(field.when.as_ref(), field.unless.as_ref())).filter_map(
+            |field| {
+                let value = match (&field.value, &field.json) {
+                    (Some(value), _) => self.render_unless_empty(value.get_ref(), Place::Plain)?,
+                    (None, Some(json)) => self.json(json.get_ref())?.to_string(),
+                    (None, None) => return None,
+                };
+                Some((field, value))
+            },
+        )
     }
 
     /// The JSON value, or none where it comes out empty.
@@ -174,7 +196,8 @@ impl<'w> Words<'w> {
                 .unwrap_or_default(),
             ValueSpec::Hmac { algorithm, key, key_form, message, form } => {
                 let key = key_form.decode(&render(key)).filter(|key| !key.is_empty());
-                key.map(|key| form.encode(&algorithm.hmac(&key, render(message).as_bytes()))).unwrap_or_default()
+                key.map(|key| form.encode(&algorithm.hmac(&key, render(message).as_bytes())))
+                    .unwrap_or_default()
             }
             ValueSpec::Jwt { algorithm, key, header, claims } => {
                 let key = render(key);

@@ -74,7 +74,13 @@ fn look_in_table(table: &DeTable<'_>, at: usize, path: &mut Vec<Step>, found: &m
     }
 }
 
-fn look(value: &Spanned<DeValue<'_>>, at: usize, width: Option<usize>, path: &mut Vec<Step>, found: &mut Found) {
+fn look(
+    value: &Spanned<DeValue<'_>>,
+    at: usize,
+    width: Option<usize>,
+    path: &mut Vec<Step>,
+    found: &mut Found,
+) {
     let width = width.or_else(|| value.span().contains(&at).then(|| value.span().len()));
     if let Some(width) = width
         && found.as_ref().is_none_or(|(narrowest, _)| width <= *narrowest)
@@ -120,7 +126,10 @@ fn take_out<'i>(table: &mut DeTable<'i>, path: &[Step]) -> Option<String> {
     match (last, value) {
         (Step::Key(key), DeValue::Table(table)) => table.remove(key.as_str()).map(|_| key.clone()),
         (Step::Item(index), DeValue::Array(items)) if *index < items.len() => {
-            let kept = std::mem::replace(items, DeArray::new()).into_iter().enumerate().filter(|(at, _)| at != index);
+            let kept = std::mem::replace(items, DeArray::new())
+                .into_iter()
+                .enumerate()
+                .filter(|(at, _)| at != index);
             *items = kept.map(|(_, item)| item).collect();
             Some(name)
         }
@@ -132,15 +141,17 @@ fn take_out<'i>(table: &mut DeTable<'i>, path: &[Step]) -> Option<String> {
 fn fault(file: &SourceFile, error: &toml::de::Error) -> Fault {
     let said = error.message();
     let mut words = said.split('`').skip(1).step_by(2);
-    let message = match (said.starts_with("unknown field") || said.starts_with("unknown variant"), words.next()) {
-        (true, Some(word)) => {
-            let known: Vec<&str> = words.collect();
-            let nearest = suggest::nearest(word, &known);
-            let kind = if said.starts_with("unknown field") { "unknown field" } else { "unknown variant" };
-            format!("{kind} `{word}`{nearest}; there are {}", known.join(", "))
-        }
-        _ => said.to_owned(),
-    };
+    let message =
+        match (said.starts_with("unknown field") || said.starts_with("unknown variant"), words.next()) {
+            (true, Some(word)) => {
+                let known: Vec<&str> = words.collect();
+                let nearest = suggest::nearest(word, &known);
+                let kind =
+                    if said.starts_with("unknown field") { "unknown field" } else { "unknown variant" };
+                format!("{kind} `{word}`{nearest}; there are {}", known.join(", "))
+            }
+            _ => said.to_owned(),
+        };
     match error.span() {
         Some(span) => Fault::at(&file.path, Fault::line_of(&file.text, span.start), message),
         None => Fault::of(&file.path, message),
@@ -210,7 +221,8 @@ mod tests {
     fn every_fault_of_syntax_has_its_line() {
         let found = faults("name = \nother\n[inner]\ncount = 1 2\n");
         assert!(found.len() >= 2 && found[0].starts_with("f:1:"), "{found:?}");
-        let good = SourceFile { path: "f".to_owned(), text: "name = 'x'\ninner = { count = 1 }\n".to_owned() };
+        let good =
+            SourceFile { path: "f".to_owned(), text: "name = 'x'\ninner = { count = 1 }\n".to_owned() };
         assert!(read::<Outer>(&good).expect("sound").list.is_empty());
     }
 }
