@@ -6,3 +6,5 @@ mod caps;
 mod flow;
 #[path = "pipeline/house.rs"]
 mod house;
+#[path = "pipeline/receipts.rs"]
+mod receipts;
