@@ -32,10 +32,21 @@ pub fn read<T: DeserializeOwned>(file: &SourceFile) -> Result<T, Vec<Fault>> {
             Ok(_) => break,
             Err(error) => error,
         };
-        // What is missing because it was taken out is no fault of its own.
-        let consequence = removed.iter().any(|name| error.message() == format!("missing field `{name}`"));
+        // What is missing because it was taken out, or mistyped, is no fault of its own.
+        let said = error.message();
+        let consequence = removed.iter().any(|name| said == format!("missing field `{name}`"))
+            || (!removed.is_empty() && said.starts_with("wanted exactly 1 element"));
         if !consequence {
-            faults.push(fault(file, &error));
+            let fault = fault(file, &error);
+            removed.extend(
+                fault
+                    .message
+                    .split("(did you mean `")
+                    .nth(1)
+                    .and_then(|rest| rest.split('`').next())
+                    .map(str::to_owned),
+            );
+            faults.push(fault);
         }
         let Some(at) = error.span().map(|span| span.start) else { break };
         match deepest(table.get_ref(), at).and_then(|path| take_out(table.get_mut(), &path)) {

@@ -2,13 +2,13 @@
 
 use crate::house::{House, actor};
 use dunwell::domain::attempt::AttemptStatus;
+use dunwell::domain::channel::Channel;
 use dunwell::domain::event::EventBody;
 use dunwell::domain::id::AttemptId;
 use dunwell::domain::outcome::FailureCause;
 use dunwell::pipeline::Accepted;
 use dunwell::pipeline::receive::Report;
 use dunwell::provider::callback::{CallbackEvent, Delivery, DeliveryStatus};
-use dunwell::domain::channel::Channel;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use serde_json::json;
@@ -51,14 +51,19 @@ async fn a_late_receipt_is_kept_and_moves_nothing_back() {
     let house = House::new().await;
     let (accepted, attempt) = sent(&house, "d1").await;
     let unspecified = FailureCause::Unspecified;
-    for status in [AttemptStatus::Delivered, AttemptStatus::Sent, AttemptStatus::Failed, AttemptStatus::Sent] {
+    for status in [AttemptStatus::Delivered, AttemptStatus::Sent, AttemptStatus::Failed, AttemptStatus::Sent]
+    {
         house.pipeline.report(actor(), attempt, report(status, None, unspecified)).await.expect("reported");
     }
     house.until("d1", &accepted, "delivered").await;
     let delivered = AttemptStatus::Delivered;
     assert_eq!(
         receipts(&house, "d1").await,
-        [("delivered".to_owned(), delivered), ("sent".to_owned(), delivered), ("failed".to_owned(), delivered)]
+        [
+            ("delivered".to_owned(), delivered),
+            ("sent".to_owned(), delivered),
+            ("failed".to_owned(), delivered)
+        ]
     );
     assert_eq!(house.state("d1").await.attempts[&attempt].status, delivered);
     house.close().await;
@@ -89,11 +94,17 @@ async fn every_order_ends_in_the_same_state() {
     let (_, attempt) = sent(&house, "d0").await;
     let mut furthest = AttemptStatus::Sent;
     let mut said = std::collections::BTreeSet::new();
-    let word = proptest::sample::select(vec![AttemptStatus::Sent, AttemptStatus::Failed, AttemptStatus::Delivered]);
-    let stream = proptest::collection::vec((word, proptest::sample::select(vec![None, Some("001"), Some("002")])), 40);
+    let word =
+        proptest::sample::select(vec![AttemptStatus::Sent, AttemptStatus::Failed, AttemptStatus::Delivered]);
+    let stream =
+        proptest::collection::vec((word, proptest::sample::select(vec![None, Some("001"), Some("002")])), 40);
     let stream = stream.new_tree(&mut TestRunner::deterministic()).expect("a stream").current();
     for (status, code) in stream {
-        house.pipeline.report(actor(), attempt, report(status, code, FailureCause::Unspecified)).await.expect("ok");
+        house
+            .pipeline
+            .report(actor(), attempt, report(status, code, FailureCause::Unspecified))
+            .await
+            .expect("ok");
         said.insert((status.as_str(), code));
         if furthest.moves_to(status) {
             furthest = status;
@@ -128,7 +139,9 @@ async fn a_receipt_for_nobody_waits_and_changes_nothing() {
     let foreign = stranger(Some(attempt), None);
     assert!(!house.pipeline.take(Channel::Sms, "another", foreign).await.expect("taken"));
     assert_eq!(house.events("d1").await.len(), before);
-    assert!(house.pipeline.take(Channel::Sms, "sandbox", stranger(Some(attempt), None)).await.expect("taken"));
+    assert!(
+        house.pipeline.take(Channel::Sms, "sandbox", stranger(Some(attempt), None)).await.expect("taken")
+    );
     assert_eq!(house.state("d1").await.attempts[&attempt].status, AttemptStatus::Delivered);
     house.close().await;
 }
