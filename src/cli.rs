@@ -170,7 +170,7 @@ enum Provider {
     ///
     /// Without more than the vendor's name it shows a made-up message as it would be sent, secrets blotted out. What is
     /// needed and not configured is made up too.
-    Try(Attempt),
+    Try(Box<Attempt>),
 }
 
 #[derive(Debug, Args)]

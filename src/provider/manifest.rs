@@ -306,14 +306,14 @@ impl Check<'_> {
 
 /// A computed value that leads back to itself.
 fn circle(send: &SendSpec) -> Option<&str> {
-    fn names<'s>(spec: &'s ValueSpec) -> Vec<&'s str> {
+    fn names(spec: &ValueSpec) -> Vec<&str> {
         match spec {
             ValueSpec::Text(text) => text.names().collect(),
             ValueSpec::First(texts) => texts.iter().flat_map(Template::names).collect(),
             ValueSpec::Hmac { key, message, .. } => key.names().chain(message.names()).collect(),
             // What a token claims is filled from the outermost values again.
             ValueSpec::Jwt { key, header, claims, .. } => {
-                let within = header.iter().chain([claims]).flat_map(|json| json.templates());
+                let within = header.iter().chain([claims.as_ref()]).flat_map(|json| json.templates());
                 key.names().chain(within.into_iter().flat_map(Template::names)).collect()
             }
         }

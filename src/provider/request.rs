@@ -95,7 +95,6 @@ impl Manifest {
             sigv4::headers(&keys, send.method.as_str(), &url, &headers, &body, now)
         });
         headers.extend(signed.into_iter().flatten());
-        drop(words);
         Some(HttpRequest { method: send.method, url, headers, body })
     }
 

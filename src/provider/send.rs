@@ -237,7 +237,7 @@ pub enum ValueSpec {
         /// Headers beside `alg` and `typ`.
         header: Option<JsonTemplate>,
         /// What it claims.
-        claims: JsonTemplate,
+        claims: Box<JsonTemplate>,
     },
 }
 
@@ -431,7 +431,7 @@ impl SendSpec {
                 ValueSpec::Jwt { key, header, claims, .. } => {
                     used.late.push((span.clone(), key));
                     let mut within = Used::default();
-                    header.iter().chain([claims]).for_each(|json| json.collect(&span, &mut within));
+                    header.iter().chain([claims.as_ref()]).for_each(|json| json.collect(&span, &mut within));
                     used.late.extend(within.templates);
                     used.tests.extend(within.tests);
                 }
