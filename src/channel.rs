@@ -11,6 +11,7 @@
 
 pub mod egress;
 pub mod email;
+pub mod fetch;
 pub mod http;
 pub mod sandbox;
 

@@ -9,6 +9,7 @@ mod folio;
 mod import;
 mod keys;
 mod progress;
+mod provider;
 mod render;
 mod scrub;
 mod simulate;
@@ -20,6 +21,7 @@ use crate::config::environment::Environment;
 use crate::config::{Config, DEFAULT_DATA, DEFAULT_FILE};
 use crate::domain::channel::Channel;
 use crate::domain::time::Timestamp;
+use crate::provider::callback::CallbackKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -87,6 +89,9 @@ enum Command {
     /// Each with both explanations, and a count by the rule that makes the difference. Works while `serve` runs. Exits with 1
     /// if a decision does not come out as recorded although it was taken under the very policy that is asked.
     Simulate(Simulate),
+    /// Work on a vendor's manifest
+    #[command(subcommand)]
+    Provider(Provider),
     /// Check that nothing in the history was altered, reordered or left out; works while `serve` runs
     ///
     /// Exits with 1 and names the first fault.
@@ -181,6 +186,61 @@ struct Render {
     sample: Option<String>,
 }
 
+#[derive(Debug, Subcommand)]
+enum Provider {
+    /// Show the request that a manifest makes, send it to a given address, or read a callback from a file
+    ///
+    /// Without more than the vendor's name it shows a made-up message as it would be sent, secrets blotted out. What is
+    /// needed and not configured is made up too.
+    Try(Box<Attempt>),
+}
+
+#[derive(Debug, Args)]
+struct Attempt {
+    /// The vendor, such as sms/twilio
+    #[arg(value_name = "CHANNEL/VENDOR", value_parser = vendor)]
+    vendor: (Channel, String),
+    /// To whom the message is written
+    #[arg(long, value_name = "ADDRESS")]
+    to: Option<String>,
+    /// What it says
+    #[arg(long)]
+    text: Option<String>,
+    /// Its subject, for email
+    #[arg(long)]
+    subject: Option<String>,
+    /// Its language
+    #[arg(long, value_name = "L", default_value = "en")]
+    language: String,
+    /// A setting of the vendor; may be given several times
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<String>,
+    /// Take settings, message and time from this case
+    #[arg(long, value_name = "NAME")]
+    case: Option<String>,
+    /// Send the request to this scheme, host and port instead of the vendor's, and say what the answer means
+    #[arg(long, value_name = "URL", conflicts_with = "callback", value_parser = web_address)]
+    to_url: Option<url::Url>,
+    /// Read a callback from this file, as it came over the wire, and say what is understood of it
+    #[arg(long, value_name = "FILE")]
+    callback: Option<PathBuf>,
+    /// Which callback it is, where its path does not end in it: status or inbound
+    #[arg(long, requires = "callback", value_parser = callback_kind)]
+    kind: Option<CallbackKind>,
+    /// The certificate that the callback names, in PEM, since nothing is fetched here
+    #[arg(long, value_name = "FILE", requires = "callback")]
+    certificate: Option<PathBuf>,
+    /// The time to judge at, such as 2026-11-22T13:00:00Z, instead of now
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    at: Option<Timestamp>,
+}
+
+impl Attempt {
+    fn vendor(&self) -> (Channel, &str) {
+        (self.vendor.0, &self.vendor.1)
+    }
+}
+
 #[derive(Debug, Args)]
 struct Import {
     /// What the rows are
@@ -267,6 +327,29 @@ fn any_channel(word: &str) -> Result<Channel, String> {
     })
 }
 
+fn vendor(text: &str) -> Result<(Channel, String), String> {
+    let (medium, name) = text.split_once('/').ok_or("expected CHANNEL/VENDOR, such as sms/twilio")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
+        return Err("expected the name of a folder after the stroke, such as sms/twilio".to_owned());
+    }
+    Ok((channel(medium)?, name.to_owned()))
+}
+
+fn web_address(text: &str) -> Result<url::Url, String> {
+    let url =
+        url::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    url.ok_or_else(|| "expected an address such as http://127.0.0.1:4010".to_owned())
+}
+
+fn callback_kind(word: &str) -> Result<CallbackKind, String> {
+    CallbackKind::from_word(word).ok_or_else(|| "expected status or inbound".to_owned())
+}
+
+fn instant(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| "expected a time such as 2026-11-22T13:00:00Z".to_owned())
+}
+
 /// Does what the arguments ask for; what goes wrong is printed, each cause on its line.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
@@ -297,6 +380,9 @@ fn obey(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Import(import) => import::run(&cli.config(&environment)?, &environment, import),
         Command::Scrub(scrub) => scrub::run(&cli.config(&environment)?, &environment, scrub),
         Command::Simulate(simulate) => simulate::run(cli.config(&environment)?, &environment, simulate),
+        Command::Provider(Provider::Try(attempt)) => {
+            provider::run(&cli.config(&environment)?, &environment, attempt)
+        }
         Command::Verify(Verify { log: _ }) => verify::run(&cli.config(&environment)?),
         Command::Backup(backup) => backup::back_up(&cli.config(&environment)?, &environment, backup),
         Command::Restore(restore) => backup::restore(&cli.config(&environment)?, &environment, restore),

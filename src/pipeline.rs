@@ -24,6 +24,7 @@ pub mod metrics;
 pub mod naming;
 pub mod outline;
 pub mod oversight;
+pub mod parking;
 pub mod permits;
 pub mod preview;
 pub mod receive;
@@ -46,12 +47,14 @@ pub use intake::Accepted;
 pub use permits::Permit;
 pub use recovery::StartError;
 
+use crate::channel::fetch::Fetcher;
 use crate::domain::debtor::{CollectorRole, DebtType};
 use crate::domain::event::Pause;
 use crate::domain::id::Pseudonymiser;
 use crate::domain::statement::FieldFault;
 use crate::domain::time::{Clock, Entropy, Span};
 use crate::pipeline::carriers::Carriers;
+use crate::pipeline::parking::Parking;
 use crate::policy::Policy;
 use crate::template::catalogue::Catalogue;
 use crate::template::context::Collector;
@@ -85,6 +88,10 @@ pub struct Desk {
     pub carriers: Carriers,
     /// The kill switches in force.
     pub pauses: ArcSwap<Vec<Pause>>,
+    /// Receipts that wait for their attempt.
+    pub parking: Parking,
+    /// Fetches what callbacks name.
+    pub fetcher: Fetcher,
     /// Makes keys of names.
     pub names: Arc<dyn Pseudonymiser>,
     /// The clock.

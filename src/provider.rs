@@ -11,14 +11,29 @@
 //! - 2026-11-22: an answer that no rule of the manifest recognises is *uncertain*, never *accepted*: a duplicate is a
 //!   counted contact, and a message believed sent that was not is only late.
 
+pub mod acknowledge;
 pub mod callback;
 pub mod case;
 pub mod catalogue;
+pub mod crypto;
+pub mod expected;
 pub mod extract;
+pub mod filter;
+pub mod gsm;
 pub mod manifest;
+pub mod multipart;
+pub mod pairs;
 pub mod placeholder;
+pub mod primitive;
+pub mod reading;
 pub mod redact;
 pub mod request;
 pub mod response;
+pub mod send;
 pub mod settings;
 pub mod signature;
+pub mod sigv4;
+pub mod suggest;
+pub mod token;
+pub mod words;
+pub mod written;

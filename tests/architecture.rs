@@ -68,6 +68,7 @@ const CRATES: &[(&str, &str)] = &[
     ("lettre", "channel"),
     ("mimalloc", "main"),
     ("mail_parser", "channel"),
+    ("md5", "provider"),
     ("phonenumber", "domain template"),
     ("prometheus_client", "coordination channel pipeline http app"),
     ("regex", EVERYWHERE),

@@ -5,6 +5,7 @@ use crate::app::engines::{Engines, Provider};
 use crate::app::keyring::{Keyring, REFRESH};
 use crate::app::open_store;
 use crate::channel::Transport;
+use crate::channel::fetch::Fetcher;
 use crate::config::Config;
 use crate::config::environment::Environment;
 use crate::coordination::throttle::Throttles;
@@ -14,6 +15,7 @@ use crate::http;
 use crate::http::telemetry::Meters;
 use crate::pipeline::carriers::{Carrier, CarrierParts, Carriers};
 use crate::pipeline::metrics::Metrics;
+use crate::pipeline::parking::Parking;
 use crate::pipeline::{Desk, Parts, Pipeline, Settings};
 use crate::storage::Store;
 use crate::template::context::Collector;
@@ -68,6 +70,8 @@ impl Gateway {
             templates,
             carriers: carriers(providers, &clock)?,
             pauses: ArcSwap::default(),
+            parking: Parking::default(),
+            fetcher: Fetcher::new()?,
             names: store.pseudonymiser(),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),

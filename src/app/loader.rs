@@ -4,11 +4,13 @@ use crate::app::clock::{MachineClock, MachineEntropy};
 use crate::app::engines::{self, Engines};
 use crate::app::gateway::{carriers, settings};
 use crate::app::open_store;
+use crate::channel::fetch::Fetcher;
 use crate::config::environment::Environment;
 use crate::config::{Config, Refused};
 use crate::domain::time::{Clock, Entropy};
 use crate::pipeline::carriers::Carriers;
 use crate::pipeline::metrics::Metrics;
+use crate::pipeline::parking::Parking;
 use crate::pipeline::{Desk, Parts, Pipeline};
 use crate::storage::Lookup;
 use arc_swap::ArcSwap;
@@ -37,6 +39,8 @@ pub fn open(config: &Config, environment: &Environment, providers: bool) -> anyh
         templates,
         carriers,
         pauses: ArcSwap::default(),
+        parking: Parking::default(),
+        fetcher: Fetcher::new()?,
         names,
         clock,
         entropy,

@@ -143,6 +143,7 @@ fn look_at_providers(config: &Config, environment: &Environment, findings: &mut 
     let count = vendors.vendors().count();
     findings.sound.push(format!("{}: {count} providers, {cases} cases", config.manifests.display()));
     findings.faults.extend(folder::located(&config.manifests, vendors.run_cases()));
+    findings.warnings.extend(folder::located(&config.manifests, vendors.unproved()));
     if let Err(faults) = engines::providers(config, &vendors, environment) {
         findings.faults.extend(faults);
     }

@@ -95,6 +95,8 @@ pub struct AttemptState {
     pub finished_at: Option<Timestamp>,
     /// Why it did not succeed.
     pub failure: Option<AttemptFailure>,
+    /// The receipts recorded of it: the provider's word and code, so that the same one again is known.
+    pub receipts: Vec<(String, Option<String>)>,
     /// The message as sent; gone after erasure.
     pub message: Sealed<AttemptSecret>,
 }
@@ -324,6 +326,7 @@ impl DebtorState {
                 started_at: at,
                 finished_at: None,
                 failure: None,
+                receipts: Vec::new(),
                 message,
             }),
         );
@@ -343,6 +346,9 @@ impl DebtorState {
     }
 
     fn deliver(&mut self, update: DeliveryUpdate, at: Timestamp) {
+        if let Some(attempt) = self.attempts.get_mut(&update.attempt) {
+            attempt.receipts.push((update.reported.clone(), update.code.clone()));
+        }
         if let Some(attempt) = self.attempts.get_mut(&update.attempt)
             && update.status == AttemptStatus::Failed
             && attempt.status.moves_to(AttemptStatus::Failed)

@@ -59,6 +59,11 @@ impl Timestamp {
         jiff::fmt::rfc2822::parse(text).ok().map(|zoned| Self::from_jiff(zoned.timestamp()))
     }
 
+    /// As HTTP headers write it (RFC 9110, section 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
+    pub fn to_http_date(self) -> String {
+        self.to_jiff().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    }
+
     /// From the calendar library's instant, cut to milliseconds.
     pub fn from_jiff(instant: jiff::Timestamp) -> Self {
         Self(instant.as_millisecond())

@@ -8,17 +8,11 @@ use crate::domain::id::DebtorKey;
 use crate::pipeline::receive::{self, Report};
 use crate::pipeline::understanding::{Reply, Understood};
 use crate::pipeline::{Pipeline, Refusal, naming, replies};
+use crate::provider::acknowledge::Acknowledgement;
 use crate::provider::callback::{
-    Acknowledgement, CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Delivery, DeliveryStatus,
-    Inbound,
+    CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Delivery, DeliveryStatus, Grounds, Inbound,
 };
 use crate::reply::quoted;
-use std::time::Duration;
-
-/// A receipt may overtake the vendor's answer to the send, so one for an unknown message is tried this often …
-const TRIES: u32 = 10;
-/// … with this pause between.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// Why a callback was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,21 +42,48 @@ impl Pipeline {
         let carrier = self.desk().carriers.find(channel, vendor).ok_or(CallbackRefusal::Unknown)?;
         let (manifest, settings) = carrier.vendor();
         let now = self.desk().clock.now();
-        let events = manifest.verify_and_parse(kind, request, settings, now).map_err(|error| {
+        let certificate = match manifest.certificate(kind, request) {
+            Some(address) => match self.desk().fetcher.certificate(&address).await {
+                Some(pem) => Some((address, pem)),
+                None => {
+                    tracing::warn!(
+                        provider = vendor,
+                        callback = kind.as_str(),
+                        "callback.certificate_unavailable"
+                    );
+                    return Err(CallbackRefusal::Unavailable);
+                }
+            },
+            None => None,
+        };
+        let certificate = certificate.as_ref().map(|(address, pem)| (address.as_str(), pem.as_str()));
+        let grounds = Grounds { settings, now, certificate };
+        let heard = manifest.verify_and_parse(kind, request, &grounds).map_err(|error| {
             let refusal = refusal(&error);
             tracing::warn!(provider = vendor, callback = kind.as_str(), error = %error, "callback.refused");
             self.metrics().callback(channel, vendor, "refused");
             refusal
         })?;
-        let acknowledgement = manifest.acknowledgement(kind).cloned().ok_or(CallbackRefusal::Unknown)?;
-        for event in events {
+        for _ in 0..heard.unreadable {
+            tracing::warn!(provider = vendor, callback = kind.as_str(), "callback.unreadable_event");
+            self.metrics().callback(channel, vendor, "unreadable");
+        }
+        for event in heard.events {
             let found = self.take(channel, vendor, event).await.map_err(|_| CallbackRefusal::Unavailable)?;
             self.metrics().callback(channel, vendor, if found { "recorded" } else { "unmatched" });
             if !found {
                 tracing::warn!(provider = vendor, callback = kind.as_str(), "callback.unmatched");
             }
         }
-        Ok(acknowledgement)
+        if let Some(address) = heard.visit {
+            let well = self.desk().fetcher.call(&address).await;
+            tracing::info!(provider = vendor, callback = kind.as_str(), well, "callback.handshake");
+            self.metrics().callback(channel, vendor, "handshake");
+            if !well {
+                return Err(CallbackRefusal::Unavailable);
+            }
+        }
+        Ok(heard.acknowledge)
     }
 
     /// Takes what a provider says, once it is believed. `false` if it is about nothing of ours.
@@ -76,50 +97,49 @@ impl Pipeline {
         }
     }
 
-    /// A receipt. `false` if it is about no message of ours.
+    /// A receipt. `false` if it is about no message that we know of; it then waits for one.
     async fn delivered(&self, channel: Channel, vendor: &str, said: Delivery) -> Result<bool, Refusal> {
-        let report = match said.status {
-            DeliveryStatus::Pending => return Ok(true),
-            DeliveryStatus::Sent => Some(AttemptStatus::Sent),
+        let status = match said.status {
+            // The vendor has it, so it left: news where its fate was unknown.
+            DeliveryStatus::Pending | DeliveryStatus::Sent => Some(AttemptStatus::Sent),
             DeliveryStatus::Delivered | DeliveryStatus::Complained => Some(AttemptStatus::Delivered),
             DeliveryStatus::Failed => Some(AttemptStatus::Failed),
             DeliveryStatus::Unrecognised => None,
         };
         let report = Report {
-            status: report,
+            status,
             reported: said.status.as_str().to_owned(),
             code: said.code,
             cause: said.cause,
             complained: said.status == DeliveryStatus::Complained,
+            in_hand: said.status == DeliveryStatus::Pending,
         };
-        for attempt in 1..=TRIES {
-            let actor = Actor::Provider(format!("{channel}/{vendor}"));
-            let (vendor, report) = (vendor.to_owned(), report.clone());
-            let (reference, known) = (said.provider_ref.clone(), said.attempt);
-            let found = self
-                .file(move |unit| {
-                    let of_ours = match known {
-                        Some(id) => unit.batch.attempt(id)?.map(|row| (row.debtor, row.attempt)),
-                        None => None,
-                    };
-                    let found = match (of_ours, reference) {
-                        (Some(found), _) => Some(found),
-                        (None, Some(reference)) => receive::attempt_of(unit, &vendor, &reference)?,
-                        (None, None) => None,
-                    };
-                    let Some((debtor, id)) = found else { return Ok(Ok(false)) };
+        let (vendor, reference, known) = (vendor.to_owned(), said.provider_ref, said.attempt);
+        self.file(move |unit| {
+            let of_ours = match known {
+                // An attempt that another provider carries is none of this one's business.
+                Some(id) => unit.batch.attempt(id)?.filter(|row| row.provider == vendor),
+                None => None,
+            };
+            let found = match (of_ours, &reference) {
+                (Some(row), _) => Some((row.debtor, row.attempt)),
+                (None, Some(reference)) => receive::attempt_of(unit, &vendor, reference)?,
+                (None, None) => None,
+            };
+            match (found, reference) {
+                (Some((debtor, id)), _) => {
+                    let actor = Actor::Provider(format!("{channel}/{vendor}"));
                     receive::report(unit, &actor, debtor, id, &report)?;
                     Ok(Ok(true))
-                })
-                .await?;
-            if found {
-                return Ok(true);
+                }
+                (None, Some(reference)) => {
+                    unit.desk.parking.park(&vendor, &reference, report, unit.now());
+                    Ok(Ok(false))
+                }
+                (None, None) => Ok(Ok(false)),
             }
-            if attempt < TRIES {
-                tokio::time::sleep(PAUSE).await;
-            }
-        }
-        Ok(false)
+        })
+        .await
     }
 
     /// A reply. From a point that is on no file it is kept on a file of its own, so that a stop binds whoever gets the point.

@@ -92,7 +92,7 @@ impl Carrier {
 
     /// Whether it reports what becomes of a message to an address of ours.
     pub fn reports(&self) -> bool {
-        self.manifest.acknowledgement(CallbackKind::Status).is_some()
+        self.manifest.hears(CallbackKind::Status)
     }
 
     /// How it is spoken to, and with what.

@@ -19,7 +19,7 @@ use crate::pipeline::decide::Circumstances;
 use crate::pipeline::facts::Subject;
 use crate::pipeline::step::{Departure, Step};
 use crate::pipeline::unit::{Effect, Unit};
-use crate::pipeline::{Desk, decide, schedule, writing};
+use crate::pipeline::{Desk, decide, receive, schedule, writing};
 use crate::policy::Policy;
 use crate::storage::StorageError;
 use std::sync::Arc;
@@ -231,13 +231,12 @@ pub fn settle(
     attempt: AttemptId,
     outcome: Outcome,
 ) -> Result<(), StorageError> {
-    let known = unit.debtor(debtor)?.attempts.get(&attempt).map(|a| (a.status, a.channel, a.point));
-    let Some((AttemptStatus::Started, channel, point)) = known else { return Ok(()) };
+    let known = unit.debtor(debtor)?.attempts.get(&attempt);
+    let Some((status, channel, point)) = known.map(|a| (a.status, a.channel, a.point)) else { return Ok(()) };
     let failure = match outcome {
-        Outcome::Accepted { provider_ref } => {
-            let sent = AttemptSent { attempt, provider_ref };
-            return unit.record(debtor, &Actor::Gateway, EventBody::AttemptSent(sent, Sealed::Gone));
-        }
+        Outcome::Accepted { provider_ref } => return accepted(unit, debtor, attempt, provider_ref),
+        // A receipt may have overtaken the answer, and knows better.
+        Outcome::Failed(_) if status != AttemptStatus::Started => return Ok(()),
         Outcome::Failed(failure) => failure,
     };
     let Failure { class, cause, code, retry_after_seconds: _ } = failure;
@@ -254,6 +253,29 @@ pub fn settle(
         Some(point) if class == FailureClass::Refused => invalidate(unit, debtor, channel, point, cause),
         Some(_) | None => Ok(()),
     }
+}
+
+/// The provider took it. Its identifier is recorded even where a receipt was faster; receipts that waited for it are now
+/// matched.
+fn accepted(
+    unit: &mut Unit<'_>,
+    debtor: DebtorKey,
+    attempt: AttemptId,
+    provider_ref: Option<String>,
+) -> Result<(), StorageError> {
+    let Some(known) = unit.debtor(debtor)?.attempts.get(&attempt) else { return Ok(()) };
+    let news =
+        known.status == AttemptStatus::Started || (known.provider_ref.is_none() && provider_ref.is_some());
+    if !news || known.status == AttemptStatus::Abandoned {
+        return Ok(());
+    }
+    let (provider, channel) = (known.provider.clone(), known.channel);
+    let sent = AttemptSent { attempt, provider_ref: provider_ref.clone() };
+    unit.record(debtor, &Actor::Gateway, EventBody::AttemptSent(sent, Sealed::Gone))?;
+    let waited =
+        provider_ref.map(|reference| unit.desk.parking.claim(&provider, &reference)).unwrap_or_default();
+    let actor = Actor::Provider(format!("{channel}/{provider}"));
+    waited.iter().try_for_each(|report| receive::report(unit, &actor, debtor, attempt, report))
 }
 
 /// A provider says that an address cannot be reached, or wants nothing more: it is not used on that channel again.

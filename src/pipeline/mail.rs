@@ -96,6 +96,7 @@ impl Pipeline {
             code: Some(code),
             cause,
             complained: false,
+            in_hand: false,
         };
         self.reported(attempt, report).await
     }
@@ -107,6 +108,7 @@ impl Pipeline {
             code: None,
             cause: FailureCause::Unspecified,
             complained: true,
+            in_hand: false,
         };
         self.reported(attempt, report).await
     }

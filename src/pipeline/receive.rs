@@ -13,7 +13,7 @@ use crate::pipeline::unit::Unit;
 use crate::storage::StorageError;
 
 /// What a provider says became of an attempt.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// What it means; none where the provider's word says nothing of the end.
     pub status: Option<AttemptStatus>,
@@ -25,6 +25,8 @@ pub struct Report {
     pub cause: FailureCause,
     /// The person complained of the message as unwanted.
     pub complained: bool,
+    /// The provider has it and is trying: news only of an attempt whose fate was unknown.
+    pub in_hand: bool,
 }
 
 /// The attempt that a provider's identifier belongs to.
@@ -36,8 +38,8 @@ pub fn attempt_of(
     Ok(unit.batch.provider_ref(provider, provider_ref)?.map(|row| (row.debtor, row.attempt)))
 }
 
-/// Records a receipt, if it moves the attempt on. Receipts come late, twice and out of order; a status only gives way to one
-/// further along.
+/// Records a receipt. Receipts come late, twice and out of order: a status only gives way to one further along, one that
+/// moves nothing is kept all the same, and the same one again is no news.
 pub fn report(
     unit: &mut Unit<'_>,
     actor: &Actor,
@@ -48,25 +50,26 @@ pub fn report(
     let state = unit.debtor(debtor)?;
     let Some(known) = state.attempts.get(&attempt) else { return Ok(()) };
     let (channel, point) = (known.channel, known.point);
-    let moves = said.status.is_some_and(|status| known.status.moves_to(status));
-    if moves || said.status.is_none() {
-        let update = DeliveryUpdate {
-            attempt,
-            cause: (said.status == Some(AttemptStatus::Failed)).then_some(said.cause),
-            code: said.code.clone(),
-            reported: said.reported.clone(),
-            status: said.status.unwrap_or(known.status),
-        };
-        unit.record(debtor, actor, EventBody::DeliveryUpdated(update, Sealed::Gone))?;
+    if said.in_hand && known.status != AttemptStatus::Unknown {
+        return Ok(());
     }
+    let moves = said.status.is_some_and(|status| known.status.moves_to(status));
+    let repeated = known.receipts.iter().any(|(word, code)| *word == said.reported && *code == said.code);
+    if repeated && !moves {
+        return Ok(());
+    }
+    let failed = said.status == Some(AttemptStatus::Failed);
+    let update = DeliveryUpdate {
+        attempt,
+        cause: failed.then_some(said.cause),
+        code: said.code.clone(),
+        reported: said.reported.clone(),
+        status: said.status.filter(|_| moves).unwrap_or(known.status),
+    };
+    unit.record(debtor, actor, EventBody::DeliveryUpdated(update, Sealed::Gone))?;
     match point {
-        Some(point) if moves && said.status == Some(AttemptStatus::Failed) => {
-            dispatch::invalidate(unit, debtor, channel, point, said.cause)
-        }
-        // Some servers take a message first and find out later that nobody is there.
-        Some(point)
-            if said.status == Some(AttemptStatus::Failed) && !suppressed(unit, debtor, channel, point)? =>
-        {
+        // Also where it was called delivered before: some servers take a message first and find out later that nobody is there.
+        Some(point) if failed && (moves || !suppressed(unit, debtor, channel, point)?) => {
             dispatch::invalidate(unit, debtor, channel, point, said.cause)
         }
         Some(point) if said.complained && !stopped(unit, debtor, channel, point)? => {

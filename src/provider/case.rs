@@ -7,13 +7,13 @@ use crate::domain::id::AttemptId;
 use crate::domain::message::{Content, Outgoing};
 use crate::domain::outcome::{FailureCause, FailureClass, Outcome};
 use crate::domain::time::Timestamp;
-use crate::provider::callback::{CallbackEvent, CallbackKind, CallbackRequest, DeliveryStatus};
-use crate::provider::extract::form_pairs;
-use crate::provider::manifest::{Manifest, toml_fault};
+use crate::provider::callback::{CallbackKind, CallbackRequest, Grounds, Heard};
+use crate::provider::expected::{WrittenEvent, WrittenRequest, differences};
+use crate::provider::manifest::Manifest;
 use crate::provider::redact;
-use crate::provider::request::HttpRequest;
 use crate::provider::response::HttpResponse;
 use crate::provider::settings::{Given, Settings};
+use crate::provider::written;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -53,8 +53,12 @@ struct Written {
     response: Option<WrittenResponse>,
     outcome: Option<WrittenOutcome>,
     callback: Option<WrittenCallback>,
-    #[serde(default)]
-    events: Vec<WrittenEvent>,
+    /// What it must say; an empty list where it is taken and says nothing.
+    events: Option<Vec<WrittenEvent>>,
+    /// What the vendor must be answered, where that matters.
+    answer: Option<WrittenAnswer>,
+    /// The address that must be called.
+    visit: Option<String>,
     /// The callback must be refused, with this among its words.
     refused: Option<String>,
     /// Nothing that is printed or recorded may hold these.
@@ -82,13 +86,11 @@ fn english() -> String {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenRequest {
-    method: String,
-    url: String,
+struct WrittenAnswer {
+    status: u16,
+    content_type: Option<String>,
     #[serde(default)]
-    headers: BTreeMap<String, String>,
-    form: Option<Vec<(String, String)>>,
-    json: Option<toml::Value>,
+    body: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -123,61 +125,23 @@ struct WrittenCallback {
     headers: BTreeMap<String, String>,
     #[serde(default)]
     body: String,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenEvent {
-    reference: Option<String>,
-    attempt: Option<AttemptId>,
-    status: Option<DeliveryStatus>,
-    code: Option<String>,
-    cause: Option<FailureCause>,
-    at: Option<Timestamp>,
-    from: Option<String>,
-    to: Option<String>,
-    text: Option<String>,
-    keyword: Option<String>,
-}
-
-impl From<&CallbackEvent> for WrittenEvent {
-    fn from(event: &CallbackEvent) -> Self {
-        match event {
-            CallbackEvent::Delivery(delivery) => Self {
-                reference: delivery.provider_ref.clone(),
-                attempt: delivery.attempt,
-                status: Some(delivery.status),
-                code: delivery.code.clone(),
-                cause: (delivery.cause != FailureCause::Unspecified).then_some(delivery.cause),
-                at: delivery.at,
-                ..Self::default()
-            },
-            CallbackEvent::Inbound(inbound) => Self {
-                reference: inbound.provider_ref.clone(),
-                from: Some(inbound.from.clone()),
-                to: Some(inbound.to.clone()),
-                text: Some(inbound.text.clone()),
-                keyword: inbound.keyword.clone(),
-                at: inbound.at,
-                ..Self::default()
-            },
-        }
-    }
+    /// What is found at the address of the certificate that it names, in PEM.
+    certificate: Option<String>,
 }
 
 impl Case {
     /// Reads a case.
     ///
     /// # Errors
-    /// The first fault of the file.
-    pub fn read(file: &SourceFile) -> Result<Self, Fault> {
-        let written: Written = toml::from_str(&file.text).map_err(|error| toml_fault(file, &error))?;
+    /// Every fault of the file.
+    pub fn read(file: &SourceFile) -> Result<Self, Vec<Fault>> {
+        let written: Written = written::read(file)?;
         let sends = written.message.is_some() && written.response.is_some() && written.outcome.is_some();
-        let calls = written.callback.is_some() && (written.refused.is_some() || !written.events.is_empty());
+        let calls = written.callback.is_some() && (written.refused.is_some() || written.events.is_some());
         if !sends && !calls {
             let message =
                 "a case has [message], [response] and [outcome], or [callback] and [[events]] or `refused`";
-            return Err(Fault::of(&file.path, message));
+            return Err(vec![Fault::of(&file.path, message)]);
         }
         let name = file.path.rsplit('/').next().unwrap_or(&file.path).trim_end_matches(".toml").to_owned();
         Ok(Self { name, file: file.path.clone(), written })
@@ -188,9 +152,13 @@ impl Case {
     /// # Errors
     /// Every fault of the settings.
     pub fn settings(&self, manifest: &Manifest) -> Result<Settings, Vec<Fault>> {
+        manifest.settings(&self.given(), &self.file)
+    }
+
+    /// The settings of the case as it writes them.
+    pub fn given(&self) -> BTreeMap<String, Given> {
         let given = self.written.settings.iter();
-        let given = given.map(|(name, value)| (name.clone(), Given::from(value.as_str()))).collect();
-        manifest.settings(&given, &self.file)
+        given.map(|(name, value)| (name.clone(), Given::from(value.as_str()))).collect()
     }
 
     /// The message of the case, if it sends one.
@@ -233,11 +201,30 @@ impl Case {
         }
     }
 
-    fn at(&self) -> Timestamp {
+    /// The callback of the case, if it has one: which, and as it comes in.
+    pub fn callback(&self) -> Option<(CallbackKind, CallbackRequest)> {
+        let callback = self.written.callback.as_ref()?;
+        let request = CallbackRequest {
+            method: callback.method.clone(),
+            url: callback.url.clone(),
+            headers: pairs(&callback.headers),
+            body: callback.body.as_bytes().to_vec(),
+        };
+        Some((callback.kind, request))
+    }
+
+    /// The case's own clock.
+    pub fn at(&self) -> Timestamp {
         self.written.at.unwrap_or(Timestamp::from_millis(1_700_000_000_000))
     }
 
-    /// Runs the case against its manifest; nothing comes back where all is as expected.
+    /// What is found at the address of the certificate that the callback names.
+    pub fn certificate(&self) -> Option<&str> {
+        self.written.callback.as_ref()?.certificate.as_deref()
+    }
+
+    /// Runs the case against its manifest; nothing comes back where all is as expected. What differs is shown, with secrets
+    /// and what the case calls hidden blotted out.
     pub fn run(&self, manifest: &Manifest) -> Vec<Fault> {
         let settings = match self.settings(manifest) {
             Ok(settings) => settings,
@@ -247,14 +234,19 @@ impl Case {
         if self.written.message.is_some() {
             self.run_send(manifest, &settings, &mut wrong);
         }
-        if let Some(callback) = &self.written.callback {
-            self.run_callback(manifest, &settings, callback, &mut wrong);
+        if let Some((kind, request)) = self.callback() {
+            self.run_callback(manifest, &settings, kind, &request, &mut wrong);
         }
-        let shown = format!("{settings:?}{wrong:?}");
+        let shown = format!("{settings:?}");
         if self.written.hidden.iter().any(|hidden| shown.contains(hidden)) {
-            wrong.push("something hidden is printed".to_owned());
+            wrong.push("something hidden is printed: is its setting marked `secret = true`?".to_owned());
         }
-        wrong.into_iter().map(|message| Fault::of(&self.file, message)).collect()
+        wrong.into_iter().map(|message| Fault::of(&self.file, self.blotted(&message, &settings))).collect()
+    }
+
+    fn blotted(&self, message: &str, settings: &Settings) -> String {
+        let message = redact::without_secrets(message, settings);
+        self.written.hidden.iter().fold(message, |message, hidden| message.replace(hidden, redact::HIDDEN))
     }
 
     fn run_send(&self, manifest: &Manifest, settings: &Settings, wrong: &mut Vec<String>) {
@@ -287,30 +279,59 @@ impl Case {
         &self,
         manifest: &Manifest,
         settings: &Settings,
-        callback: &WrittenCallback,
+        kind: CallbackKind,
+        request: &CallbackRequest,
         wrong: &mut Vec<String>,
     ) {
-        let request = CallbackRequest {
-            method: callback.method.clone(),
-            url: callback.url.clone(),
-            headers: pairs(&callback.headers),
-            body: callback.body.as_bytes().to_vec(),
-        };
-        let result = manifest.verify_and_parse(callback.kind, &request, settings, self.at());
+        let address = manifest.certificate(kind, request);
+        let certificate = address.as_deref().zip(self.certificate());
+        let grounds = Grounds { settings, now: self.at(), certificate };
+        let result = manifest.verify_and_parse(kind, request, &grounds);
         let shown = format!("{request:?} {result:?}");
         match (&self.written.refused, &result) {
             (Some(words), Err(error)) if error.to_string().contains(words.as_str()) => {}
-            (Some(_), other) => wrong.push(format!("the callback should be refused: {other:?}")),
-            (None, Err(error)) => wrong.push(format!("the callback is refused: {error}")),
-            (None, Ok(events)) => {
-                let events: Vec<WrittenEvent> = events.iter().map(WrittenEvent::from).collect();
-                if events != self.written.events {
-                    wrong.push("the events are not those expected".to_owned());
-                }
+            (Some(words), Err(error)) => {
+                wrong.push(format!("the callback is refused, but not with \"{words}\": {error}"));
             }
+            (Some(_), Ok(heard)) => {
+                wrong.push(format!(
+                    "the callback should be refused, and is taken: {} events",
+                    heard.events.len()
+                ));
+            }
+            (None, Err(error)) => {
+                wrong.push(format!("the callback is refused: {error}"));
+                wrong.extend(manifest.explain_signature(kind, request, &grounds));
+            }
+            (None, Ok(heard)) => self.compare(heard, wrong),
         }
         if self.written.hidden.iter().any(|hidden| shown.contains(hidden)) {
             wrong.push("something hidden is printed".to_owned());
+        }
+    }
+
+    fn compare(&self, heard: &Heard, wrong: &mut Vec<String>) {
+        let events: Vec<WrittenEvent> = heard.events.iter().map(WrittenEvent::from).collect();
+        let expected = self.written.events.as_deref().unwrap_or_default();
+        if events.len() != expected.len() {
+            wrong.push(format!("there are {} events, not the {} expected", events.len(), expected.len()));
+        }
+        for (at, (event, expected)) in events.iter().zip(expected).enumerate() {
+            for ((name, found), (_, expected)) in event.fields().iter().zip(expected.fields()) {
+                if *found != expected {
+                    let place = format!("[[events]] no. {}: `{name}`", at + 1);
+                    wrong.push(format!("{place} is {found}, expected {expected}"));
+                }
+            }
+        }
+        if heard.visit != self.written.visit {
+            wrong.push(format!("the address to call is {:?}, not {:?}", heard.visit, self.written.visit));
+        }
+        if let Some(WrittenAnswer { status, content_type, body }) = &self.written.answer {
+            let answer = &heard.acknowledge;
+            if (answer.status, &answer.content_type, &answer.body) != (*status, content_type, body) {
+                wrong.push(format!("the vendor is answered {answer:?}"));
+            }
         }
     }
 }
@@ -331,31 +352,4 @@ fn content(kind: PointKind, message: &WrittenMessage) -> Content {
             Content::Portal { subject: message.subject.clone().unwrap_or_default(), html: text }
         }
     }
-}
-
-/// Where a request is not the one expected; says which part, not what it holds.
-fn differences(expected: &WrittenRequest, request: &HttpRequest) -> Vec<String> {
-    let mut wrong = Vec::new();
-    if expected.method != request.method.as_str() {
-        wrong.push(format!("the method is {}", request.method.as_str()));
-    }
-    if expected.url != request.url {
-        wrong.push("the address is not the one expected".to_owned());
-    }
-    for (name, value) in &expected.headers {
-        let found =
-            request.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
-        if found != Some(value) {
-            wrong.push(format!("header {} is not the one expected", redact::code(name)));
-        }
-    }
-    let text = String::from_utf8_lossy(&request.body);
-    if expected.form.as_ref().is_some_and(|form| *form != form_pairs(&text)) {
-        wrong.push("the form is not the one expected".to_owned());
-    }
-    let json = expected.json.as_ref().map(serde_json::to_value).and_then(Result::ok);
-    if json.is_some() && json != serde_json::from_slice(&request.body).ok() {
-        wrong.push("the JSON is not the one expected".to_owned());
-    }
-    wrong
 }

@@ -2,8 +2,9 @@
 
 use crate::domain::channel::Channel;
 use crate::domain::fault::{Fault, SourceFile};
-use crate::provider::case::Case;
-use crate::provider::manifest::Manifest;
+use crate::provider::callback::CallbackKind;
+use crate::provider::case::{Case, MANDATORY, TWO_WAY};
+use crate::provider::manifest::{Carrier, Manifest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -34,7 +35,7 @@ impl Catalogue {
         for file in files {
             match case_folder(&file.path).map(|folder| (folder, Case::read(file))) {
                 Some((folder, Ok(case))) => cases.entry(folder).or_default().push(case),
-                Some((_, Err(fault))) => faults.push(fault),
+                Some((_, Err(found))) => faults.extend(found),
                 None => {}
             }
         }
@@ -74,6 +75,24 @@ impl Catalogue {
             vendor.cases.iter().flat_map(|case| case.run(&vendor.manifest)).collect()
         };
         self.vendors().flat_map(run).collect()
+    }
+}
+
+impl Catalogue {
+    /// Vendors that are not proved yet: the cases that each should have and has not.
+    pub fn unproved(&self) -> Vec<Fault> {
+        let http = self.vendors().filter(|vendor| vendor.manifest.identity.carrier == Carrier::Http);
+        http.filter_map(|vendor| {
+            let manifest = &vendor.manifest;
+            let names: BTreeSet<&str> = vendor.cases.iter().map(|case| case.name.as_str()).collect();
+            let two_way = manifest.hears(CallbackKind::Inbound).then_some(TWO_WAY);
+            let called = manifest.hears(CallbackKind::Status);
+            let wanted = MANDATORY.iter().copied().filter(|name| called || !name.starts_with("callback_"));
+            let missing: Vec<&str> = wanted.chain(two_way).filter(|name| !names.contains(name)).collect();
+            let file = format!("{}/{}/cases", manifest.channel(), manifest.id());
+            (!missing.is_empty()).then(|| Fault::of(&file, format!("has no case {}", missing.join(", "))))
+        })
+        .collect()
     }
 }
 

@@ -1,6 +1,8 @@
 //! Reading one value out of an answer or a callback: by JSON pointer, form field, query parameter, header or pattern.
 
 use serde::Deserialize;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 /// A regular expression, compiled at load.
@@ -43,6 +45,7 @@ enum Source {
     Json(String),
     Field(String),
     Query(String),
+    Param(String),
     Header(String),
     Text,
 }
@@ -61,6 +64,7 @@ struct Written {
     json: Option<String>,
     field: Option<String>,
     query: Option<String>,
+    param: Option<String>,
     header: Option<String>,
     text: Option<Pattern>,
     pattern: Option<Pattern>,
@@ -69,7 +73,7 @@ struct Written {
 impl TryFrom<Written> for Extract {
     type Error = &'static str;
     fn try_from(written: Written) -> Result<Self, Self::Error> {
-        let Written { json, field, query, header, text, pattern } = written;
+        let Written { json, field, query, param, header, text, pattern } = written;
         if json.as_ref().is_some_and(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
             return Err("a JSON pointer begins with `/` (RFC 6901)");
         }
@@ -81,6 +85,7 @@ impl TryFrom<Written> for Extract {
             json.map(Source::Json),
             field.map(Source::Field),
             query.map(Source::Query),
+            param.map(Source::Param),
             header.map(Source::Header),
             whole_text,
         ]
@@ -88,8 +93,53 @@ impl TryFrom<Written> for Extract {
         .flatten();
         match (sources.next(), sources.next()) {
             (Some(source), None) => Ok(Self { source, pattern: pattern.or(text) }),
-            _ => Err("name exactly one of `json`, `field`, `query`, `header` and `text`"),
+            _ => Err("name exactly one of `json`, `field`, `query`, `param`, `header` and `text`"),
         }
+    }
+}
+
+/// Places to look in one after the other; the first value that is found and not empty counts. Written as one or as a list.
+#[derive(Clone, Debug, Default)]
+pub struct Extracts(Vec<Extract>);
+
+impl<'de> Deserialize<'de> for Extracts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMany;
+        impl<'de> Visitor<'de> for OneOrMany {
+            type Value = Extracts;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a place such as { json = \"/id\" }, or a list of them")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Extracts, A::Error> {
+                Extract::deserialize(MapAccessDeserializer::new(map)).map(|one| Extracts(vec![one]))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Extracts, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(list)).map(Extracts)
+            }
+        }
+        deserializer.deserialize_any(OneOrMany)
+    }
+}
+
+impl Extracts {
+    /// Whether there is no place to look in.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The first value that is found and not empty.
+    pub fn read(&self, document: &Document<'_>) -> Option<String> {
+        self.0.iter().find_map(|extract| extract.read(document).filter(|value| !value.is_empty()))
+    }
+
+    /// The first value that is found and can be made something of.
+    pub fn find_map<T>(&self, document: &Document<'_>, make: impl Fn(String) -> Option<T>) -> Option<T> {
+        self.0.iter().filter_map(|extract| extract.read(document)).find_map(make)
+    }
+
+    /// The first value that is found, empty or not.
+    pub fn read_even_empty(&self, document: &Document<'_>) -> Option<String> {
+        self.read(document).or_else(|| self.0.iter().find_map(|extract| extract.read(document)))
     }
 }
 
@@ -119,24 +169,53 @@ fn first<'d>(pairs: &'d [(String, String)], name: &str) -> Option<&'d str> {
     pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
+/// What a JSON pointer (RFC 6901) leads to; `*` in the place of a name is every element of an array.
+pub fn resolve<'j>(json: &'j Value, pointer: &str) -> Vec<&'j Value> {
+    let Some((before, after)) = pointer.split_once("/*") else {
+        return json.pointer(pointer).into_iter().collect();
+    };
+    if !after.is_empty() && !after.starts_with('/') {
+        return json.pointer(pointer).into_iter().collect();
+    }
+    let items = json.pointer(before).and_then(Value::as_array);
+    items.into_iter().flatten().flat_map(|item| resolve(item, after)).collect()
+}
+
 impl Extract {
-    /// The value as text; none where it is absent, `null`, an object or an array, or the pattern does not match.
+    /// The value as text; none where it is absent, `null`, an object or an array, or the pattern does not match. Of several,
+    /// the first.
     pub fn read(&self, document: &Document<'_>) -> Option<String> {
-        let found = match &self.source {
-            Source::Json(pointer) => scalar(document.json?.pointer(pointer)?)?,
-            Source::Field(name) => first(document.fields, name)?.to_owned(),
-            Source::Query(name) => first(document.query, name)?.to_owned(),
-            Source::Header(name) => document.header(name)?.to_owned(),
-            Source::Text => document.text.to_owned(),
+        self.read_all(document).into_iter().next()
+    }
+
+    /// Every value, where a JSON pointer leads to several.
+    pub fn read_all(&self, document: &Document<'_>) -> Vec<String> {
+        let found: Vec<String> = match &self.source {
+            Source::Json(pointer) => {
+                let json = document.json.into_iter();
+                json.flat_map(|json| resolve(json, pointer)).filter_map(scalar).collect()
+            }
+            Source::Field(name) => first(document.fields, name).map(str::to_owned).into_iter().collect(),
+            Source::Query(name) => first(document.query, name).map(str::to_owned).into_iter().collect(),
+            Source::Param(name) => param(document, name).into_iter().collect(),
+            Source::Header(name) => document.header(name).map(str::to_owned).into_iter().collect(),
+            Source::Text => vec![document.text.to_owned()],
         };
         match &self.pattern {
-            Some(pattern) => pattern.capture(&found),
-            None => Some(found),
+            Some(pattern) => found.iter().filter_map(|value| pattern.capture(value)).collect(),
+            None => found,
         }
     }
 }
 
-fn scalar(value: &Value) -> Option<String> {
+/// A parameter wherever the vendor was told to put it: query, form, or a member of a JSON object.
+fn param(document: &Document<'_>, name: &str) -> Option<String> {
+    let pairs = first(document.query, name).or_else(|| first(document.fields, name)).map(str::to_owned);
+    pairs.or_else(|| document.json?.get(name).and_then(scalar))
+}
+
+/// A scalar as text.
+pub fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
@@ -145,23 +224,58 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-/// A condition on a value: that it is one of some words, or that it is there at all.
+/// A condition on a value: that it is one of some words, is not, matches a pattern, or that it is there at all.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
     value: Extract,
     is: Option<Vec<String>>,
+    not: Option<Vec<String>>,
+    matches: Option<Pattern>,
     present: Option<bool>,
 }
 
+/// For how many of its values a condition holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// Every one, and there is one.
+    All,
+    /// Some, and not others.
+    Some,
+    /// None.
+    None,
+}
+
 impl Condition {
-    /// Whether it holds. With neither `is` nor `present`, the value must be there.
+    /// Whether it holds for every value there is. With nothing but `value`, there must be one.
     pub fn holds(&self, document: &Document<'_>) -> bool {
-        let value = self.value.read(document);
-        let word =
-            self.is.as_ref().is_none_or(|words| value.as_ref().is_some_and(|value| words.contains(value)));
-        let wanted = self.present.unwrap_or(true);
-        if self.is.is_some() && self.present.is_none() { word } else { word && value.is_some() == wanted }
+        self.share(document) == Share::All
+    }
+
+    /// For how many of its values it holds.
+    pub fn share(&self, document: &Document<'_>) -> Share {
+        let values = self.value.read_all(document);
+        if values.is_empty() {
+            // What is absent is certainly not one of the words that it must not be.
+            let fits = self.present == Some(false) || (self.present.is_none() && self.not.is_some());
+            let asks = self.is.is_some() || self.matches.is_some();
+            return if fits && !asks { Share::All } else { Share::None };
+        }
+        if self.present == Some(false) {
+            return Share::None;
+        }
+        let fitting = values.iter().filter(|value| self.fits(value)).count();
+        match fitting {
+            0 => Share::None,
+            count if count == values.len() => Share::All,
+            _ => Share::Some,
+        }
+    }
+
+    fn fits(&self, value: &String) -> bool {
+        self.is.as_ref().is_none_or(|words| words.contains(value))
+            && !self.not.as_ref().is_some_and(|words| words.contains(value))
+            && self.matches.as_ref().is_none_or(|pattern| pattern.matches(value))
     }
 }
 
@@ -193,6 +307,8 @@ mod tests {
             ..Document::default()
         };
         let read = |text: &str| extract(text).read(&document);
+        assert_eq!(read("json = '/messages/*/id'").as_deref(), Some("M1.filter7"));
+        assert_eq!(read("param = 'Body'").as_deref(), Some("a + b"));
         assert_eq!(read("json = '/messages/0/status'").as_deref(), Some("0"));
         assert_eq!(read("json = '/messages/0/id'\npattern = '^[^.]+'").as_deref(), Some("M1"));
         assert_eq!(read("json = '/none'"), None);
@@ -220,8 +336,50 @@ mod tests {
             ("value = { query = 'bodySHA256' }\nis = ['abc']", true),
             ("value = { query = 'bodySHA256' }\nis = ['x']", false),
             ("value = { query = 'other' }\nis = ['x']", false),
+            ("value = { query = 'other' }\nnot = ['x']", true),
+            ("value = { query = 'bodySHA256' }\nnot = ['abc']", false),
+            ("value = { query = 'bodySHA256' }\nmatches = '^a'", true),
+            ("value = { query = 'bodySHA256' }\nmatches = '^b'", false),
+            ("value = { query = 'other' }\nmatches = '^a'", false),
         ] {
             assert_eq!(toml::from_str::<Condition>(text).expect(text).holds(&document), holds, "{text}");
         }
+    }
+
+    #[test]
+    fn a_star_is_every_element() {
+        let json =
+            serde_json::json!({"a": [{"b": [{"c": 1}, {"c": 2}]}, {"b": [{"c": 3}]}], "*": 4, "x*": 5});
+        let values = |pointer: &str| {
+            resolve(&json, pointer).iter().filter_map(|value| scalar(value)).collect::<Vec<_>>()
+        };
+        assert_eq!(values("/a/*/b/*/c"), ["1", "2", "3"]);
+        assert_eq!(values("/a/0/b/1/c"), ["2"]);
+        assert_eq!(values("/x*"), ["5"]);
+        assert!(values("/a/b/*/c").is_empty() && values("/none/*").is_empty());
+        let document = Document { json: Some(&json), ..Document::default() };
+        for (words, share) in
+            [("['1', '2', '3']", Share::All), ("['1']", Share::Some), ("['7']", Share::None)]
+        {
+            let condition = format!("value = {{ json = '/a/*/b/*/c' }}\nis = {words}");
+            assert_eq!(toml::from_str::<Condition>(&condition).expect("sound").share(&document), share);
+        }
+    }
+
+    #[test]
+    fn places_are_one_or_many() {
+        let fields = form_pairs("a=&b=2");
+        let document = Document { fields: &fields, ..Document::default() };
+        #[derive(Deserialize)]
+        struct Holder {
+            at: Extracts,
+        }
+        let read = |text: &str| toml::from_str::<Holder>(text).map(|holder| holder.at.read(&document));
+        assert_eq!(read("at = { field = 'b' }").expect("one").as_deref(), Some("2"));
+        assert_eq!(read("at = [{ field = 'a' }, { field = 'b' }]").expect("many").as_deref(), Some("2"));
+        let error = read("at = 'b'").expect_err("wrong").to_string();
+        assert!(error.contains("a place such as"), "{error}");
+        let error = read("at = [{ feld = 'b' }]").expect_err("wrong").to_string();
+        assert!(error.contains("unknown field `feld`"), "{error}");
     }
 }

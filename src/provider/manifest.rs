@@ -3,11 +3,14 @@
 use crate::domain::channel::Channel;
 use crate::domain::fault::{Fault, SourceFile};
 use crate::domain::time::Span;
-use crate::provider::callback::{CallbackKind, CallbackSpec};
+use crate::provider::callback::CallbackKind;
 use crate::provider::placeholder::Template;
-use crate::provider::request::{MESSAGE_WORDS, SendSpec};
+use crate::provider::reading::CallbackSpec;
+use crate::provider::send::{SendSpec, ValueSpec};
 use crate::provider::settings::{COMMON, Given, OneOf, SettingSpec, Settings};
 use crate::provider::signature::{self, Scheme};
+use crate::provider::words::{MESSAGE_WORDS, REQUEST_WORDS};
+use crate::provider::{suggest, written};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use toml::Spanned;
@@ -89,15 +92,18 @@ pub struct Manifest {
     /// What it tells us afterwards.
     #[serde(default)]
     pub callbacks: BTreeMap<CallbackKind, CallbackSpec>,
+    /// Where it is asked instead of where the manifest says ([`Manifest::aimed_at`]).
+    #[serde(skip)]
+    pub(in crate::provider) origin: Option<String>,
 }
 
 impl Manifest {
     /// Reads a manifest and checks everything in it that can be checked without a vendor.
     ///
     /// # Errors
-    /// Every fault, with file and line. Where the text is not even TOML of the right shape there is only the first.
+    /// Every fault of its shape, with file and line; where the shape is right, every fault of what it says.
     pub fn read(file: &SourceFile) -> Result<Self, Vec<Fault>> {
-        let manifest: Self = toml::from_str(&file.text).map_err(|error| vec![toml_fault(file, &error)])?;
+        let manifest: Self = written::read(file)?;
         let faults = manifest.faults(file);
         if faults.is_empty() { Ok(manifest) } else { Err(faults) }
     }
@@ -162,7 +168,8 @@ impl Manifest {
 
     fn check_settings(&self, check: &mut Check<'_>) {
         for (name, spec) in &self.settings {
-            if MESSAGE_WORDS.contains(&name.as_str()) || COMMON.contains(&name.as_str()) {
+            let words = [MESSAGE_WORDS, REQUEST_WORDS, COMMON];
+            if words.iter().any(|words| words.contains(&name.as_str())) {
                 let message = format!("setting `{name}` has a name that is already taken: choose another");
                 check.by(&format!("[settings.{name}"), message);
             }
@@ -184,27 +191,63 @@ impl Manifest {
     }
 
     fn check_send(&self, check: &mut Check<'_>, send: &SendSpec) {
-        for (span, template) in send.templates() {
-            self.check_names(check, span, template, MESSAGE_WORDS);
+        let values: Vec<&str> = send.values.keys().map(String::as_str).collect();
+        let early: Vec<&str> = MESSAGE_WORDS.iter().copied().chain(values.iter().copied()).collect();
+        let late: Vec<&str> = early.iter().copied().chain(REQUEST_WORDS.iter().copied()).collect();
+        let used = send.used();
+        for (span, template) in used.templates {
+            self.check_names(check, span, template, &early);
         }
-        for name in send.tested_names() {
-            if !MESSAGE_WORDS.contains(&name) && !self.settings.contains_key(name) {
-                let message = format!(
-                    "[send] asks whether `{name}` is given, which is neither setting nor message word"
-                );
-                check.by("[send", message);
+        for (span, template) in used.late {
+            self.check_names(check, span, template, &late);
+        }
+        for (span, test) in used.tests {
+            let name = test.name.as_str();
+            if !early.contains(&name) && !self.settings.contains_key(name) {
+                let known: Vec<&str> = early.iter().copied().chain(self.setting_names()).collect();
+                let nearest = suggest::nearest(name, &known);
+                check.at(span, format!("`when` or `unless` asks for `{name}`, which is no setting, message word or value{nearest}"));
             }
+        }
+        for (name, spec) in &send.values {
+            if MESSAGE_WORDS.contains(&name.as_str())
+                || REQUEST_WORDS.contains(&name.as_str())
+                || self.settings.contains_key(name)
+            {
+                check.at(
+                    spec.span(),
+                    format!("value `{name}` has a name that is already taken: choose another"),
+                );
+            }
+        }
+        if let Some(name) = circle(send) {
+            let span = send.values.get(name).map_or(0..0, Spanned::span);
+            check.at(span, format!("value `{name}` names itself, directly or through others"));
+        }
+        for (span, message) in send.faults() {
+            check.at(span, message);
         }
         for message in send.response.faults() {
             check.by("[send.response", message);
         }
     }
 
+    fn setting_names(&self) -> impl Iterator<Item = &str> {
+        self.settings.keys().map(String::as_str)
+    }
+
     fn check_callbacks(&self, check: &mut Check<'_>) {
         for (kind, callback) in &self.callbacks {
             let scheme = callback.signature.get_ref();
             if !self.signatures.contains_key(scheme) {
-                check.at(callback.signature.span(), format!("there is no [[signatures.{scheme}]]"));
+                let known: Vec<&String> = self.signatures.keys().collect();
+                let nearest = suggest::nearest(scheme, &known);
+                check.at(callback.signature.span(), format!("there is no [[signatures.{scheme}]]{nearest}"));
+            }
+            if let Some(other) = callback.also.filter(|other| !self.callbacks.contains_key(other)) {
+                let message =
+                    format!("[callbacks.{kind}]: `also` names {other}, but there is no [callbacks.{other}]");
+                check.by(&format!("[callbacks.{kind}"), message);
             }
             for message in callback.faults(*kind) {
                 check.by(&format!("[callbacks.{kind}"), format!("[callbacks.{kind}]: {message}"));
@@ -230,9 +273,10 @@ impl Manifest {
         for name in
             template.names().filter(|name| !words.contains(name) && !self.settings.contains_key(*name))
         {
-            let known: Vec<&str> =
-                words.iter().copied().chain(self.settings.keys().map(String::as_str)).collect();
-            check.at(span.clone(), format!("`{{{name}}}` is unknown here; there are {}", known.join(", ")));
+            let known: Vec<&str> = words.iter().copied().chain(self.setting_names()).collect();
+            let nearest = suggest::nearest(name, &known);
+            let known = known.join(", ");
+            check.at(span.clone(), format!("`{{{name}}}` is unknown here{nearest}; there are {known}"));
         }
     }
 }
@@ -260,11 +304,35 @@ impl Check<'_> {
     }
 }
 
-/// A fault of TOML: what it says, at its line.
-pub(in crate::provider) fn toml_fault(file: &SourceFile, error: &toml::de::Error) -> Fault {
-    let message = error.message().to_owned();
-    match error.span() {
-        Some(span) => Fault::at(&file.path, Fault::line_of(&file.text, span.start), message),
-        None => Fault::of(&file.path, message),
+/// A computed value that leads back to itself.
+fn circle(send: &SendSpec) -> Option<&str> {
+    fn names(spec: &ValueSpec) -> Vec<&str> {
+        match spec {
+            ValueSpec::Text(text) => text.names().collect(),
+            ValueSpec::First(texts) => texts.iter().flat_map(Template::names).collect(),
+            ValueSpec::Hmac { key, message, .. } => key.names().chain(message.names()).collect(),
+            // What a token claims is filled from the outermost values again.
+            ValueSpec::Jwt { key, header, claims, .. } => {
+                let within = header.iter().chain([claims.as_ref()]).flat_map(|json| json.templates());
+                key.names().chain(within.into_iter().flat_map(Template::names)).collect()
+            }
+        }
     }
+    send.values.keys().map(String::as_str).find(|start| {
+        let mut seen: Vec<&str> = Vec::new();
+        let mut next: Vec<&str> = vec![start];
+        while let Some(name) = next.pop() {
+            let Some(spec) = send.values.get(name) else { continue };
+            for named in names(spec.get_ref()) {
+                if named == *start {
+                    return true;
+                }
+                if !seen.contains(&named) {
+                    seen.push(named);
+                    next.push(named);
+                }
+            }
+        }
+        false
+    })
 }

@@ -2,6 +2,9 @@
 //!
 //! A name is looked up by whoever reads the template; a filter changes the value's form. `{{` and `}}` are braces.
 
+use crate::provider::filter::{FILTERS, Filter};
+use crate::provider::suggest;
+use std::borrow::Cow;
 use std::fmt;
 
 /// What a template is made of.
@@ -18,25 +21,6 @@ pub struct Template {
     pieces: Vec<Piece>,
 }
 
-/// How a value changes its form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Filter {
-    /// A telephone number without its plus sign.
-    WithoutPlus,
-    /// A telephone number with its plus sign, whether or not it came with one.
-    WithPlus,
-    /// In lower case.
-    Lower,
-    /// Standard base64 (RFC 4648, section 4).
-    Base64,
-    /// Not percent-encoded where the place would encode it: for a base address.
-    Raw,
-    /// In JSON bodies: a number instead of a string.
-    Number,
-    /// In JSON bodies and forms: sent even when empty.
-    Keep,
-}
-
 /// What can be wrong with a template.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum InvalidTemplate {
@@ -44,11 +28,16 @@ pub enum InvalidTemplate {
     #[error("a brace has no partner; write {{{{ or }}}} for a brace itself")]
     Brace,
     /// Nothing between the braces, or not a name.
-    #[error("`{0}` is not a name: small letters, digits, `_`, `:`, `-`, `.` and `/`")]
+    #[error(
+        "`{0}` is not a name (letters, digits, `_`, `:`, `-`, `.` and `/`); a brace itself is written {{{{ or }}}}"
+    )]
     Name(String),
-    /// A filter that does not exist.
-    #[error("unknown filter `{0}`: there are without_plus, with_plus, lower, base64, raw, number and keep")]
+    /// A filter that does not exist, or lacks what must follow its colon.
+    #[error("unknown filter `{0}`{nearest}: there are {all}", nearest = suggest::nearest(.0, FILTERS), all = FILTERS.join(", "))]
     Filter(String),
+    /// Bytes that are no text.
+    #[error("after `{0}` there must be `hex`, `base64` or `base64url`: its result is no text")]
+    Bytes(String),
 }
 
 /// Where a rendered value stands, which decides how it is escaped.
@@ -72,59 +61,75 @@ impl Template {
     }
 
     /// Whether any slot carries a filter.
-    pub fn has(&self, wanted: Filter) -> bool {
+    pub fn has(&self, wanted: &Filter) -> bool {
         self.pieces
             .iter()
-            .any(|piece| matches!(piece, Piece::Slot { filters, .. } if filters.contains(&wanted)))
+            .any(|piece| matches!(piece, Piece::Slot { filters, .. } if filters.contains(wanted)))
     }
 
     /// Fills the slots; a name that the reader does not know is empty.
-    pub fn render<'v>(
+    pub fn render<'v>(&self, place: Place, value: impl Fn(&str) -> Option<Cow<'v, str>>) -> String {
+        self.fill(place, value).0
+    }
+
+    /// Fills the slots. None where nothing came of it: where all that it has is slots and text around them, and every slot
+    /// is empty. A slot with `keep` always counts as filled.
+    pub fn render_unless_empty<'v>(
         &self,
         place: Place,
-        value: impl Fn(&str) -> Option<std::borrow::Cow<'v, str>>,
-    ) -> String {
-        let mut out = String::new();
+        value: impl Fn(&str) -> Option<Cow<'v, str>>,
+    ) -> Option<String> {
+        let (text, filled) = self.fill(place, value);
+        let slots = self.names().next().is_some();
+        (if slots { filled } else { !text.is_empty() }).then_some(text)
+    }
+
+    fn fill<'v>(&self, place: Place, value: impl Fn(&str) -> Option<Cow<'v, str>>) -> (String, bool) {
+        let (mut out, mut filled) = (String::new(), self.has(&Filter::Keep));
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => out.push_str(text),
                 Piece::Slot { name, filters } => {
-                    if let Some(value) = value(name) {
-                        push_filtered(&mut out, &value, filters, place);
+                    let before = out.len();
+                    if let Some(value) = value(name).filter(|value| !value.is_empty()) {
+                        push_filtered(&mut out, value, filters, place);
                     }
+                    filled |= out.len() > before;
                 }
             }
         }
-        out
+        (out, filled)
     }
 
-    /// Fills the slots with bytes, unescaped: for what signatures are computed over.
+    /// Fills the slots with bytes, unescaped: for what signatures are computed over. None where a slot has no value, unless
+    /// it is `optional`.
     pub fn render_bytes(&self, value: impl Fn(&str) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
         let mut out = Vec::new();
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => out.extend_from_slice(text.as_bytes()),
-                Piece::Slot { name, .. } => out.extend_from_slice(&value(name)?),
+                Piece::Slot { name, filters } => match value(name) {
+                    Some(value) => {
+                        out.extend(filters.iter().fold(value, |value, filter| filter.apply(value)))
+                    }
+                    None if filters.contains(&Filter::Optional) => {}
+                    None => return None,
+                },
             }
         }
         Some(out)
     }
 }
 
-fn push_filtered(out: &mut String, value: &str, filters: &[Filter], place: Place) {
-    let mut value = std::borrow::Cow::Borrowed(value);
-    for filter in filters {
-        value = match filter {
-            Filter::WithoutPlus => value.trim_start_matches('+').to_owned().into(),
-            Filter::WithPlus if value.starts_with('+') || value.is_empty() => value,
-            Filter::WithPlus => format!("+{value}").into(),
-            Filter::Lower => value.to_lowercase().into(),
-            Filter::Base64 => {
-                base64::Engine::encode(&base64::prelude::BASE64_STANDARD, value.as_bytes()).into()
-            }
-            Filter::Raw | Filter::Number | Filter::Keep => value,
-        };
-    }
+fn push_filtered(out: &mut String, value: Cow<'_, str>, filters: &[Filter], place: Place) {
+    let value = match filters {
+        [] => value,
+        filters => {
+            let bytes =
+                filters.iter().fold(value.into_owned().into_bytes(), |value, filter| filter.apply(value));
+            Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+        }
+    };
     match place {
         Place::Url if !filters.contains(&Filter::Raw) => push_percent_encoded(out, &value),
         Place::Plain | Place::Url => out.push_str(&value),
@@ -185,21 +190,14 @@ fn slot(text: &str) -> Result<Piece, InvalidTemplate> {
     if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "_:-./".contains(c)) {
         return Err(InvalidTemplate::Name(name.to_owned()));
     }
-    let filters = parts.map(filter).collect::<Result<_, _>>()?;
+    let filters: Vec<Filter> = parts.map(Filter::read).collect::<Result<_, _>>()?;
+    if let Some(at) = filters.iter().position(Filter::gives_bytes) {
+        let next = filters.get(at + 1);
+        if !next.is_some_and(|next| next.takes_bytes() || next.gives_bytes()) {
+            return Err(InvalidTemplate::Bytes(text.split('|').nth(at + 1).unwrap_or_default().to_owned()));
+        }
+    }
     Ok(Piece::Slot { name: name.to_owned(), filters })
-}
-
-fn filter(word: &str) -> Result<Filter, InvalidTemplate> {
-    Ok(match word {
-        "without_plus" => Filter::WithoutPlus,
-        "with_plus" => Filter::WithPlus,
-        "lower" => Filter::Lower,
-        "base64" => Filter::Base64,
-        "raw" => Filter::Raw,
-        "number" => Filter::Number,
-        "keep" => Filter::Keep,
-        other => return Err(InvalidTemplate::Filter(other.to_owned())),
-    })
 }
 
 impl fmt::Display for Template {
@@ -239,6 +237,22 @@ mod tests {
     }
 
     #[test]
+    fn text_around_empty_slots_goes_with_them() {
+        for (text, out) in [
+            ("<{unknown}>", None),
+            ("<{to}>", Some("<+13055550123>")),
+            ("{unknown}-{to}", Some("-+13055550123")),
+            ("plain", Some("plain")),
+            ("", None),
+            ("{unknown|keep}", Some("")),
+        ] {
+            let template = Template::try_from(text.to_owned()).expect(text);
+            let look = |name: &str| (name == "to").then(|| "+13055550123".into());
+            assert_eq!(template.render_unless_empty(Place::Plain, look).as_deref(), out, "{text}");
+        }
+    }
+
+    #[test]
     fn broken_templates_are_refused() {
         for (text, error) in [
             ("{to", InvalidTemplate::Brace),
@@ -247,6 +261,8 @@ mod tests {
             ("{}", InvalidTemplate::Name(String::new())),
             ("{a b}", InvalidTemplate::Name("a b".to_owned())),
             ("{to|shout}", InvalidTemplate::Filter("shout".to_owned())),
+            ("{to|sha256}", InvalidTemplate::Bytes("sha256".to_owned())),
+            ("{to|utf16|upper|hex}", InvalidTemplate::Bytes("utf16".to_owned())),
         ] {
             assert_eq!(Template::try_from(text.to_owned()), Err(error), "{text}");
         }

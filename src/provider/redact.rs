@@ -42,6 +42,20 @@ pub fn code(text: &str) -> String {
     }
 }
 
+/// Whether a code in a table is this one: the same, or its beginning where it ends with `*`.
+pub fn names(known: &str, code: &str) -> bool {
+    known == code || known.strip_suffix('*').is_some_and(|beginning| code.starts_with(beginning))
+}
+
+/// A text for a person who looks for a difference: in quotes, every invisible character written out, cut where it is long.
+pub fn quoted(text: &str) -> String {
+    const LONG: usize = 600;
+    let cut: String = text.chars().take(LONG).collect();
+    let more =
+        if cut.len() < text.len() { format!(" … ({} bytes in all)", text.len()) } else { String::new() };
+    format!("{cut:?}{more}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use crate::domain::outcome::{Failure, FailureCause, FailureClass, Outcome};
 use crate::domain::time::Timestamp;
-use crate::provider::extract::{Condition, Document, Extract};
+use crate::provider::extract::{Condition, Document, Extract, Extracts, Share};
 use crate::provider::manifest::Manifest;
 use crate::provider::redact::{self, Length};
 use serde::Deserialize;
@@ -87,6 +87,8 @@ fn unspecified() -> FailureCause {
 pub enum WaitUnit {
     /// Seconds from now.
     Seconds,
+    /// Milliseconds from now.
+    Milliseconds,
     /// Seconds since 1970.
     Unix,
 }
@@ -104,11 +106,11 @@ pub struct Wait {
 #[serde(deny_unknown_fields)]
 pub struct ResponseSpec {
     accepted: Accepted,
-    /// The vendor's identifier of the message; if asked for and not there, the answer is malformed.
-    reference: Option<Extract>,
+    /// The vendor's identifier of the message; if looked for and not there, the answer is malformed.
+    reference: Option<Extracts>,
     /// Where the vendor's own code may stand; the first found counts.
     #[serde(default)]
-    code: Vec<Extract>,
+    code: Extracts,
     #[serde(default)]
     codes: Vec<CodeRule>,
     #[serde(default)]
@@ -178,7 +180,12 @@ impl Manifest {
 impl ResponseSpec {
     /// What a code says of the address, if the table knows it.
     pub(in crate::provider) fn cause(&self, code: &str) -> Option<FailureCause> {
-        self.codes.iter().find(|rule| rule.codes.iter().any(|known| known == code)).map(|rule| rule.cause)
+        self.rule(code).map(|rule| rule.cause)
+    }
+
+    /// The first rule that names a code.
+    fn rule(&self, code: &str) -> Option<&CodeRule> {
+        self.codes.iter().find(|rule| rule.codes.iter().any(|known| redact::names(known, code)))
     }
 
     fn outcome(&self, response: &HttpResponse) -> Outcome {
@@ -186,13 +193,19 @@ impl ResponseSpec {
         let json = serde_json::from_slice(&response.body).ok();
         let document =
             Document { headers: &response.headers, json: json.as_ref(), text: &text, ..Document::default() };
-        let accepted = self.accepted.status.iter().any(|pattern| pattern.matches(response.status))
-            && self.accepted.when.iter().all(|condition| condition.holds(&document));
-        if accepted {
+        let promised = self.accepted.status.iter().any(|pattern| pattern.matches(response.status));
+        let shares: Vec<Share> =
+            self.accepted.when.iter().map(|condition| condition.share(&document)).collect();
+        if promised && shares.iter().all(|share| *share == Share::All) {
             return self.reference(&document);
         }
-        let code = self.code.iter().find_map(|extract| extract.read(&document));
-        let known = code.as_ref().and_then(|code| self.codes.iter().find(|rule| rule.codes.contains(code)));
+        if promised && shares.iter().all(|share| *share != Share::None) {
+            // Of several parts, some were taken and some were not: it must not go out again.
+            let (class, cause) = (FailureClass::Uncertain, FailureCause::Provider);
+            return Outcome::Failed(Failure::of(class, cause, "partly_accepted"));
+        }
+        let code = self.code.read(&document);
+        let known = code.as_deref().and_then(|code| self.rule(code));
         let (class, cause) = match known {
             Some(rule) => (rule.class, rule.cause),
             None => self.by_status(response.status),
@@ -233,6 +246,7 @@ impl ResponseSpec {
             let number: i64 = wait.value.read(document)?.trim().parse().ok()?;
             let seconds = match wait.unit {
                 WaitUnit::Seconds => number,
+                WaitUnit::Milliseconds => number.saturating_add(999) / 1_000,
                 WaitUnit::Unix => number - now.millis() / 1_000,
             };
             return u32::try_from(seconds.max(0)).ok();
@@ -340,6 +354,27 @@ mod tests {
         for status in [200, 302, 408, 500, 503] {
             let Outcome::Failed(failure) = spec.outcome(&answer(status, &[], "")) else { panic!("{status}") };
             assert_eq!(failure.class, FailureClass::Uncertain, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_message_taken_in_part_is_not_sent_again() {
+        let spec = spec(
+            "accepted = { status = ['200'], when = [{ value = { json = '/messages/*/status' }, is = ['0'] }] }\n\
+             reference = { json = '/messages/0/id' }\ncode = { json = '/messages/*/status' }\n\
+             codes = [{ codes = ['1'], class = 'throttled' }, { codes = ['3*'], class = 'refused' }]",
+        );
+        let outcome = |body: &str| spec.outcome(&answer(200, &[], body));
+        let both = outcome(r#"{"messages":[{"status":"0","id":"M1"},{"status":"0","id":"M2"}]}"#);
+        assert_eq!(both, Outcome::Accepted { provider_ref: Some("M1".to_owned()) });
+        for (body, class, code) in [
+            (r#"{"messages":[{"status":"0"},{"status":"1"}]}"#, FailureClass::Uncertain, "partly_accepted"),
+            (r#"{"messages":[{"status":"1"},{"status":"1"}]}"#, FailureClass::Throttled, "1"),
+            (r#"{"messages":[{"status":"33"}]}"#, FailureClass::Refused, "33"),
+            (r#"{"messages":[]}"#, FailureClass::Uncertain, "http_200"),
+        ] {
+            let Outcome::Failed(failure) = outcome(body) else { panic!("accepted {body}") };
+            assert_eq!((failure.class, failure.code.as_str()), (class, code), "{body}");
         }
     }
 }

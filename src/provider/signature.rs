@@ -3,46 +3,17 @@
 //! Comparisons take constant time; an empty key never verifies anything.
 
 use crate::domain::time::{Span, Timestamp};
-use crate::provider::callback::CallbackRequest;
-use crate::provider::extract::{Condition, Document, Extract};
+use crate::provider::callback::{CallbackRequest, Grounds};
+use crate::provider::crypto::{self, Hash, equal};
+use crate::provider::extract::{Condition, Document, Extract, Pattern, scalar};
+use crate::provider::pairs::{Pairs, PairsOf};
 use crate::provider::placeholder::{Place, Template};
-use crate::provider::settings::Settings;
-use aws_lc_rs::{digest, hmac, signature as public_key};
-use base64::Engine;
+use crate::provider::primitive::{Form, Kind, Primitive};
+use crate::provider::reading;
+use crate::provider::suggest;
+use crate::provider::token::{self, BadToken};
 use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
-use subtle::ConstantTimeEq;
-
-/// The primitive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Primitive {
-    /// HMAC with SHA-1 (RFC 2104).
-    HmacSha1,
-    /// HMAC with SHA-256.
-    HmacSha256,
-    /// HMAC with SHA-512.
-    HmacSha512,
-    /// Ed25519 (RFC 8032); the key is the public one.
-    Ed25519,
-    /// ECDSA on P-256 with SHA-256, the signature in DER; the key is the public one.
-    EcdsaP256,
-    /// What was given is the key itself: a password, a token in the address.
-    Secret,
-}
-
-/// How bytes are written as text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Form {
-    /// As they are.
-    #[default]
-    Text,
-    /// Base64, padded or not.
-    Base64,
-    /// Hexadecimal, either case.
-    Hex,
-}
+use std::collections::BTreeMap;
 
 /// A digest of the body that stands in the signed part.
 #[derive(Clone, Debug, Deserialize)]
@@ -62,10 +33,23 @@ fn hex_form() -> Form {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fresh {
-    /// Where the time stands, in seconds since 1970.
-    unix: Extract,
+    /// Where the time stands: seconds or milliseconds since 1970, or RFC 3339.
+    #[serde(alias = "unix")]
+    time: Option<Extract>,
+    /// Or the token's claim that holds it.
+    claim: Option<String>,
     /// How far from now, in either direction.
     within: Span,
+}
+
+/// Where the certificate comes from whose key signed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateSpec {
+    /// Where its address stands in the callback.
+    url: Extract,
+    /// The hosts from which one is believed, as patterns on the whole name.
+    hosts: Vec<Pattern>,
 }
 
 /// One way in which a vendor signs.
@@ -74,16 +58,24 @@ pub struct Fresh {
 pub struct Scheme {
     primitive: Primitive,
     /// Any one may have been used: the second is for rotation. Empty ones are passed over.
+    #[serde(default)]
     pub(in crate::provider) keys: Vec<Template>,
     #[serde(default)]
     key_form: Form,
     /// Cut off before the key is decoded.
     #[serde(default)]
     key_prefix: String,
-    /// What is signed: `{url}`, `{body}`, `{sorted_form}`, `{header:NAME}`, `{query:NAME}`, `{field:NAME}`,
-    /// `{json:/pointer}` and plain text between them.
+    /// In place of `keys`: the certificate that the callback names.
+    certificate: Option<CertificateSpec>,
+    /// What is signed.
     message: Option<Template>,
+    /// Values that the message may name, read from the callback.
+    #[serde(default)]
+    parts: BTreeMap<String, Extract>,
+    /// What `{pairs}` in the message is.
+    pairs: Option<Pairs>,
     given: Extract,
+    #[serde(default)]
     given_form: Form,
     /// Several signatures in one place stand apart by this.
     given_split: Option<String>,
@@ -93,6 +85,9 @@ pub struct Scheme {
     /// The scheme is tried only where all of these hold.
     #[serde(default)]
     when: Vec<Condition>,
+    /// What a token must claim: names, and templates as in `message`.
+    #[serde(default)]
+    claims: BTreeMap<String, Template>,
     body_digest: Option<BodyDigest>,
     /// Also try the address with its default port written out, and without a port.
     #[serde(default)]
@@ -114,36 +109,87 @@ pub enum Unbelievable {
     Stale,
 }
 
-/// What a scheme's message may name, beside `header:`, `query:`, `field:` and `json:`.
-const PARTS: &[&str] = &["url", "body", "sorted_form"];
+/// What a scheme's message may name, beside its own parts, `header:`, `query:`, `field:` and `json:`.
+const PARTS: &[&str] = &[
+    "url",
+    "url_without_query",
+    "host",
+    "path",
+    "query_string",
+    "method",
+    "body",
+    "sorted_form",
+    "sorted_query",
+    "pairs",
+    "key",
+];
+const PREFIXES: &[&str] = &["header:", "query:", "field:", "json:"];
 
 /// What is wrong with a scheme, in words.
 pub(in crate::provider) fn faults(scheme: &Scheme) -> Vec<String> {
     let mut faults = Vec::new();
-    if scheme.keys.is_empty() {
-        faults.push("a signature needs at least one key".to_owned());
+    let kind = scheme.primitive.kind();
+    match (&scheme.certificate, scheme.keys.is_empty()) {
+        (None, true) => faults.push("a signature needs at least one key".to_owned()),
+        (Some(_), false) => faults.push("`keys` and `certificate`: only one of them".to_owned()),
+        (Some(_), true) if !matches!(kind, Kind::Public(_)) => {
+            faults.push("a `certificate` holds a public key: use it with rsa_sha1 or rsa_sha256".to_owned());
+        }
+        (Some(certificate), true) if certificate.hosts.iter().any(|host| !anchored(host)) => {
+            let message = "`certificate.hosts` are patterns on the whole name: begin with `^`, end with `$`";
+            faults.push(message.to_owned());
+        }
+        (Some(certificate), true) if certificate.hosts.is_empty() => {
+            faults.push("`certificate.hosts` is empty: no certificate would be believed".to_owned());
+        }
+        (Some(_), true) | (None, false) => {}
     }
     if scheme.keys.iter().any(|key| key.names().next().is_none()) {
         faults.push("a key must come from a setting: a key written in a manifest is no secret".to_owned());
     }
-    match (&scheme.message, scheme.primitive) {
-        (None, Primitive::Secret) => {}
-        (Some(_), Primitive::Secret) => {
+    match (&scheme.message, &kind) {
+        (None, Kind::Secret | Kind::Token(_)) => {}
+        (Some(_), Kind::Secret) => {
             faults.push("primitive `secret` signs nothing: leave out `message`".to_owned())
         }
+        (Some(_), Kind::Token(_)) => {
+            faults.push("a token brings what it signs: leave out `message`, and say `claims`".to_owned());
+        }
         (None, _) => faults.push("`message` is missing: what is signed?".to_owned()),
-        (Some(message), _) => {
-            let prefixed =
-                |name: &str| ["header:", "query:", "field:", "json:"].iter().any(|p| name.starts_with(p));
-            for name in message.names().filter(|name| !PARTS.contains(name) && !prefixed(name)) {
-                faults.push(format!(
-                    "`{{{name}}}` cannot be signed over; there are {}, header:, query:, field:, json:",
-                    PARTS.join(", ")
-                ));
-            }
+        (Some(message), Kind::Digest(_)) if !message.names().any(|name| name == "key") => {
+            faults.push("a plain digest proves nothing unless its message holds `{key}`".to_owned());
+        }
+        (Some(_), _) => {}
+    }
+    if !matches!(kind, Kind::Token(_)) && !scheme.claims.is_empty() {
+        faults.push("`claims` are of tokens: use a primitive that begins with `jwt_`".to_owned());
+    }
+    for name in scheme.message.iter().chain(scheme.claims.values()).flat_map(Template::names) {
+        if !scheme.knows(name) {
+            let mut known: Vec<&str> = PARTS.to_vec();
+            known.extend(scheme.parts.keys().map(String::as_str));
+            let nearest = suggest::nearest(name, &known);
+            faults.push(format!(
+                "`{{{name}}}` cannot be signed over{nearest}; there are {}, {}",
+                known.join(", "),
+                PREFIXES.join(", ")
+            ));
         }
     }
+    let names_pairs = scheme.message.iter().flat_map(Template::names).any(|name| name == "pairs");
+    if names_pairs != scheme.pairs.is_some() {
+        faults.push("`{pairs}` in `message` and `pairs = { … }` go together".to_owned());
+    }
+    if let Some(fresh) = &scheme.fresh
+        && fresh.time.is_some() == fresh.claim.is_some()
+    {
+        faults.push("`fresh` needs `time` or `claim`, one of them".to_owned());
+    }
     faults
+}
+
+fn anchored(pattern: &Pattern) -> bool {
+    pattern.as_str().starts_with('^') && pattern.as_str().ends_with('$')
 }
 
 /// Whether one of the alternatives holds.
@@ -154,12 +200,11 @@ pub(in crate::provider) fn verify<'s>(
     schemes: impl Iterator<Item = &'s Scheme>,
     request: &CallbackRequest,
     document: &Document<'_>,
-    settings: &Settings,
-    now: Timestamp,
+    grounds: &Grounds<'_>,
 ) -> Result<(), Unbelievable> {
     let mut why = Unbelievable::Unsigned;
-    for scheme in schemes.filter(|scheme| scheme.when.iter().all(|condition| condition.holds(document))) {
-        match scheme.verify(request, document, settings, now) {
+    for scheme in schemes.filter(|scheme| scheme.applies(document)) {
+        match scheme.verify(request, document, grounds) {
             Ok(()) => return Ok(()),
             Err(Unbelievable::Unsigned) => {}
             Err(Unbelievable::Stale) => why = Unbelievable::Stale,
@@ -171,119 +216,190 @@ pub(in crate::provider) fn verify<'s>(
 }
 
 impl Scheme {
+    fn knows(&self, name: &str) -> bool {
+        PARTS.contains(&name)
+            || self.parts.contains_key(name)
+            || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    }
+
+    /// Whether it is tried for this callback.
+    pub(in crate::provider) fn applies(&self, document: &Document<'_>) -> bool {
+        self.when.iter().all(|condition| condition.holds(document))
+    }
+
+    /// The address of the certificate that the callback names, if this scheme wants one and believes its host.
+    pub(in crate::provider) fn certificate(&self, document: &Document<'_>) -> Option<String> {
+        let wanted = self.certificate.as_ref()?;
+        let address = wanted.url.read(document)?;
+        reading::allowed(&address, &wanted.hosts).then_some(address)
+    }
+
     fn verify(
         &self,
         request: &CallbackRequest,
         document: &Document<'_>,
-        settings: &Settings,
-        now: Timestamp,
+        grounds: &Grounds<'_>,
     ) -> Result<(), Unbelievable> {
         let given = self.given(document);
         if given.is_empty() {
             return Err(Unbelievable::Unsigned);
         }
         if let Some(expected) = &self.body_digest {
-            let claimed = expected.sha256.read(document).and_then(|text| decode(expected.form, &text));
-            let actual = digest::digest(&digest::SHA256, &request.body);
-            if !claimed.is_some_and(|claimed| equal(&claimed, actual.as_ref())) {
+            let claimed = expected.sha256.read(document).and_then(|text| expected.form.decode(&text));
+            let actual = Hash::Sha256.digest(&request.body);
+            if !claimed.is_some_and(|claimed| equal(&claimed, &actual)) {
                 return Err(Unbelievable::Forged);
             }
         }
-        let messages = self.messages(request, document);
-        let keys = self.keys(settings);
-        let holds = keys.iter().any(|key| {
-            given.iter().any(|given| match self.primitive {
-                Primitive::Secret => equal(key, given),
-                primitive => messages.iter().any(|message| holds(primitive, key, message, given)),
-            })
-        });
-        match (holds, &self.fresh) {
-            (false, _) => Err(Unbelievable::Forged),
-            (true, Some(fresh)) if !fresh.holds(document, now) => Err(Unbelievable::Stale),
-            (true, _) => Ok(()),
+        let keys = match &self.certificate {
+            Some(_) => self.certified(document, grounds),
+            None => self.keys(grounds),
+        };
+        let mut why = Unbelievable::Forged;
+        for (key, given) in keys.iter().flat_map(|key| given.iter().map(move |given| (key, given))) {
+            match self.holds(key, given, request, document, grounds) {
+                Ok(()) => return Ok(()),
+                Err(Unbelievable::Stale) => why = Unbelievable::Stale,
+                Err(Unbelievable::Forged | Unbelievable::Unsigned) => {}
+            }
         }
+        Err(why)
+    }
+
+    /// Whether one signature holds under one key.
+    fn holds(
+        &self,
+        key: &[u8],
+        given: &[u8],
+        request: &CallbackRequest,
+        document: &Document<'_>,
+        grounds: &Grounds<'_>,
+    ) -> Result<(), Unbelievable> {
+        let messages = || self.messages(request, document, key).into_iter();
+        let mut claims = None;
+        let holds = match self.primitive.kind() {
+            Kind::Hmac(hash) => messages().any(|message| equal(&hash.hmac(key, &message), given)),
+            Kind::Digest(hash) => messages().any(|message| equal(&hash.digest(&message), given)),
+            Kind::Public(algorithm) => messages().any(|message| algorithm.holds(key, &message, given)),
+            Kind::Secret => equal(key, given),
+            Kind::Token(signing) => {
+                let token = String::from_utf8_lossy(given);
+                let found = token::claims(&token, signing, key, grounds.now).map_err(|bad| match bad {
+                    BadToken::Forged => Unbelievable::Forged,
+                    BadToken::Stale => Unbelievable::Stale,
+                })?;
+                let fits = self.claims.iter().all(|(name, expected)| {
+                    let expected =
+                        expected.render_bytes(|part| self.part(part, &request.url, request, document, key));
+                    let claimed = found.get(name).and_then(scalar);
+                    claimed
+                        .zip(expected)
+                        .is_some_and(|(claimed, expected)| equal(claimed.as_bytes(), &expected))
+                });
+                claims = Some(found);
+                fits
+            }
+        };
+        let Some(fresh) = self.fresh.as_ref().filter(|_| holds) else {
+            return if holds { Ok(()) } else { Err(Unbelievable::Forged) };
+        };
+        let at = match (&fresh.time, &fresh.claim) {
+            (Some(time), _) => time.read(document),
+            (None, Some(claim)) => claims.as_ref().and_then(|claims| claims.get(claim)).and_then(scalar),
+            (None, None) => None,
+        };
+        let at = at.and_then(|text| reading::instant(&text));
+        if at.is_some_and(|at| fresh.allows(at, grounds.now)) { Ok(()) } else { Err(Unbelievable::Stale) }
     }
 
     fn given(&self, document: &Document<'_>) -> Vec<Vec<u8>> {
-        let Some(text) = self.given.read(document) else { return Vec::new() };
+        let Some(text) = self.given.read(document).filter(|text| !text.is_empty()) else { return Vec::new() };
         let parts: Vec<&str> = match &self.given_split {
-            Some(by) => text.split(by.as_str()).collect(),
+            Some(by) => text.split(by.as_str()).map(str::trim).collect(),
             None => vec![text.as_str()],
+        };
+        let form = match self.primitive.kind() {
+            Kind::Token(_) => Form::Text,
+            Kind::Hmac(_) | Kind::Digest(_) | Kind::Public(_) | Kind::Secret => self.given_form,
         };
         parts
             .into_iter()
             .take(16)
             .filter_map(|part| part.strip_prefix(self.given_prefix.as_str()))
-            .filter_map(|part| decode(self.given_form, part))
+            .filter_map(|part| form.decode(part))
             .collect()
     }
 
-    fn keys(&self, settings: &Settings) -> Vec<Vec<u8>> {
+    fn keys(&self, grounds: &Grounds<'_>) -> Vec<Vec<u8>> {
+        let settings = grounds.settings;
         self.keys
             .iter()
             .filter(|key| key.names().all(|name| settings.get(name).is_some()))
             .filter_map(|key| {
                 let text = key.render(Place::Plain, |name| settings.get(name).map(Into::into));
-                decode(self.key_form, text.strip_prefix(self.key_prefix.as_str()).unwrap_or(&text))
+                self.key_form.decode(text.strip_prefix(self.key_prefix.as_str()).unwrap_or(&text))
             })
             .filter(|key| !key.is_empty())
             .collect()
     }
 
-    fn messages(&self, request: &CallbackRequest, document: &Document<'_>) -> Vec<Vec<u8>> {
+    /// The key in the certificate that was fetched, if it was fetched from where the callback says.
+    fn certified(&self, document: &Document<'_>, grounds: &Grounds<'_>) -> Vec<Vec<u8>> {
+        let fetched = grounds
+            .certificate
+            .filter(|(address, _)| self.certificate(document).as_deref() == Some(*address));
+        fetched.and_then(|(_, pem)| crypto::public_key_of(pem)).into_iter().collect()
+    }
+
+    fn messages(&self, request: &CallbackRequest, document: &Document<'_>, key: &[u8]) -> Vec<Vec<u8>> {
         let Some(template) = &self.message else { return Vec::new() };
         let urls = if self.port_variants { port_variants(&request.url) } else { vec![request.url.clone()] };
         urls.iter()
-            .filter_map(|url| {
-                template.render_bytes(|name| match name {
-                    "url" => Some(url.clone().into_bytes()),
-                    "body" => Some(request.body.clone()),
-                    "sorted_form" => Some(sorted_form(document.fields).into_bytes()),
-                    other => named(other, document).map(String::into_bytes),
-                })
-            })
+            .filter_map(|url| template.render_bytes(|name| self.part(name, url, request, document, key)))
             .collect()
     }
-}
 
-fn named(name: &str, document: &Document<'_>) -> Option<String> {
-    let (place, name) = name.split_once(':')?;
-    let find = |pairs: &[(String, String)]| {
-        pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
-    };
-    match place {
-        "header" => document.header(name).map(str::to_owned),
-        "query" => find(document.query),
-        "field" => find(document.fields),
-        "json" => document.json?.pointer(name)?.as_str().map(str::to_owned),
-        _ => None,
+    /// What is signed over, for somebody who looks for the difference: with the key left out.
+    pub(in crate::provider) fn signed_text(
+        &self,
+        request: &CallbackRequest,
+        document: &Document<'_>,
+    ) -> Option<String> {
+        let signed = self.messages(request, document, b"[key]").into_iter().next()?;
+        Some(String::from_utf8_lossy(&signed).into_owned())
+    }
+
+    /// Whether there is a signature at all where this scheme looks for one.
+    pub(in crate::provider) fn finds_signature(&self, document: &Document<'_>) -> bool {
+        !self.given(document).is_empty()
+    }
+
+    fn part(
+        &self,
+        name: &str,
+        url: &str,
+        request: &CallbackRequest,
+        document: &Document<'_>,
+        key: &[u8],
+    ) -> Option<Vec<u8>> {
+        if let Some(part) = self.parts.get(name) {
+            return part.read(document).map(String::into_bytes);
+        }
+        match name {
+            "body" => Some(request.body.clone()),
+            "key" => Some(key.to_vec()),
+            "pairs" => Some(self.pairs.as_ref()?.join(document).into_bytes()),
+            "sorted_form" => Some(Pairs::plain(PairsOf::Form).join(document).into_bytes()),
+            "sorted_query" => Some(Pairs::plain(PairsOf::Query).join(document).into_bytes()),
+            other => reading::named(other, &request.method, url, document).map(String::into_bytes),
+        }
     }
 }
 
 impl Fresh {
-    fn holds(&self, document: &Document<'_>, now: Timestamp) -> bool {
-        let seconds = self.unix.read(document).and_then(|text| text.trim().parse::<i64>().ok());
-        seconds.is_some_and(|seconds| {
-            let age = now.since(Timestamp::from_millis(seconds.saturating_mul(1_000))).as_millis();
-            age.unsigned_abs() <= self.within.as_millis().unsigned_abs()
-        })
+    fn allows(&self, at: Timestamp, now: Timestamp) -> bool {
+        now.since(at).as_millis().unsigned_abs() <= self.within.as_millis().unsigned_abs()
     }
-}
-
-/// Names in order, each with its values sorted and without repeats, nothing between them.
-fn sorted_form(fields: &[(String, String)]) -> String {
-    let mut sorted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for (name, value) in fields {
-        sorted.entry(name).or_default().insert(value);
-    }
-    let mut out = String::new();
-    for (name, values) in sorted {
-        for value in values {
-            out.push_str(name);
-            out.push_str(value);
-        }
-    }
-    out
 }
 
 /// The address as it is, without a port, and with the scheme's default port written out.
@@ -304,34 +420,6 @@ fn port_variants(url: &str) -> Vec<String> {
     variants
 }
 
-fn equal(left: &[u8], right: &[u8]) -> bool {
-    left.ct_eq(right).into()
-}
-
-fn holds(primitive: Primitive, key: &[u8], message: &[u8], given: &[u8]) -> bool {
-    let keyed = |algorithm| hmac::verify(&hmac::Key::new(algorithm, key), message, given).is_ok();
-    match primitive {
-        Primitive::HmacSha1 => keyed(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY),
-        Primitive::HmacSha256 => keyed(hmac::HMAC_SHA256),
-        Primitive::HmacSha512 => keyed(hmac::HMAC_SHA512),
-        Primitive::Ed25519 => {
-            public_key::UnparsedPublicKey::new(&public_key::ED25519, key).verify(message, given).is_ok()
-        }
-        Primitive::EcdsaP256 => public_key::UnparsedPublicKey::new(&public_key::ECDSA_P256_SHA256_ASN1, key)
-            .verify(message, given)
-            .is_ok(),
-        Primitive::Secret => equal(key, given),
-    }
-}
-
-fn decode(form: Form, text: &str) -> Option<Vec<u8>> {
-    match form {
-        Form::Text => Some(text.as_bytes().to_vec()),
-        Form::Hex => hex::decode(text).ok(),
-        Form::Base64 => base64::prelude::BASE64_STANDARD_NO_PAD.decode(text.trim_end_matches('=')).ok(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -344,11 +432,5 @@ mod tests {
         );
         assert_eq!(port_variants("https://gw.example.com/a")[1], "https://gw.example.com:443/a");
         assert_eq!(port_variants("http://gw.example.com")[1], "http://gw.example.com:80");
-    }
-
-    #[test]
-    fn repeated_values_are_signed_once_and_sorted() {
-        let fields = crate::provider::extract::form_pairs("b=2&a=z&a=y&a=z&c=");
-        assert_eq!(sorted_form(&fields), "ayazb2c");
     }
 }

@@ -164,6 +164,8 @@ impl Bench {
             templates: templates(),
             carriers: carriers(&clock),
             pauses: ArcSwap::default(),
+            parking: dunwell::pipeline::parking::Parking::default(),
+            fetcher: dunwell::channel::fetch::Fetcher::new().expect("a fetcher"),
             names: store.pseudonymiser(),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),

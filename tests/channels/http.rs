@@ -35,7 +35,7 @@ fn altered(from: &str, to: &str) -> Arc<Manifest> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_vendors_own_specification_accepts_our_requests_and_refuses_broken_ones() {
-    let prism = peer::prism();
+    let prism = peer::prism("twilio.json");
     let base = format!("http://127.0.0.1:{}", prism.port);
     let manifest = manifest(Channel::Sms, "twilio");
     let plain = twilio(&manifest, &base, &[]);

@@ -7,6 +7,7 @@ mod email;
 mod http;
 mod inside;
 mod peer;
+mod vendors;
 
 use dunwell::channel::Transport;
 use dunwell::domain::channel::Channel;

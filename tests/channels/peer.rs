@@ -70,14 +70,14 @@ pub fn smtp_sink_at(port: u16, options: &[&str]) -> Peer {
 }
 
 /// Prism, running the vendor's own specification and refusing what breaks it.
-pub fn prism() -> Peer {
+pub fn prism(specification: &str) -> Peer {
     let port = free_port();
     let root = super::root();
     let program = root.join("tests/peers/node_modules/.bin/prism");
     assert!(program.exists(), "{} is not installed: run tests/setup.sh", program.display());
     let mut command = Command::new("node");
     command.arg(program).args(["mock", "-h", "127.0.0.1", "-p", &port.to_string(), "--errors"]);
-    command.arg(root.join("tests/data/vendors/twilio.json"));
+    command.arg(root.join("tests/data/vendors").join(specification));
     start(command, port, PATIENCE)
 }
 

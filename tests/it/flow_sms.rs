@@ -60,7 +60,11 @@ fn every_request_is_as_twilio_specifies() {
 
 /// Posts a delivery callback as Twilio does, signed with this token.
 fn callback(gateway: &Gateway, text: &Text, status: &str, token: &str) -> Message {
-    let url = text.get("StatusCallback");
+    callback_at(gateway, text.get("StatusCallback"), text, status, token)
+}
+
+/// The same, at an address of our choice.
+fn callback_at(gateway: &Gateway, url: &str, text: &Text, status: &str, token: &str) -> Message {
     let fields = [
         ("AccountSid", ACCOUNT_SID),
         ("ApiVersion", "2010-04-01"),
@@ -104,17 +108,48 @@ fn a_signed_callback_is_believed_and_a_forged_one_is_not() {
     let recorded = count(&client, &sample, "delivery.updated");
     assert_eq!(recorded, 1);
 
-    // A replay, and a late receipt of an earlier state, change nothing.
+    // A replay changes nothing; a late receipt of an earlier state is kept, and moves nothing back.
     callback(&gateway, &sent, "delivered", AUTH_TOKEN).ok();
-    callback(&gateway, &sent, "sent", AUTH_TOKEN).ok();
-    assert_eq!(client.get(&format!("/v1/contact-requests/{id}")).expect(200)["status"], "delivered");
     assert_eq!(count(&client, &sample, "delivery.updated"), recorded);
+    for _ in 0..2 {
+        callback(&gateway, &sent, "sent", AUTH_TOKEN).ok();
+    }
+    assert_eq!(client.get(&format!("/v1/contact-requests/{id}")).expect(200)["status"], "delivered");
+    assert_eq!(count(&client, &sample, "delivery.updated"), recorded + 1);
     let unsigned = gateway.anyone().send("POST", "/callbacks/sms/twilio/status", &[], b"MessageSid=SM1");
     assert_eq!(unsigned.status(), 401);
     assert_eq!(gateway.anyone().get("/callbacks/sms/nobody/status").status(), 404);
     let metrics = client.get("/metrics").text();
     let counted = metrics.lines().any(|line| line.contains("signature") || line.contains("callback"));
     assert!(counted, "forged callbacks are counted:\n{metrics}");
+}
+
+/// The vendor reports before its answer to the send has reached us: by our attempt it is matched at once, by the vendor's own
+/// identifier as soon as the answer tells it.
+#[test]
+fn a_receipt_that_overtakes_the_answer_is_not_lost() {
+    let vendor = Twilio::start(None, |_| Answer::Accept(Duration::from_millis(1_500)));
+    let gateway = Gateway::with(vendor.setup(100));
+    let client = gateway.admin();
+    let (by_attempt, by_reference) = (person(1), person(2));
+    let first = text(&client, &by_attempt, "r-1");
+    let sent = vendor.wait_for(1)[0].clone();
+    callback(&gateway, &sent, "delivered", AUTH_TOKEN).ok();
+    let state = settle(&client, &first, &["delivered"]);
+    assert_eq!(state["attempts"][0]["provider_ref"], Value::Null, "the answer is still on its way: {state}");
+    crate::support::eventually("the answer's reference", || {
+        let state = client.get(&format!("/v1/contact-requests/{first}")).expect(200);
+        (state["attempts"][0]["provider_ref"] == sent.sid.as_str()).then_some(())
+    });
+
+    let second = text(&client, &by_reference, "r-2");
+    let sent = vendor.wait_for(2)[1].clone();
+    let bare = sent.get("StatusCallback").split('?').next().expect("an address").to_owned();
+    callback_at(&gateway, &bare, &sent, "undelivered", AUTH_TOKEN).ok();
+    assert_eq!(count(&client, &by_reference, "delivery.updated"), 0, "nobody knows yet whose it is");
+    let state = settle(&client, &second, &["failed"]);
+    assert_eq!(state["attempts"][0]["provider_ref"], sent.sid.as_str());
+    assert_eq!(count(&client, &by_reference, "delivery.updated"), 1);
 }
 
 #[test]

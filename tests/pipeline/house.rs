@@ -1,6 +1,7 @@
 //! A whole pipeline on a store of its own, with a clock that stands still until it is moved.
 
 use dunwell::channel::Transport;
+use dunwell::channel::fetch::Fetcher;
 use dunwell::coordination::throttle::Throttles;
 use dunwell::domain::channel::Channel;
 use dunwell::domain::debtor::{CollectorRole, DebtType};
@@ -11,6 +12,7 @@ use dunwell::domain::state::{DebtorState, RequestState};
 use dunwell::domain::time::{Clock, Entropy, Span, Timestamp};
 use dunwell::pipeline::carriers::{Carrier, CarrierParts, Carriers};
 use dunwell::pipeline::metrics::Metrics;
+use dunwell::pipeline::parking::Parking;
 use dunwell::pipeline::{Accepted, Desk, Parts, Pipeline, Refusal, Settings};
 use dunwell::policy::Policy;
 use dunwell::provider::catalogue::Catalogue as Vendors;
@@ -140,6 +142,8 @@ impl House {
             templates: Words::load(&files("templates")).expect("templates"),
             carriers: carriers(&clock),
             pauses: arc_swap::ArcSwap::from_pointee(Vec::new()),
+            parking: Parking::default(),
+            fetcher: Fetcher::new().expect("a fetcher"),
             names: store.pseudonymiser(),
             clock: clock.clone(),
             entropy,

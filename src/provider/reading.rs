@@ -1,0 +1,432 @@
+//! How a manifest says that a callback is read: `[callbacks.…]`, from bytes to events.
+
+use crate::domain::outcome::FailureCause;
+use crate::domain::time::Timestamp;
+use crate::provider::acknowledge::{Answer, Handshake};
+use crate::provider::callback::{
+    CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Delivery, DeliveryStatus, Heard, Inbound,
+};
+use crate::provider::extract::{
+    Condition, Document, Extract, Extracts, Pattern, form_pairs, resolve, scalar,
+};
+use crate::provider::manifest::Manifest;
+use crate::provider::{multipart, redact};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use toml::Spanned;
+
+/// How a callback's body is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encoding {
+    /// `application/x-www-form-urlencoded`.
+    Form,
+    /// JSON, whatever its content type says.
+    Json,
+    /// `multipart/form-data`.
+    Multipart,
+    /// Everything stands in the query, or is read from the body by pattern.
+    #[serde(alias = "text")]
+    Query,
+    /// As the content type says: the vendor lets its users choose.
+    Any,
+}
+
+/// How one sort of callback is read.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallbackSpec {
+    methods: Vec<String>,
+    encoding: Encoding,
+    pub(in crate::provider) signature: Spanned<String>,
+    acknowledge: Answer,
+    /// Callbacks that are no events.
+    #[serde(default)]
+    handshakes: Vec<Handshake>,
+    /// Where a string stands that itself is JSON, which is then read in place of the body.
+    unwrap: Option<Extract>,
+    /// JSON pointer to an array of events (the empty pointer is the body itself); without it the body is one event.
+    events: Option<String>,
+    /// Events for which not all of these hold are passed over, or read as `also` says.
+    #[serde(default)]
+    select: Vec<Condition>,
+    /// What comes to this address without being selected is read by that other callback.
+    pub(in crate::provider) also: Option<CallbackKind>,
+    /// The vendor's identifier of the message.
+    #[serde(default)]
+    reference: Extracts,
+    #[serde(default)]
+    attempt: Extracts,
+    /// Seconds or milliseconds since 1970, or RFC 3339.
+    #[serde(default)]
+    at: Extracts,
+    #[serde(default)]
+    status: Extracts,
+    #[serde(default)]
+    statuses: BTreeMap<String, DeliveryStatus>,
+    /// Go before `statuses`.
+    #[serde(default)]
+    rules: Vec<Rule>,
+    #[serde(default)]
+    code: Extracts,
+    /// What codes say of the address; those not here are looked up in `[[send.response.codes]]`.
+    #[serde(default)]
+    codes: Vec<CauseRule>,
+    #[serde(default)]
+    from: Extracts,
+    #[serde(default)]
+    to: Extracts,
+    #[serde(default)]
+    text: Extracts,
+    #[serde(default)]
+    keyword: Extracts,
+    /// The vendor writes numbers without their plus sign.
+    #[serde(default)]
+    add_plus: bool,
+}
+
+/// What an event means of which several things hold.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rule {
+    when: Vec<Condition>,
+    status: DeliveryStatus,
+    cause: Option<FailureCause>,
+}
+
+/// What the vendor's codes say of the address.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CauseRule {
+    codes: Vec<String>,
+    cause: FailureCause,
+}
+
+/// A callback taken apart, before anything in it is believed.
+pub(in crate::provider) struct Opened {
+    query: Vec<(String, String)>,
+    fields: Vec<(String, String)>,
+    json: Option<Value>,
+    text: String,
+    wants_json: bool,
+}
+
+impl Opened {
+    pub(in crate::provider) fn new(request: &CallbackRequest, encoding: Encoding) -> Self {
+        let query =
+            request.url.split_once('?').map_or("", |(_, query)| query.split('#').next().unwrap_or_default());
+        let text = String::from_utf8_lossy(&request.body).into_owned();
+        let content_type = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        let content_type = content_type.map_or("", |(_, value)| value.as_str());
+        let encoding = match encoding {
+            Encoding::Any => by_content_type(content_type, &request.body),
+            told => told,
+        };
+        let (fields, json) = match encoding {
+            Encoding::Form => (form_pairs(&text), None),
+            Encoding::Json => (Vec::new(), serde_json::from_slice(&request.body).ok()),
+            Encoding::Multipart => (multipart::parts(content_type, &request.body), None),
+            Encoding::Query | Encoding::Any => (Vec::new(), None),
+        };
+        Self { query: form_pairs(query), fields, json, text, wants_json: encoding == Encoding::Json }
+    }
+
+    pub(in crate::provider) fn document<'d>(&'d self, request: &'d CallbackRequest) -> Document<'d> {
+        Document {
+            headers: &request.headers,
+            query: &self.query,
+            fields: &self.fields,
+            json: self.json.as_ref(),
+            text: &self.text,
+        }
+    }
+}
+
+fn by_content_type(content_type: &str, body: &[u8]) -> Encoding {
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match essence.as_str() {
+        "application/x-www-form-urlencoded" => Encoding::Form,
+        "multipart/form-data" => Encoding::Multipart,
+        _ if body.is_empty() => Encoding::Query,
+        _ => Encoding::Json,
+    }
+}
+
+impl Manifest {
+    /// Reads what a callback says; whether it is believed is not asked here.
+    pub(in crate::provider) fn hear(
+        &self,
+        kind: CallbackKind,
+        callback: &CallbackSpec,
+        request: &CallbackRequest,
+        opened: &Opened,
+    ) -> Result<Heard, CallbackError> {
+        let document = opened.document(request);
+        let acknowledge = callback.acknowledge.to(&request.method, &request.url, &document);
+        let mut heard = Heard { events: Vec::new(), unreadable: 0, acknowledge, visit: None };
+        if let Some(handshake) = callback.handshakes.iter().find(|handshake| handshake.is(&document)) {
+            heard.visit = handshake.visit(&document);
+            if let Some(answer) = handshake.answer() {
+                heard.acknowledge = answer.to(&request.method, &request.url, &document);
+            }
+            return Ok(heard);
+        }
+        if opened.wants_json && document.json.is_none() {
+            return Err(CallbackError::Malformed("the body is not JSON"));
+        }
+        let inner = callback.unwrapped(document)?;
+        let document = Document { json: inner.as_ref().or(document.json), ..document };
+        let mut why = None;
+        for event in callback.split(document)? {
+            let other = callback.also.and_then(|kind| Some((kind, self.callbacks.get(&kind)?)));
+            let readers = std::iter::once((kind, callback)).chain(other);
+            let Some((kind, reader)) = readers.into_iter().find(|(_, reader)| reader.selects(&event)) else {
+                continue;
+            };
+            match reader.event(kind, &event, &|code| self.cause(reader, code)) {
+                Ok(event) => heard.events.push(event),
+                Err(error) => {
+                    heard.unreadable += 1;
+                    why = Some(error);
+                }
+            }
+        }
+        match why {
+            // One that cannot be read must not spoil its neighbours.
+            Some(error) if heard.events.is_empty() => Err(error),
+            Some(_) | None => Ok(heard),
+        }
+    }
+
+    /// What a code says of the address: by the callback's own table, or else by that of the send.
+    fn cause(&self, callback: &CallbackSpec, code: &str) -> FailureCause {
+        let own =
+            callback.codes.iter().find(|rule| rule.codes.iter().any(|known| redact::names(known, code)));
+        let of_send = || self.send.as_ref().and_then(|send| send.response.cause(code));
+        own.map(|rule| rule.cause).or_else(of_send).unwrap_or(FailureCause::Unspecified)
+    }
+}
+
+impl CallbackSpec {
+    pub(in crate::provider) fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    pub(in crate::provider) fn comes_by(&self, method: &str) -> bool {
+        self.methods.iter().any(|known| known.eq_ignore_ascii_case(method))
+    }
+
+    /// What is wrong with it, in words.
+    pub(in crate::provider) fn faults(&self, kind: CallbackKind) -> Vec<String> {
+        let mut faults = Vec::new();
+        match kind {
+            CallbackKind::Status => {
+                if self.status.is_empty() && self.rules.is_empty() {
+                    faults.push("`status` is missing: where does the vendor's word stand?".to_owned());
+                }
+                if self.reference.is_empty() && self.attempt.is_empty() {
+                    faults.push(
+                        "neither `reference` nor `attempt`: which message would it be about?".to_owned(),
+                    );
+                }
+                if self.statuses.is_empty() && self.rules.is_empty() {
+                    faults.push("`statuses` is empty: every status would be unrecognised".to_owned());
+                }
+            }
+            CallbackKind::Inbound => {
+                for (name, missing) in [("from", self.from.is_empty()), ("text", self.text.is_empty())] {
+                    if missing {
+                        faults.push(format!("`{name}` is missing"));
+                    }
+                }
+            }
+        }
+        let json = matches!(self.encoding, Encoding::Json | Encoding::Any) || self.unwrap.is_some();
+        if self.events.is_some() && !json {
+            faults.push("`events` needs encoding = \"json\", or `unwrap`".to_owned());
+        }
+        if let Some(pointer) =
+            self.events.as_ref().filter(|events| !events.is_empty() && !events.starts_with('/'))
+        {
+            faults.push(format!("`events`: `{pointer}` is no JSON pointer: it begins with `/`, or is empty"));
+        }
+        if self.methods.is_empty()
+            || self.methods.iter().any(|method| !matches!(method.as_str(), "GET" | "POST"))
+        {
+            faults.push("`methods` must be GET, POST or both".to_owned());
+        }
+        if self.also == Some(kind) {
+            faults.push("`also` names the other callback, not itself".to_owned());
+        }
+        if self.also.is_some() && self.select.is_empty() {
+            faults.push("`also` needs `select`: which events are of this callback?".to_owned());
+        }
+        faults.extend(self.acknowledge.faults());
+        faults.extend(self.handshakes.iter().flat_map(Handshake::faults));
+        faults
+    }
+
+    fn selects(&self, event: &Document<'_>) -> bool {
+        self.select.iter().all(|condition| condition.holds(event))
+    }
+
+    fn unwrapped(&self, document: Document<'_>) -> Result<Option<Value>, CallbackError> {
+        let Some(place) = &self.unwrap else { return Ok(None) };
+        let inner = place.read(&document).and_then(|text| serde_json::from_str(&text).ok());
+        inner.map(Some).ok_or(CallbackError::Malformed("no JSON where `unwrap` says"))
+    }
+
+    /// Each event as a document of its own.
+    fn split<'d>(&self, document: Document<'d>) -> Result<Vec<Document<'d>>, CallbackError> {
+        let (Some(pointer), Some(json)) = (&self.events, document.json) else { return Ok(vec![document]) };
+        let found = resolve(json, pointer);
+        if found.is_empty() {
+            return Err(CallbackError::Malformed("no events where the manifest says"));
+        }
+        let events = found.into_iter().flat_map(|found| match found {
+            Value::Array(events) => events.iter().collect::<Vec<_>>(),
+            single => vec![single],
+        });
+        Ok(events.map(|event| Document { json: Some(event), ..document }).collect())
+    }
+
+    fn event(
+        &self,
+        kind: CallbackKind,
+        event: &Document<'_>,
+        cause: &dyn Fn(&str) -> FailureCause,
+    ) -> Result<CallbackEvent, CallbackError> {
+        let provider_ref = self.reference.read(event).filter(|reference| reference.len() <= 200);
+        let at = self.at.find_map(event, |text| instant(&text));
+        if kind == CallbackKind::Inbound {
+            return Ok(CallbackEvent::Inbound(Inbound {
+                provider_ref,
+                from: self
+                    .address(self.from.read(event))
+                    .ok_or(CallbackError::Malformed("it has no sender"))?,
+                to: self.address(self.to.read(event)).unwrap_or_default(),
+                text: self.text.read_even_empty(event).ok_or(CallbackError::Malformed("it has no text"))?,
+                keyword: self.keyword.read(event),
+                at,
+            }));
+        }
+        let attempt = self.attempt.find_map(event, |text| text.parse().ok());
+        if provider_ref.is_none() && attempt.is_none() {
+            return Err(CallbackError::Malformed("it does not say which message it is about"));
+        }
+        let rule = self.rules.iter().find(|rule| rule.when.iter().all(|condition| condition.holds(event)));
+        let word = self.status.read(event);
+        let status = match (rule, &word) {
+            (Some(rule), _) => rule.status,
+            (None, Some(word)) => self.statuses.get(word).copied().unwrap_or(DeliveryStatus::Unrecognised),
+            (None, None) => return Err(CallbackError::Malformed("it has no status")),
+        };
+        let code = self.code.read(event).filter(|code| code != "0");
+        let by_code = code.as_deref().map_or(FailureCause::Unspecified, cause);
+        let cause = rule.and_then(|rule| rule.cause).unwrap_or(by_code);
+        // Where the word is not known, it is the word that must be read by somebody.
+        let code = if status == DeliveryStatus::Unrecognised { word } else { code };
+        let code = code.map(|code| redact::code(&code));
+        Ok(CallbackEvent::Delivery(Delivery { provider_ref, attempt, status, code, cause, at }))
+    }
+
+    fn address(&self, address: Option<String>) -> Option<String> {
+        let address = address?;
+        let bare = self.add_plus && address.bytes().all(|byte| byte.is_ascii_digit());
+        Some(if bare { format!("+{address}") } else { address })
+    }
+}
+
+/// A vendor's time: seconds or milliseconds since 1970, RFC 3339, or a date and a time of UTC with a space between.
+pub(in crate::provider) fn instant(text: &str) -> Option<Timestamp> {
+    /// What is larger is not seconds: they would be of the year 5138.
+    const MILLISECONDS: f64 = 1e11;
+    let text = text.trim();
+    if let Ok(number) = text.parse::<f64>() {
+        let millis = if number.abs() >= MILLISECONDS { number } else { number * 1_000.0 };
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "saturates; what is so far off is refused as stale"
+        )]
+        return number.is_finite().then(|| Timestamp::from_millis(millis as i64));
+    }
+    text.parse().ok().or_else(|| format!("{}Z", text.replacen(' ', "T", 1)).parse().ok())
+}
+
+/// What a template may name of a callback: `url`, `url_without_query`, `host`, `path`, `query_string`, `method`, and
+/// `header:`, `query:`, `field:` and `json:` with a name.
+pub(in crate::provider) fn named(
+    name: &str,
+    method: &str,
+    url: &str,
+    document: &Document<'_>,
+) -> Option<String> {
+    let (before, query) = url.split_once('?').unwrap_or((url, ""));
+    let rest = before.split_once("://").map_or(before, |(_, rest)| rest);
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    match name {
+        "url" => return Some(url.to_owned()),
+        "url_without_query" => return Some(before.to_owned()),
+        "host" => return Some(host.to_owned()),
+        "path" => return Some(path.to_owned()),
+        "query_string" => return Some(query.to_owned()),
+        "method" => return Some(method.to_owned()),
+        "body" => return Some(document.text.to_owned()),
+        _ => {}
+    }
+    let (place, name) = name.split_once(':')?;
+    let find = |pairs: &[(String, String)]| {
+        pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
+    };
+    match place {
+        "header" => document.header(name).map(str::to_owned),
+        "query" => find(document.query),
+        "field" => find(document.fields),
+        "json" => resolve(document.json?, name).into_iter().find_map(scalar),
+        _ => None,
+    }
+}
+
+/// Whether an address is `https`, on its usual port, of one of these hosts.
+pub(in crate::provider) fn allowed(address: &str, hosts: &[Pattern]) -> bool {
+    let Ok(url) = url::Url::parse(address) else { return false };
+    let plain = url.scheme() == "https" && url.port().is_none() && url.username().is_empty();
+    let Some(host) = url.host_str().filter(|_| plain && url.password().is_none()) else { return false };
+    hosts.iter().any(|pattern| pattern.matches(host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_in_every_form_that_vendors_write() {
+        let noon = Some(Timestamp::from_millis(1_789_997_600_000));
+        for text in
+            ["1789997600", "1789997600000", "1789997600.0", "2026-09-21T13:33:20Z", "2026-09-21 13:33:20"]
+        {
+            assert_eq!(instant(text), noon, "{text}");
+        }
+        for text in ["", "soon", "NaN", "inf", "2026-09-21"] {
+            assert_eq!(instant(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_believed_hosts_are_asked() {
+        let hosts = [Pattern::try_from(r"^sns\.[a-z0-9-]+\.amazonaws\.com$".to_owned()).expect("pattern")];
+        for (address, good) in [
+            ("https://sns.us-east-1.amazonaws.com/a.pem", true),
+            ("http://sns.us-east-1.amazonaws.com/a.pem", false),
+            ("https://sns.us-east-1.amazonaws.com:8443/a.pem", false),
+            ("https://sns.us-east-1.amazonaws.com.example.com/a.pem", false),
+            ("https://sns.us-east-1.amazonaws.com@example.com/a.pem", false),
+            ("https://a:b@sns.us-east-1.amazonaws.com/a.pem", false),
+            ("https://example.com/sns.us-east-1.amazonaws.com", false),
+            ("", false),
+        ] {
+            assert_eq!(allowed(address, &hosts), good, "{address}");
+        }
+    }
+}
