@@ -65,7 +65,7 @@ impl Month {
         if n.is_multiple_of(4) {
             points.push(json!({"kind": "phone", "value": phone(n / 2), "line_type": "landline", "workplace": n.is_multiple_of(8)}));
         }
-        if n % 5 > 0 {
+        if !n.is_multiple_of(5) {
             points.push(json!({"kind": "email", "value": format!("{}@example.com", name(n))}));
             points.push(json!({"kind": "portal", "value": name(n)}));
         }
@@ -161,7 +161,7 @@ impl Month {
 
     async fn ask(&mut self, n: u64) {
         self.requests += 1;
-        let channels: &[&str] = *self.rng.pick::<&[&str]>(&[
+        let channels: &[&str] = self.rng.pick::<&[&str]>(&[
             &["sms"][..],
             &["sms"],
             &["email"],
