@@ -37,13 +37,20 @@ pub fn own_words(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let mut own: Vec<&str> = Vec::new();
     let mut quoted_below = false;
+    let mut rest_of_announcement = None;
     for (at, line) in lines.iter().enumerate() {
         let next = lines.iter().skip(at + 1).find(|line| !line.trim().is_empty()).copied().unwrap_or("");
         let bare = line.trim();
-        if bare.starts_with('>') {
+        if bare.starts_with('>') || rest_of_announcement == Some(at) {
             continue;
         }
         if announces(line, next) {
+            if bare.ends_with(':') || is_header(&bare.to_lowercase(), next) || !next.trim().ends_with(':') {
+                rest_of_announcement = None;
+            } else {
+                rest_of_announcement = lines.iter().skip(at + 1).position(|line| !line.trim().is_empty());
+                rest_of_announcement = rest_of_announcement.map(|gap| at + 1 + gap);
+            }
             // Behind the announcement comes what is quoted: with marks line by line, or without to the end.
             if next.trim_start().starts_with('>') {
                 continue;

@@ -166,6 +166,11 @@ fn fold(c: char) -> Option<String> {
         0x1d400..=0x1d6a3 => return letter(code - 0x1d400),
         _ => {}
     }
+    // The letters that the mathematical alphabets leave out, because they were there before.
+    let before = "ℂcℍhℕnℙpℚqℝrℤzℬbℰeℱfℋhℐiℒlℳmℛrℯeℊgℴoℭcℌhℑiℜrℨzℎhℓl";
+    if let Some(at) = before.find(c) {
+        return before.get(at + c.len_utf8()..)?.chars().next().map(String::from);
+    }
     let plain = match c.to_lowercase().next()? {
         'á' | 'à' | 'â' | 'ä' | 'ã' | 'å' | 'ā' | 'а' | 'α' => "a",
         'é' | 'è' | 'ê' | 'ë' | 'ē' | 'е' | 'ё' | 'ε' => "e",
@@ -206,6 +211,7 @@ mod tests {
             "ＳＴＯＰ",
             "𝐒𝐓𝐎𝐏",
             "𝗌𝗍𝗈𝗉",
+            "𝕊𝕋𝕆ℙ",
             "Ⓢⓣⓞⓟ",
             "ѕтор",
             "S.T.O.P.",
