@@ -55,6 +55,8 @@ pub struct Source {
     /// The names of the columns of CSV.
     pub head: Vec<String>,
     delimiter: u8,
+    /// The reader begins a row behind the carriage return of the row before, and so counts a line too few there.
+    behind: u64,
 }
 
 enum Body {
@@ -104,6 +106,7 @@ impl Source {
         let mark = start.starts_with(b"\xef\xbb\xbf");
         let form = form.unwrap_or_else(|| told(path, start));
         let delimiter = delimiter(start);
+        let behind = u64::from(ends_in_pairs(start));
         if mark {
             reader.consume(3);
         }
@@ -121,7 +124,7 @@ impl Source {
             reader.get_mut().limited = false;
             Body::Ndjson(reader, 0)
         };
-        Ok((Self { body, meter, head, delimiter }, length))
+        Ok((Self { body, meter, head, delimiter, behind }, length))
     }
 
     /// How it is written.
@@ -151,7 +154,8 @@ impl Source {
                 if !more.with_context(|| format!("line {line}: cannot be read on from here"))? {
                     return Ok(None);
                 }
-                let line = cells.position().map_or(line, csv::Position::line);
+                let begun = cells.position().map_or(line, csv::Position::line) + self.behind;
+                let line = begun.max(line_of(reader.position().line(), &cells, self.behind));
                 let fault = if cells.len() != self.head.len() {
                     Some(format!("has {} cells, the head has {}", cells.len(), self.head.len()))
                 } else if cells.iter().any(|cell| std::str::from_utf8(cell).is_err()) {
@@ -315,6 +319,21 @@ fn skip_line(reader: &mut BufReader<Metered>) -> std::io::Result<()> {
             }
         }
     }
+}
+
+/// The line on which a row begins, by the line on which the reader stands behind it: empty lines before the row are passed
+/// over, and lines that end within a cell belong to it.
+fn line_of(end: u64, cells: &ByteRecord, behind: u64) -> u64 {
+    let within = cells.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
+    (end + behind).saturating_sub(within + 1)
+}
+
+/// Whether the first line ends in a carriage return and a line feed.
+fn ends_in_pairs(start: &[u8]) -> bool {
+    start
+        .split(|byte| *byte == b'\n')
+        .next()
+        .is_some_and(|line| line.len() < start.len() && line.ends_with(b"\r"))
 }
 
 /// The form that a name tells, or else the first character.

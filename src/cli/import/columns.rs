@@ -30,97 +30,114 @@ use Reading::{Any, Flag, Json, Text, Words};
 /// The columns of a kind; `#` stands for a number from 0, `*` for any name.
 fn known(kind: Kind) -> &'static [(&'static str, Reading)] {
     match kind {
-        Kind::Debtors => &[
-            ("debtor_id", Text),
-            ("name", Json),
-            ("name.given", Text),
-            ("name.family", Text),
-            ("date_of_birth", Text),
-            ("language", Text),
-            ("time_zone", Text),
-            ("locations", Json),
-            ("locations.#.postal_code", Text),
-            ("locations.#.region", Text),
-            ("locations.#.locality", Text),
-            ("locations.#.country", Text),
-            ("contact_points", Json),
-            ("contact_points.#.kind", Text),
-            ("contact_points.#.value", Text),
-            ("contact_points.#.line_type", Text),
-            ("contact_points.#.workplace", Flag),
-            ("contact_points.#.employer_provided", Flag),
-            ("contact_points.#.reassignment_check.checked_on", Text),
-            ("contact_points.#.reassignment_check.since", Text),
-            ("contact_points.#.reassignment_check.result", Text),
-            ("accounts", Json),
-            ("accounts.#.account_id", Text),
-            ("accounts.#.creditor", Text),
-            ("accounts.#.reference", Text),
-            ("accounts.#.balance.amount", Text),
-            ("accounts.#.balance.currency", Text),
-            ("accounts.#.collector_role", Text),
-            ("accounts.#.debt_type", Text),
-            ("accounts.#.validation_notice_sent_on", Text),
-            ("accounts.#.time_barred", Flag),
-            ("accounts.#.status", Text),
-            ("accounts.#.payment_url", Text),
-            ("accounts.#.servicing_account", Text),
-        ],
-        Kind::Consents => &[
-            ("debtor_id", Text),
-            ("channel", Text),
-            ("contact_point", Text),
-            ("account_ids", Words),
-            ("scope", Text),
-            ("granted_at", Text),
-            ("expires_at", Text),
-            ("given_to", Text),
-            ("form", Text),
-            ("source", Text),
-            ("evidence", Any),
-        ],
-        Kind::OptOuts => &[
-            ("debtor_id", Text),
-            ("channel", Text),
-            ("contact_point", Text),
-            ("account_ids", Words),
-            ("received_at", Text),
-            ("source", Text),
-            ("text", Text),
-        ],
-        Kind::Holds => {
-            &[("debtor_id", Text), ("kind", Text), ("since", Text), ("account_ids", Words), ("detail", Text)]
-        }
-        Kind::ContactEvents => &[
-            ("event_id", Text),
-            ("debtor_id", Text),
-            ("account_ids", Words),
-            ("channel", Text),
-            ("direction", Text),
-            ("contact_point", Text),
-            ("party", Text),
-            ("purpose", Text),
-            ("occurred_at", Text),
-            ("result", Text),
-        ],
-        Kind::ContactRequests => &[
-            ("request_id", Text),
-            ("debtor_id", Text),
-            ("account_ids", Words),
-            ("channels", Words),
-            ("contact_point", Text),
-            ("purpose", Text),
-            ("template", Text),
-            ("variables", Json),
-            ("variables.*", Text),
-            ("not_before", Text),
-            ("expires_at", Text),
-            ("priority", Text),
-            ("campaign", Text),
-            ("fallback_after", Text),
-        ],
+        Kind::Debtors => DEBTORS,
+        Kind::Consents => CONSENTS,
+        Kind::OptOuts => OPT_OUTS,
+        Kind::Holds => HOLDS,
+        Kind::ContactEvents => CONTACT_EVENTS,
+        Kind::ContactRequests => CONTACT_REQUESTS,
     }
 }
+
+/// A debtor's.
+const DEBTORS: &[(&str, Reading)] = &[
+    ("debtor_id", Text),
+    ("name", Json),
+    ("name.given", Text),
+    ("name.family", Text),
+    ("date_of_birth", Text),
+    ("language", Text),
+    ("time_zone", Text),
+    ("locations", Json),
+    ("locations.#.postal_code", Text),
+    ("locations.#.region", Text),
+    ("locations.#.locality", Text),
+    ("locations.#.country", Text),
+    ("contact_points", Json),
+    ("contact_points.#.kind", Text),
+    ("contact_points.#.value", Text),
+    ("contact_points.#.line_type", Text),
+    ("contact_points.#.workplace", Flag),
+    ("contact_points.#.employer_provided", Flag),
+    ("contact_points.#.reassignment_check.checked_on", Text),
+    ("contact_points.#.reassignment_check.since", Text),
+    ("contact_points.#.reassignment_check.result", Text),
+    ("accounts", Json),
+    ("accounts.#.account_id", Text),
+    ("accounts.#.creditor", Text),
+    ("accounts.#.reference", Text),
+    ("accounts.#.balance.amount", Text),
+    ("accounts.#.balance.currency", Text),
+    ("accounts.#.collector_role", Text),
+    ("accounts.#.debt_type", Text),
+    ("accounts.#.validation_notice_sent_on", Text),
+    ("accounts.#.time_barred", Flag),
+    ("accounts.#.status", Text),
+    ("accounts.#.payment_url", Text),
+    ("accounts.#.servicing_account", Text),
+];
+
+/// A consent's.
+const CONSENTS: &[(&str, Reading)] = &[
+    ("debtor_id", Text),
+    ("channel", Text),
+    ("contact_point", Text),
+    ("account_ids", Words),
+    ("scope", Text),
+    ("granted_at", Text),
+    ("expires_at", Text),
+    ("given_to", Text),
+    ("form", Text),
+    ("source", Text),
+    ("evidence", Any),
+];
+
+/// A stop's.
+const OPT_OUTS: &[(&str, Reading)] = &[
+    ("debtor_id", Text),
+    ("channel", Text),
+    ("contact_point", Text),
+    ("account_ids", Words),
+    ("received_at", Text),
+    ("source", Text),
+    ("text", Text),
+];
+
+/// A hold's.
+const HOLDS: &[(&str, Reading)] =
+    &[("debtor_id", Text), ("kind", Text), ("since", Text), ("account_ids", Words), ("detail", Text)];
+
+/// Those of a contact made elsewhere.
+const CONTACT_EVENTS: &[(&str, Reading)] = &[
+    ("event_id", Text),
+    ("debtor_id", Text),
+    ("account_ids", Words),
+    ("channel", Text),
+    ("direction", Text),
+    ("contact_point", Text),
+    ("party", Text),
+    ("purpose", Text),
+    ("occurred_at", Text),
+    ("result", Text),
+];
+
+/// A contact request's.
+const CONTACT_REQUESTS: &[(&str, Reading)] = &[
+    ("request_id", Text),
+    ("debtor_id", Text),
+    ("account_ids", Words),
+    ("channels", Words),
+    ("contact_point", Text),
+    ("purpose", Text),
+    ("template", Text),
+    ("variables", Json),
+    ("variables.*", Text),
+    ("not_before", Text),
+    ("expires_at", Text),
+    ("priority", Text),
+    ("campaign", Text),
+    ("fallback_after", Text),
+];
 
 /// A plain name, where it leads, and what goes with it.
 type Plain = (&'static str, &'static str, Option<(&'static str, &'static str)>);
