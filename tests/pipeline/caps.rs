@@ -199,7 +199,8 @@ async fn permits_asked_for_by_many_at_once_are_never_oversold() {
         .map(|n| {
             let house = Arc::clone(&house);
             tokio::spawn(async move {
-                let query = json!({"debtor_id": DEBTORS[n % 2], "account_ids": ["joint-1"], "channel": "voice"});
+                let query =
+                    json!({"debtor_id": DEBTORS[n % 2], "account_ids": ["joint-1"], "channel": "voice"});
                 let query: PermitQuery = serde_json::from_value(query).expect("a question");
                 house.pipeline.issue_permit(&actor(), query).await
             })
