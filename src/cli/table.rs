@@ -179,6 +179,7 @@ impl Source {
             return Ok(Sink::Ndjson { to, more });
         }
         let writer = csv::WriterBuilder::new().flexible(true).delimiter(self.delimiter).from_writer(to);
+        let writer = Box::new(writer);
         let kept = (0..self.head.len()).filter(|n| !more.contains(&self.head[*n].as_str())).collect();
         let mut sink = Sink::Csv { writer, kept, columns: self.head.len(), first };
         let heads: Vec<Cow<'_, str>> = more.iter().map(|name| Cow::Borrowed(*name)).collect();
@@ -192,7 +193,7 @@ pub enum Sink<W: Write> {
     /// CSV.
     Csv {
         /// Behind it the file.
-        writer: csv::Writer<W>,
+        writer: Box<csv::Writer<W>>,
         /// The columns of the source that are kept.
         kept: Vec<usize>,
         /// How many the source has.
@@ -303,7 +304,10 @@ fn skip_line(reader: &mut BufReader<Metered>) -> std::io::Result<()> {
     loop {
         let here = reader.fill_buf()?;
         match here.iter().position(|byte| *byte == b'\n') {
-            Some(end) => return Ok(reader.consume(end + 1)),
+            Some(end) => {
+                reader.consume(end + 1);
+                return Ok(());
+            }
             None if here.is_empty() => return Ok(()),
             None => {
                 let all = here.len();

@@ -197,12 +197,7 @@ impl<'a> Replay<'a> {
     }
 
     /// The decision taken again.
-    fn again(
-        &self,
-        then: &Known<'_>,
-        recorded: &DecisionRecord,
-        grant: Option<(&PermitGrant, bool)>,
-    ) -> Decision {
+    fn again(&self, then: &Known<'_>, recorded: &DecisionRecord, grant: Option<Grant<'_>>) -> Decision {
         let here = Circumstances { names: self.names, pauses: then.pauses };
         let subject = Subject::new(&then.state, &then.elsewhere);
         let at = recorded.decision.at;
@@ -277,6 +272,9 @@ impl<'a> Replay<'a> {
     }
 }
 
+/// A permit, and whether the point was named by whoever asked for it.
+type Grant<'e> = (&'e PermitGrant, bool);
+
 /// What a decision was taken on.
 struct Known<'a> {
     state: Cow<'a, DebtorState>,
@@ -286,20 +284,29 @@ struct Known<'a> {
 
 /// Everybody who shares something with a debtor, folded as far as the replay has come.
 struct Family {
-    members: Vec<(std::iter::Peekable<std::vec::IntoIter<(u64, Event)>>, DebtorState)>,
+    members: Vec<Member>,
+}
+
+struct Member {
+    /// What is not folded yet.
+    ahead: std::iter::Peekable<std::vec::IntoIter<(u64, Event)>>,
+    state: DebtorState,
 }
 
 impl Family {
     fn new(members: Vec<Vec<(u64, Event)>>) -> Self {
-        let fresh = |events: Vec<(u64, Event)>| (events.into_iter().peekable(), DebtorState::default());
+        let fresh = |events: Vec<(u64, Event)>| Member {
+            ahead: events.into_iter().peekable(),
+            state: DebtorState::default(),
+        };
         Self { members: members.into_iter().map(fresh).collect() }
     }
 
     /// What their files said before a leaf.
     fn elsewhere(&mut self, own: &DebtorState, leaf: u64) -> Elsewhere {
         let mut elsewhere = Elsewhere::default();
-        for (events, state) in &mut self.members {
-            while let Some((_, event)) = events.next_if(|(at, _)| *at < leaf) {
+        for Member { ahead, state } in &mut self.members {
+            while let Some((_, event)) = ahead.next_if(|(at, _)| *at < leaf) {
                 state.apply(&event);
             }
             elsewhere.add(own, state);
@@ -313,7 +320,7 @@ impl Family {
 fn decided<'e>(
     state: &DebtorState,
     event: &'e Event,
-) -> Option<(&'e DecisionRecord, For, Option<(&'e PermitGrant, bool)>)> {
+) -> Option<(&'e DecisionRecord, For, Option<Grant<'e>>)> {
     if let EventBody::DecisionMade(record, _) = &event.body {
         let request = record.request?;
         let said = state.requests.get(&request).and_then(|request| request.secret.as_ref());

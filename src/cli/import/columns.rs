@@ -122,8 +122,11 @@ fn known(kind: Kind) -> &'static [(&'static str, Reading)] {
     }
 }
 
-/// Plain names of a debtor's columns, where they lead, and what goes with them. Numbers from 900 stand behind all others.
-const PLAIN: &[(&str, &str, Option<(&str, &str)>)] = &[
+/// A plain name, where it leads, and what goes with it.
+type Plain = (&'static str, &'static str, Option<(&'static str, &'static str)>);
+
+/// Plain names of a debtor's columns. Numbers from 900 stand behind all others.
+const PLAIN: &[Plain] = &[
     ("given_name", "name.given", None),
     ("first_name", "name.given", None),
     ("family_name", "name.family", None),
