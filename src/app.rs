@@ -6,6 +6,7 @@ pub mod engines;
 pub mod gateway;
 pub mod keyring;
 pub mod loader;
+pub mod mailroom;
 pub mod telemetry;
 
 use crate::app::clock::{MachineClock, MachineEntropy};
@@ -40,6 +41,10 @@ pub fn serve(file: &Path, data: &Path, environment: &Environment) -> anyhow::Res
         let listener = TcpListener::bind(config.listen)
             .await
             .with_context(|| format!("cannot listen on {}", config.listen))?;
+        let mail = match &config.inbound_email {
+            Some(inbound) => Some((mailroom::bind(inbound).await?, inbound.clone())),
+            None => None,
+        };
         let gateway =
             Gateway::start(&config, engines, environment, Arc::new(MachineClock), Arc::new(MachineEntropy))
                 .await?;
@@ -47,6 +52,10 @@ pub fn serve(file: &Path, data: &Path, environment: &Environment) -> anyhow::Res
         tokio::spawn(stop_on_signal(stop.clone()));
         let place = (file.to_owned(), data.to_owned(), environment.clone());
         tokio::spawn(reload_on_signal(gateway.pipeline().clone(), place));
+        if let Some((mail, inbound)) = mail {
+            tracing::info!(listen = %mail.local_addr()?, "mail.started");
+            tokio::spawn(mailroom::serve(mail, inbound, gateway.pipeline().clone(), stop.clone()));
+        }
         tracing::info!(listen = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "serve.started");
         gateway.serve(listener, stop).await?;
         tracing::info!("serve.ended");

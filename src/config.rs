@@ -72,12 +72,25 @@ pub struct Config {
     pub channels: BTreeMap<Channel, Vec<Located<String>>>,
     /// `[providers.*.*]`.
     pub providers: Vec<ProviderTable>,
+    /// `[inbound.email]`: where mail is taken in, if it is.
+    pub inbound_email: Option<InboundEmail>,
     /// `[[webhooks]]`, checked; this version does not deliver to them yet.
     pub webhooks: Vec<WebhookTable>,
     /// Worth saying, and no reason not to start.
     pub warnings: Vec<Fault>,
     /// `DUNWELL_BOOTSTRAP_KEY`.
     pub bootstrap_key: Option<secrecy::SecretString>,
+}
+
+/// `[inbound.email]`: replies, bounces and complaints, handed in by the mail server.
+#[derive(Clone, Debug)]
+pub struct InboundEmail {
+    /// `listen`.
+    pub listen: SocketAddr,
+    /// `protocol`: `lmtp` (the default) rather than `smtp`.
+    pub lmtp: bool,
+    /// `domains`, in lower case: mail for them is taken.
+    pub domains: Vec<String>,
 }
 
 /// `[policy]`: which law is in force.

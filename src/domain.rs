@@ -13,6 +13,7 @@ pub mod decision;
 pub mod event;
 pub mod fault;
 pub mod id;
+pub mod intent;
 pub mod message;
 pub mod money;
 pub mod outcome;

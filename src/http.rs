@@ -8,7 +8,7 @@
 //! - 2026-11-22: a body is read twice on purpose: once for its structure (a quarter of a microsecond for a contact request),
 //!   once for its meaning. serde reads structures from arrays and lets a member stand twice; the contract does not. Rejected:
 //!   a `Value` in between, which costs more and loses the duplicates.
-//! - 2026-11-22: `/metrics`, `/openapi.json` and `/docs` take no key: they say nothing about anybody. Where even the counts
+//! - 2026-11-22: `/metrics`, `/openapi.json`, `/docs` and `/docs/policy` take no key: they say nothing about anybody. Where even the counts
 //!   are nobody's business, fence `/metrics` at the proxy or give the outside its own listener.
 //! - 2026-11-22: query parameters are as strict as bodies. A filter misspelt and ignored would answer with everything.
 

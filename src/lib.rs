@@ -6,10 +6,11 @@
 // Floor 0: the vocabulary.
 pub mod domain;
 
-// Floor 1: four pure engines; none sees another.
+// Floor 1: five pure engines; none sees another.
 pub mod ledger;
 pub mod policy;
 pub mod provider;
+pub mod reply;
 pub mod template;
 
 // Floor 2: what touches the world; none sees another.

@@ -3,7 +3,7 @@
 //! Data flows one way. A contact request comes in at [`intake`], is recorded, and stands on the [`agenda`] until it is due;
 //! [`worker`] then has it looked at by [`dispatch`], which asks policy through [`decide`] and records decision and intent in
 //! one step; [`carriers`] carry the message past the [`barrier`]; what came of it is recorded, and what comes back enters at
-//! [`receive`]. What upstream states of a debtor enters at [`filing`]. Everything is written through [`recorder`], by one
+//! [`receive`], replies at [`replies`]. What upstream states of a debtor enters at [`filing`]. Everything is written through [`recorder`], by one
 //! thread, in one transaction for many commands; the next decision sees it.
 
 pub mod agenda;
@@ -19,6 +19,7 @@ pub mod facts;
 pub mod filing;
 pub mod intake;
 pub mod load;
+mod mail;
 pub mod metrics;
 pub mod naming;
 pub mod outline;
@@ -29,6 +30,7 @@ pub mod receive;
 pub mod recorder;
 mod recovery;
 pub mod replay;
+pub mod replies;
 pub mod roster;
 pub mod schedule;
 pub mod step;

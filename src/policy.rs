@@ -13,12 +13,14 @@
 //!   count for each zone; it gives the same answer for more work.
 
 mod applies;
+mod calendar;
 mod cap_use;
 mod case;
 mod evaluate;
 mod explain;
 mod facts;
 mod pack;
+mod page;
 mod rule;
 mod rules;
 mod worked;
@@ -26,6 +28,7 @@ mod worked;
 pub use cap_use::{CapUse, caps};
 pub use evaluate::{HORIZON, evaluate};
 pub use facts::{Facts, zones_in_play};
-pub use pack::{Pack, Policy};
-pub use rule::{Rule, Status};
+pub use pack::{CalendarEntry, Pack, Policy};
+pub use page::{CaseTitle, page};
+pub use rule::{Effect, Override, Row, Rule, Status};
 pub use worked::CaseReport;

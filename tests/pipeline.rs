@@ -1,5 +1,7 @@
 //! The whole way of a contact request, in one process, under a clock that the tests move.
 
+#[path = "pipeline/answers.rs"]
+mod answers;
 #[path = "pipeline/caps.rs"]
 mod caps;
 #[path = "pipeline/flow.rs"]
@@ -10,3 +12,5 @@ mod house;
 mod month;
 #[path = "pipeline/replay.rs"]
 mod replay;
+#[path = "pipeline/replies.rs"]
+mod replies;

@@ -11,9 +11,12 @@ as_root() {
 
 # command:package
 packages=()
-for need in cc:build-essential curl:curl sqlite3:sqlite3 python3:python3 node:nodejs npm:npm smtp-sink:postfix; do
+for need in cc:build-essential curl:curl sqlite3:sqlite3 python3:python3 openssl:openssl node:nodejs npm:npm smtp-sink:postfix; do
     command -v "${need%%:*}" > /dev/null || packages+=("${need##*:}")
 done
+
+# A stranger who verifies our DKIM signatures, for the system's own Python.
+/usr/bin/python3 -c 'import dkim, nacl' > /dev/null 2>&1 || packages+=(python3-dkim python3-nacl)
 
 if [ ${#packages[@]} -gt 0 ]; then
     echo "setup: installing ${packages[*]}"

@@ -162,6 +162,7 @@ fn debtor() -> anyhow::Result<Debtor> {
         account: AccountKey(key(1)),
         collector_role: CollectorRole::ThirdParty,
         creditor: None,
+        creditor_region: None,
         debt: DebtKey(key(1)),
         debt_type: DebtType::Consumer,
         status: AccountStatus::Open,
@@ -175,6 +176,7 @@ fn debtor() -> anyhow::Result<Debtor> {
         zones: vec![zone.to_owned()],
     };
     let phone = PointOutline {
+        creditor_notice: None,
         employer_provided: false,
         kind: PointKind::Phone,
         line_type: LineType::Mobile,
@@ -184,6 +186,7 @@ fn debtor() -> anyhow::Result<Debtor> {
             result: ReassignmentResult::No,
             since: days_ago(20)?,
         }),
+        regions: vec!["US-OH".to_owned()],
         workplace: false,
         zones: vec!["America/New_York".to_owned()],
     };
@@ -216,6 +219,7 @@ impl Debtor {
             preferences: &self.preferences,
             contacts: &question.contacts,
             elsewhere: &[],
+            disclosed_points: &[],
             invalid_points: &[],
             frozen_points: &[],
         }

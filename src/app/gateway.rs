@@ -20,9 +20,6 @@ use crate::template::context::Collector;
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use axum::Router;
-use axum::extract::Request;
-use axum::http::header;
-use axum::middleware::Next;
 use axum::serve::ListenerExt;
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
@@ -30,8 +27,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// Debtors kept at hand, at most twice as many.
-const ROSTER: usize = 50_000;
+/// Debtors kept at hand, at most.
+const ROSTER: usize = 100_000;
 /// Messages on their way to one provider at once, at most.
 const PLACES: usize = 256;
 /// How long requests that have begun may take to end, once it is told to stop …
@@ -77,7 +74,7 @@ impl Gateway {
             settings: settings(config),
         });
         let pipeline = Pipeline::start(Parts { store: store.clone(), desk, metrics }).await?;
-        let keyring = Arc::new(Keyring::open(config, store.clone())?);
+        let keyring = Keyring::open(config, store.clone())?;
         let router = http::router(http::Setup {
             pipeline: pipeline.clone(),
             gate: keyring.gate(),
@@ -89,7 +86,6 @@ impl Gateway {
             timer,
             entropy,
         });
-        let router = with_fresh_keys(router, &keyring);
         Ok(Self { store, keyring, pipeline, router })
     }
 
@@ -98,7 +94,7 @@ impl Gateway {
         self.router.clone()
     }
 
-    /// The pipeline, for a change of the law.
+    /// The pipeline, for mail and for a change of the law.
     pub fn pipeline(&self) -> &Pipeline {
         &self.pipeline
     }
@@ -223,19 +219,4 @@ fn readiness(store: &Store) -> Arc<dyn Fn() -> Result<(), &'static str> + Send +
         Ok(_) => Ok(()),
         Err(_) => Err("the store cannot be read"),
     })
-}
-
-/// A key made a moment ago, by another process, opens at once.
-fn with_fresh_keys(router: Router, keyring: &Arc<Keyring>) -> Router {
-    let keyring = Arc::clone(keyring);
-    router.layer(axum::middleware::from_fn(move |request: Request, next: Next| {
-        let keyring = Arc::clone(&keyring);
-        async move {
-            let bearer = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-            if let Some((_, key)) = bearer.and_then(|value| value.split_once(' ')) {
-                keyring.look_for(key.trim()).await;
-            }
-            next.run(request).await
-        }
-    }))
 }

@@ -32,13 +32,24 @@ impl Keyring {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn open(config: &Config, store: Store) -> Result<Self, StorageError> {
+    pub fn open(config: &Config, store: Store) -> Result<Arc<Self>, StorageError> {
         let gate = Gate::new(config.bootstrap_key.as_ref().map(ExposeSecret::expose_secret));
         let looked = timer();
         let rows = store.reader()?.api_keys()?;
         gate.load(&rows);
         let seen = Mutex::new(Seen { rows, looked });
-        Ok(Self { store, gate: Arc::new(gate), seen })
+        let keyring = Arc::new(Self { store, gate: Arc::new(gate), seen });
+        // A key made a moment ago, by another process, opens at once.
+        let looking = Arc::downgrade(&keyring);
+        keyring.gate.when_unknown(move |key| {
+            let keyring = looking.upgrade();
+            async move {
+                if let Some(keyring) = keyring {
+                    keyring.look_for(&key).await;
+                }
+            }
+        });
+        Ok(keyring)
     }
 
     /// The gate that the keys open.
@@ -63,7 +74,7 @@ impl Keyring {
     }
 
     /// Sees to it that a key which was in the store when it was shown to us is known; those that are take no lock.
-    pub async fn look_for(self: &Arc<Self>, key: &str) {
+    async fn look_for(self: &Arc<Self>, key: &str) {
         let shown = timer();
         while self.gate.admit(key).is_none() {
             let looked = self.seen().looked;

@@ -6,6 +6,9 @@
 //! - 2026-11-22: the dialogue is spoken step by step, because only so is it known how far a failure came.
 
 mod connection;
+mod dkim;
+pub mod incoming;
+pub mod listener;
 pub mod message;
 mod reply;
 

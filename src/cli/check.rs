@@ -71,6 +71,21 @@ fn look_at_policy(config: &Config, list: bool, findings: &mut Findings) {
 /// The rules that nobody has compared with the text of the law yet, or that counsel has not signed off.
 fn unverified(policy: &Policy, config: &Config) -> String {
     let mut listing = String::new();
+    for (rule, relief) in policy.rules().iter().flat_map(|rule| rule.overrides.iter().map(move |r| (rule, r)))
+    {
+        let _ok = writeln!(
+            listing,
+            "\n{}:{}: {} sets {} aside from {} to {}, approved by {} ({})",
+            config.policy.dir.join(&relief.file).display(),
+            relief.line,
+            relief.id,
+            rule.id,
+            relief.from,
+            relief.to,
+            relief.approver,
+            relief.citation
+        );
+    }
     let mut open: Vec<_> =
         policy.rules().iter().filter(|rule| !rule.status.verified || !rule.status.reviewed).collect();
     open.sort_by_key(|rule| (&rule.file, rule.line));
@@ -90,6 +105,15 @@ fn unverified(policy: &Policy, config: &Config) -> String {
         let file = config.policy.dir.join(&rule.file);
         let place = format!("{}:{}", file.display(), rule.line);
         let _ok = writeln!(listing, "{place}: {} ({}): {lacks}", rule.id, rule.citation);
+    }
+    for calendar in policy.calendars().iter().filter(|calendar| !calendar.verified) {
+        let file = config.policy.dir.join(&calendar.file);
+        let place = format!("{}:{}", file.display(), calendar.line);
+        let _ok = writeln!(
+            listing,
+            "{place}: calendar {} ({}): its days are unverified",
+            calendar.name, calendar.citation
+        );
     }
     listing
 }

@@ -5,8 +5,8 @@ use crate::config::environment::Environment;
 use crate::config::secret::SecretSource;
 use crate::config::section::{Located, Section};
 use crate::config::{
-    BOOTSTRAP_KEY, BOOTSTRAP_KEY_LENGTH, CollectorChoice, Config, PolicyChoice, ProviderTable, SANDBOX,
-    WebhookTable,
+    BOOTSTRAP_KEY, BOOTSTRAP_KEY_LENGTH, CollectorChoice, Config, InboundEmail, PolicyChoice, ProviderTable,
+    SANDBOX, WebhookTable,
 };
 use crate::domain::channel::Channel;
 use crate::domain::contact_point::{PointKind, PointValue};
@@ -63,6 +63,7 @@ pub fn config(
     let collector = collector(root);
     let channels = channels(root);
     let providers = providers(root);
+    let inbound_email = inbound_email(root);
     let webhooks = webhooks(root);
     let bootstrap_key = bootstrap_key(environment, faults);
     let mut config = Config {
@@ -78,6 +79,7 @@ pub fn config(
         expire_after,
         collector,
         channels,
+        inbound_email,
         providers,
         webhooks,
         warnings: Vec::new(),
@@ -222,6 +224,39 @@ fn requests(root: &mut Section<'_>) -> Span {
     });
     section.finish();
     after.map_or(DEFAULT_EXPIRY, |after| after.value)
+}
+
+/// Mail is taken in only where the table is there; then it must say where and for which domains.
+fn inbound_email(root: &mut Section<'_>) -> Option<InboundEmail> {
+    let mut inbound = root.section("inbound");
+    let mut section = inbound.section("email");
+    inbound.finish();
+    let there = section.is_there();
+    let listen =
+        section.required("listen").and_then(|listen| match listen.value.trim().parse::<SocketAddr>() {
+            Ok(address) => Some(address),
+            Err(_) => {
+                let what = "is not an address and a port such as \"127.0.0.1:2424\"";
+                section.fault(&listen.place, "listen", what);
+                None
+            }
+        });
+    let lmtp = section.parsed("protocol", |word| match word {
+        "lmtp" => Ok(true),
+        "smtp" => Ok(false),
+        _ => Err("is neither \"lmtp\" nor \"smtp\"".to_owned()),
+    });
+    let domains = section.list("domains");
+    if there && domains.as_ref().is_none_or(|domains| domains.value.is_empty()) {
+        section.fault(&section.place(), "domains", "must name at least one, such as [\"recovery.example\"]");
+    }
+    section.finish();
+    let domains = domains?.value.into_iter().map(|domain| domain.value.trim().to_ascii_lowercase());
+    Some(InboundEmail {
+        listen: listen?,
+        lmtp: lmtp.is_none_or(|lmtp| lmtp.value),
+        domains: domains.collect(),
+    })
 }
 
 fn collector(root: &mut Section<'_>) -> CollectorChoice {

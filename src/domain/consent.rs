@@ -271,6 +271,8 @@ words! {
         Litigation = "litigation",
         /// A written refusal to pay (12 CFR 1006.6(c)).
         RefusesToPay = "refuses_to_pay",
+        /// A statutory breathing space (England and Wales: SI 2020/1311).
+        BreathingSpace = "breathing_space",
         /// Bars erasure, not contact.
         Retain = "retain",
     }

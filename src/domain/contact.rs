@@ -43,6 +43,8 @@ pub enum ContactSource {
     Reported(Pseudonym),
     /// Reserved for somebody else.
     Permit(PermitId),
+    /// What the debtor wrote to us.
+    Reply,
 }
 
 /// One contact, past or reserved.
@@ -68,4 +70,14 @@ pub struct Contact {
     pub result: ContactResult,
     /// How we know.
     pub source: ContactSource,
+}
+
+impl Contact {
+    /// The point over which it disclosed the debt to somebody else, and when, if it did: a text or an email that reached a
+    /// third party (12 CFR 1006.6(d)(1), (d)(3)(ii)).
+    pub fn discloses(&self) -> Option<(PointKey, Timestamp)> {
+        let written = matches!(self.channel, Channel::Email | Channel::Sms);
+        let point = self.point.filter(|_| written && self.party == Party::ThirdParty)?;
+        Some((point, self.occurred_at))
+    }
 }

@@ -70,6 +70,36 @@ pub struct ReassignmentCheck {
     pub since: Date,
 }
 
+words! {
+    /// What a creditor's notice that its collector will use an email address must say (12 CFR 1006.6(d)(4)(ii)(C)).
+    NoticeElement {
+        /// That the debt goes to the collector.
+        Transfer = "transfer",
+        /// The address, and that the collector may use it.
+        AddressAndUse = "address_and_use",
+        /// That others with access to the address may see the messages.
+        OthersMaySee = "others_may_see",
+        /// A simple way to opt out.
+        OptOutMethod = "opt_out_method",
+        /// The date by which to opt out.
+        Deadline = "deadline",
+    }
+}
+
+/// The notice that the creditor sent to an email address before the debt was transferred (12 CFR 1006.6(d)(4)(ii)).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreditorNotice {
+    /// The last day on which the debtor could opt out.
+    #[schema(value_type = String, format = Date)]
+    pub opt_out_until: Date,
+    /// When it was sent.
+    #[schema(value_type = String, format = Date)]
+    pub sent_on: Date,
+    /// What it said.
+    pub states: Vec<NoticeElement>,
+}
+
 /// A value that is not what its kind of contact point needs.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum InvalidPoint {
@@ -166,6 +196,9 @@ fn normal_login(value: &str) -> Result<String, InvalidPoint> {
 /// What the law may go on knowing of a contact point once the person is erased: no value, only its key and its facts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PointOutline {
+    /// The creditor's notice that its collector may use the address, if it sent one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creditor_notice: Option<CreditorNotice>,
     /// Provided by the debtor's employer (12 CFR 1006.22(f)(3)).
     pub employer_provided: bool,
     /// Phone, email or portal.
@@ -176,6 +209,9 @@ pub struct PointOutline {
     pub point: PointKey,
     /// The newest reassigned-numbers query, if any.
     pub reassignment_check: Option<ReassignmentCheck>,
+    /// The regions that a number's area code belongs to: a call reaches into them wherever the debtor lives.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<String>,
     /// At the debtor's place of work.
     pub workplace: bool,
     /// Every time zone that the number may be in (IANA names); empty for email, portal and numbers without a place.

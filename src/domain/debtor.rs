@@ -1,7 +1,7 @@
 //! The debtor as upstream describes it, and the outline of it that outlives erasure.
 
 use crate::domain::channel::words;
-use crate::domain::contact_point::{LineType, PointKind, PointOutline, ReassignmentCheck};
+use crate::domain::contact_point::{CreditorNotice, LineType, PointKind, PointOutline, ReassignmentCheck};
 use crate::domain::id::{AccountKey, DebtKey};
 use crate::domain::money::Money;
 use crate::domain::time::Date;
@@ -115,6 +115,9 @@ pub struct ContactPoint {
     /// The newest reassigned-numbers query.
     #[serde(default)]
     pub reassignment_check: Option<ReassignmentCheck>,
+    /// The creditor's notice that its collector may use this email address.
+    #[serde(default)]
+    pub creditor_notice: Option<CreditorNotice>,
 }
 
 /// A particular debt as upstream gives it.
@@ -126,6 +129,9 @@ pub struct Account {
     /// Whom it is owed to.
     #[serde(default)]
     pub creditor: Option<String>,
+    /// Where the creditor sits, ISO 3166-2, where that law follows the debt.
+    #[serde(default)]
+    pub creditor_region: Option<String>,
     /// How the debtor knows the account (masked).
     #[serde(default)]
     pub reference: Option<String>,
@@ -207,6 +213,9 @@ pub struct AccountOutline {
     pub collector_role: CollectorRole,
     /// The keyed hash of the creditor's name, for pauses and scope.
     pub creditor: Option<crate::domain::id::Pseudonym>,
+    /// Where the creditor sits, ISO 3166-2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creditor_region: Option<String>,
     /// The particular debt it belongs to.
     pub debt: DebtKey,
     /// What the debt is.

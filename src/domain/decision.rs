@@ -84,4 +84,7 @@ pub struct Decision {
     pub permitted_until: Option<Timestamp>,
     /// The contact point it is about; none for letters, visits, or where no usable one is on file.
     pub point: Option<PointKey>,
+    /// What does not bar the contact but a person should look at, and the overrides that let it pass.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reviews: Vec<Finding>,
 }

@@ -15,10 +15,12 @@ use crate::domain::contact::{Contact, ContactResult};
 use crate::domain::debtor::{DebtorFile, DebtorOutline};
 use crate::domain::decision::{Decision, PolicyStamp};
 use crate::domain::id::{AccountKey, AttemptId, PermitId, PointKey, RequestId, ReviewId};
+use crate::domain::intent::Intent;
 use crate::domain::message::Content;
+use crate::domain::money::Money;
 use crate::domain::outcome::{FailureCause, FailureClass};
 use crate::domain::request::RequestOrder;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Date, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -216,7 +218,7 @@ event_bodies! {
     /// The debtor disputes.
     DisputeReceived = "dispute.received" (Statement, NoteSecret),
     /// The debtor promised to pay.
-    PromiseReceived = "promise.received" (Statement, NoteSecret),
+    PromiseReceived = "promise.received" (Statement, PromiseSecret),
     /// The debtor asked to be called back.
     CallbackRequested = "callback.requested" (Statement, NoteSecret),
     /// The policy in force changed.
@@ -484,11 +486,14 @@ words! {
 pub struct Inbound {
     /// Over which medium.
     pub channel: Channel,
+    /// Everything it was understood to say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub intents: Vec<Intent>,
     /// From which point.
     pub point: Option<PointKey>,
     /// The provider's own identifier of it, which tells a replay.
     pub provider_ref: Option<String>,
-    /// What it was understood to say.
+    /// What is done about it.
     pub understood: Understanding,
 }
 
@@ -539,6 +544,19 @@ pub struct ReplyRelease {
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct NoteSecret {
     /// Free text.
+    pub note: Option<String>,
+}
+
+/// Sealed: what was promised, as far as the debtor said.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PromiseSecret {
+    /// How much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Money>,
+    /// By when, by the calendar where the debtor is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_on: Option<Date>,
+    /// The debtor's words.
     pub note: Option<String>,
 }
 

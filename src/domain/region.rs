@@ -97,6 +97,93 @@ const EXCEPTIONS: &[(u32, u32, Option<&str>)] = &[
     (96_960, 96_970, None),
 ];
 
+/// The names that the table of area codes gives to states, territories and provinces.
+const NAMES: &[(&str, &str)] = &[
+    ("Alabama", "US-AL"),
+    ("Alaska", "US-AK"),
+    ("Alberta", "CA-AB"),
+    ("American Samoa", "US-AS"),
+    ("Arizona", "US-AZ"),
+    ("Arkansas", "US-AR"),
+    ("British Colombia", "CA-BC"),
+    ("British Columbia", "CA-BC"),
+    ("California", "US-CA"),
+    ("Colorado", "US-CO"),
+    ("Connecticut", "US-CT"),
+    ("Delaware", "US-DE"),
+    ("Florida", "US-FL"),
+    ("Georgia", "US-GA"),
+    ("Guam", "US-GU"),
+    ("Hawaii", "US-HI"),
+    ("Idaho", "US-ID"),
+    ("Illinois", "US-IL"),
+    ("Indiana", "US-IN"),
+    ("Iowa", "US-IA"),
+    ("Kansas", "US-KS"),
+    ("Kentucky", "US-KY"),
+    ("Louisiana", "US-LA"),
+    ("Maine", "US-ME"),
+    ("Manitoba", "CA-MB"),
+    ("Maryland", "US-MD"),
+    ("Massachusetts", "US-MA"),
+    ("Michigan", "US-MI"),
+    ("Minnesota", "US-MN"),
+    ("Mississippi", "US-MS"),
+    ("Missouri", "US-MO"),
+    ("Montana", "US-MT"),
+    ("Nebraska", "US-NE"),
+    ("Nevada", "US-NV"),
+    ("New Brunswick", "CA-NB"),
+    ("New Hampshire", "US-NH"),
+    ("New Jersey", "US-NJ"),
+    ("New Mexico", "US-NM"),
+    ("New York", "US-NY"),
+    ("Newfoundland and Labrador", "CA-NL"),
+    ("North Carolina", "US-NC"),
+    ("North Dakota", "US-ND"),
+    ("Northern Mariana Islands", "US-MP"),
+    ("Northwest Territories", "CA-NT"),
+    ("Nova Scotia", "CA-NS"),
+    ("Nunavut", "CA-NU"),
+    ("Ohio", "US-OH"),
+    ("Oklahoma", "US-OK"),
+    ("Ontario", "CA-ON"),
+    ("Oregon", "US-OR"),
+    ("Pennsylvania", "US-PA"),
+    ("Prince Edward Island", "CA-PE"),
+    ("Puerto Rico", "US-PR"),
+    ("Quebec", "CA-QC"),
+    ("Rhode Island", "US-RI"),
+    ("Saskatchewan", "CA-SK"),
+    ("South Carolina", "US-SC"),
+    ("South Dakota", "US-SD"),
+    ("Tennessee", "US-TN"),
+    ("Texas", "US-TX"),
+    ("U.S. Virgin Islands", "US-VI"),
+    ("Utah", "US-UT"),
+    ("Vermont", "US-VT"),
+    ("Virginia", "US-VA"),
+    ("Washington D.C.", "US-DC"),
+    ("Washington State", "US-WA"),
+    ("West Virginia", "US-WV"),
+    ("Wisconsin", "US-WI"),
+    ("Wyoming", "US-WY"),
+    ("Yukon", "CA-YT"),
+];
+
+/// The regions that a place of the table of area codes lies in: `New Jersey`, `San Antonio, TX`, `Nova Scotia/Prince Edward
+/// Island`. Empty where it names none.
+pub(in crate::domain) fn named_by(place: &str) -> Vec<&'static str> {
+    let of_city = place.rsplit_once(", ").map(|(_, code)| code);
+    let found = |name: &str| {
+        let by_name = NAMES.iter().find(|(known, _)| *known == name.trim());
+        let by_code =
+            || NAMES.iter().find(|(_, region)| of_city.is_some_and(|code| region.get(3..) == Some(code)));
+        by_name.or_else(by_code).map(|(_, region)| *region)
+    };
+    place.split('/').filter_map(found).collect()
+}
+
 /// The number of a US postal code, `33101` or `33101-1234`.
 pub(in crate::domain) fn zip(code: &str) -> Option<u32> {
     let code = code.trim();
@@ -169,6 +256,18 @@ mod tests {
             assert_eq!(of_postal_code("US", nowhere), None, "{nowhere}");
         }
         assert_eq!(of_postal_code("DE", "10115"), None);
+    }
+
+    #[test]
+    fn places_of_area_codes_lie_in_regions() {
+        assert_eq!(named_by("New Jersey"), ["US-NJ"]);
+        assert_eq!(named_by("Washington D.C."), ["US-DC"]);
+        assert_eq!(named_by("San Antonio, TX"), ["US-TX"]);
+        assert_eq!(named_by("Toronto, ON"), ["CA-ON"]);
+        assert_eq!(named_by("Nova Scotia/Prince Edward Island"), ["CA-NS", "CA-PE"]);
+        assert_eq!(named_by("Jamaica"), Vec::<&str>::new());
+        assert_eq!(named_by(""), Vec::<&str>::new());
+        assert!(NAMES.iter().all(|(_, region)| is_region(region)));
     }
 
     #[test]

@@ -1,15 +1,15 @@
 //! The fold: a debtor's state is what its events say, and nothing else.
 
 use crate::domain::attempt::AttemptStatus;
-use crate::domain::channel::Channel;
+use crate::domain::channel::{Channel, Direction, Party, Purpose};
 use crate::domain::consent::{Consent, Hold, OptOut, Preferences};
-use crate::domain::contact::{Contact, ContactSource};
+use crate::domain::contact::{Contact, ContactResult, ContactSource};
 use crate::domain::contact_point::PointOutline;
 use crate::domain::debtor::{DebtorFile, DebtorOutline};
 use crate::domain::decision::Outcome;
 use crate::domain::event::{
     AttemptFailure, AttemptSecret, AttemptStart, DecisionRecord, DeliveryUpdate, Event, EventBody, HoldLift,
-    PermitGrant, PermitUse, PointInvalid, RequestSecret, Sealed,
+    Inbound, PermitGrant, PermitUse, PointInvalid, RequestSecret, Sealed, Understanding,
 };
 use crate::domain::id::{AccountKey, AttemptId, PermitId, PointKey, RequestId, ReviewId};
 use crate::domain::outcome::FailureClass;
@@ -40,12 +40,15 @@ pub struct DebtorState {
     pub contacts: Vec<Contact>,
     /// Points that must not be used.
     pub invalid_points: Vec<PointInvalid>,
+    /// Points over which a text or email reached somebody else, and when: a rare thing, kept apart so that no decision has to
+    /// look through every contact for it.
+    pub disclosed: Vec<(PointKey, Timestamp)>,
     /// Points frozen by a reply that nobody has understood yet.
     pub frozen: Vec<(ReviewId, PointKey)>,
     /// Every contact request.
-    pub requests: BTreeMap<RequestId, RequestState>,
+    pub requests: BTreeMap<RequestId, Box<RequestState>>,
     /// Every attempt.
-    pub attempts: BTreeMap<AttemptId, AttemptState>,
+    pub attempts: BTreeMap<AttemptId, Box<AttemptState>>,
     /// Every permit.
     pub permits: BTreeMap<PermitId, PermitState>,
 }
@@ -56,7 +59,7 @@ pub struct RequestState {
     /// What was asked, without anything personal.
     pub order: RequestOrder,
     /// Upstream's own words; gone after erasure.
-    pub secret: Option<RequestSecret>,
+    pub secret: Sealed<RequestSecret>,
     /// When it was accepted.
     pub accepted_at: Timestamp,
     /// Where it stands.
@@ -107,7 +110,7 @@ pub struct PermitState {
 
 impl DebtorState {
     /// The state after a run of events, from the first.
-    pub fn fold<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
+    pub fn fold(events: impl IntoIterator<Item = Event>) -> Self {
         let mut state = Self::default();
         for event in events {
             state.apply(event);
@@ -137,57 +140,63 @@ impl DebtorState {
 
     /// The requests that the gateway still has something to do for.
     pub fn open_requests(&self) -> impl Iterator<Item = (&RequestId, &RequestState)> {
-        self.requests.iter().filter(|(_, request)| request.is_open())
+        self.requests.iter().map(|(id, request)| (id, &**request)).filter(|(_, request)| request.is_open())
     }
 
     /// Takes in one event.
-    pub fn apply(&mut self, event: &Event) {
+    pub fn apply(&mut self, event: Event) {
+        let at = event.at;
         self.seq = event.seq;
-        match &event.body {
+        match event.body {
             EventBody::DebtorUpdated(outline, secret) => {
-                self.outline = outline.clone();
-                self.debtor_id = secret.open().map(|secret| secret.debtor_id.clone());
-                self.file = secret.open().map(|secret| secret.file.clone());
+                self.outline = outline;
+                (self.debtor_id, self.file) = match secret {
+                    Sealed::Open(secret) => (Some(secret.debtor_id), Some(secret.file)),
+                    Sealed::Gone => (None, None),
+                };
             }
             EventBody::DebtorErased(..) => self.erase(),
-            EventBody::ConsentGranted(consent, _) => self.consents.push(consent.clone()),
+            EventBody::ConsentGranted(consent, _) => self.consents.push(consent),
             EventBody::ConsentRevoked(stop, _) | EventBody::OptOutReceived(stop, _) => {
-                self.opt_outs.push(stop.clone());
+                self.opt_outs.push(stop);
             }
-            EventBody::PreferencesUpdated(preferences, _) => self.preferences = preferences.clone(),
+            EventBody::PreferencesUpdated(preferences, _) => self.preferences = preferences,
             EventBody::HoldPlaced(hold, _) => self.place(hold),
-            EventBody::HoldLifted(lift, _) => self.lift(lift),
-            EventBody::ContactRecorded(report, _) => self.count(report.contact.clone()),
+            EventBody::HoldLifted(lift, _) => self.lift(&lift),
+            EventBody::ContactRecorded(report, _) => {
+                self.disclosed.extend(report.contact.discloses());
+                self.count(report.contact);
+            }
             EventBody::PermitIssued(grant, _) => self.grant(grant),
-            EventBody::PermitUsed(used, _) => self.use_permit(used),
+            EventBody::PermitUsed(used, _) => self.use_permit(&used),
             EventBody::PermitExpired(expiry, _) => self.close_permit(expiry.permit, expiry.counts),
             EventBody::PermitReturned(returned, _) => self.close_permit(returned.permit, false),
             EventBody::RequestAccepted(order, secret) => {
-                self.requests.insert(order.request, RequestState::new(order, secret.open(), event.at));
+                self.requests.insert(order.request, Box::new(RequestState::new(order, secret, at)));
             }
             EventBody::RequestCancelled(end, _) => self.end(end.request, RequestStatus::Cancelled),
             EventBody::RequestExpired(end, _) => self.end(end.request, RequestStatus::Expired),
             EventBody::DecisionMade(record, _) => self.decided(record),
-            EventBody::AttemptStarted(start, message) => self.start(start, message, event.at),
+            EventBody::AttemptStarted(start, message) => self.start(start, message, at),
             EventBody::AttemptSent(sent, _) => {
                 if let Some(attempt) = self.attempts.get_mut(&sent.attempt) {
-                    attempt.provider_ref.clone_from(&sent.provider_ref);
+                    attempt.provider_ref = sent.provider_ref;
                 }
-                self.advance(sent.attempt, AttemptStatus::Sent, event.at);
+                self.advance(sent.attempt, AttemptStatus::Sent, at);
             }
-            EventBody::AttemptFailed(failure, _) => self.fail(failure, AttemptStatus::Failed, event.at),
-            EventBody::AttemptUnknown(failure, _) => self.fail(failure, AttemptStatus::Unknown, event.at),
+            EventBody::AttemptFailed(failure, _) => self.fail(failure, AttemptStatus::Failed, at),
+            EventBody::AttemptUnknown(failure, _) => self.fail(failure, AttemptStatus::Unknown, at),
             EventBody::AttemptAbandoned(failure, _) => {
-                self.fail(failure, AttemptStatus::Abandoned, event.at);
+                self.fail(failure, AttemptStatus::Abandoned, at);
             }
-            EventBody::DeliveryUpdated(update, _) => self.deliver(update, event.at),
+            EventBody::DeliveryUpdated(update, _) => self.deliver(update, at),
             EventBody::ReplyHeld(held, _) => self.frozen.push((held.review, held.point)),
             EventBody::ReplyReleased(release, _) => {
                 self.frozen.retain(|(review, _)| *review != release.review);
             }
-            EventBody::ContactPointInvalid(invalid, _) => self.invalid_points.push(invalid.clone()),
-            EventBody::InboundReceived(..)
-            | EventBody::DisputeReceived(..)
+            EventBody::ContactPointInvalid(invalid, _) => self.invalid_points.push(invalid),
+            EventBody::InboundReceived(inbound, _) => self.hear(&inbound, at),
+            EventBody::DisputeReceived(..)
             | EventBody::PromiseReceived(..)
             | EventBody::CallbackRequested(..)
             | EventBody::PolicyChanged(..)
@@ -197,22 +206,28 @@ impl DebtorState {
         }
     }
 
+    /// Lets go of words that deciding does not need: of messages as sent, and of requests that have ended.
+    pub fn forget_words(&mut self) {
+        self.attempts.values_mut().for_each(|attempt| attempt.message = Sealed::Gone);
+        self.requests.values_mut().for_each(|request| request.forget_words());
+    }
+
     /// Forgets everything personal; what the law counts stays.
     fn erase(&mut self) {
         self.debtor_id = None;
         self.file = None;
         for request in self.requests.values_mut() {
-            request.secret = None;
+            request.secret = Sealed::Gone;
         }
         for attempt in self.attempts.values_mut() {
             attempt.message = Sealed::Gone;
         }
     }
 
-    fn place(&mut self, hold: &Hold) {
+    fn place(&mut self, hold: Hold) {
         // A hold placed again replaces the open one of its kind; the closed ones stay for questions about the past.
         self.holds.retain(|held| held.kind != hold.kind || held.lifted_at.is_some());
-        self.holds.push(hold.clone());
+        self.holds.push(hold);
     }
 
     fn lift(&mut self, lift: &HoldLift) {
@@ -226,13 +241,33 @@ impl DebtorState {
         self.contacts.insert(place, contact);
     }
 
+    /// The debtor began a contact, which may be answered once (12 CFR 1006.14(h)(2)(ii)). A stop asks for no answer but its
+    /// confirmation, which goes by the stop itself.
+    fn hear(&mut self, inbound: &Inbound, at: Timestamp) {
+        if inbound.understood == Understanding::Stop || inbound.point.is_none() {
+            return;
+        }
+        self.count(Contact {
+            accounts: Vec::new(),
+            automated: false,
+            channel: inbound.channel,
+            direction: Direction::Inbound,
+            occurred_at: at,
+            party: Party::Debtor,
+            point: inbound.point,
+            purpose: Purpose::ConsumerRequested,
+            result: ContactResult::Delivered,
+            source: ContactSource::Reply,
+        });
+    }
+
     fn counted(&mut self, source: ContactSource) -> Option<usize> {
         self.contacts.iter().rposition(|contact| contact.source == source)
     }
 
-    fn grant(&mut self, grant: &PermitGrant) {
+    fn grant(&mut self, grant: PermitGrant) {
         self.permits.insert(grant.permit, PermitState { expires_at: grant.expires_at, open: true });
-        self.count(grant.contact.clone());
+        self.count(grant.contact);
     }
 
     fn use_permit(&mut self, used: &PermitUse) {
@@ -260,51 +295,54 @@ impl DebtorState {
         }
     }
 
-    fn decided(&mut self, record: &DecisionRecord) {
+    fn decided(&mut self, record: DecisionRecord) {
         let Some(request) = record.request.and_then(|id| self.requests.get_mut(&id)) else { return };
-        request.decision = Some(record.clone());
-        match record.decision.outcome {
+        let (outcome, liftable) = (record.decision.outcome, record.decision.liftable);
+        request.decision = Some(record);
+        match outcome {
             Outcome::Allow => {}
             // What was sent once stays sent, whether or not another channel is open to it.
             Outcome::Defer | Outcome::Block if request.status == RequestStatus::Sent => {}
             Outcome::Defer => request.become_(RequestStatus::Deferred),
-            Outcome::Block if record.decision.liftable => request.become_(RequestStatus::Deferred),
+            Outcome::Block if liftable => request.become_(RequestStatus::Deferred),
             Outcome::Block => request.become_(RequestStatus::Blocked),
         }
     }
 
-    fn start(&mut self, start: &AttemptStart, message: &Sealed<AttemptSecret>, at: Timestamp) {
-        self.count(start.contact.clone());
+    fn start(&mut self, start: AttemptStart, message: Sealed<AttemptSecret>, at: Timestamp) {
+        let (channel, point) = (start.contact.channel, start.contact.point);
+        self.count(start.contact);
         self.attempts.insert(
             start.attempt,
-            AttemptState {
+            Box::new(AttemptState {
                 request: start.request,
-                channel: start.contact.channel,
-                point: start.contact.point,
-                provider: start.provider.clone(),
+                channel,
+                point,
+                provider: start.provider,
                 provider_ref: None,
                 status: AttemptStatus::Started,
                 started_at: at,
                 finished_at: None,
                 failure: None,
-                message: message.clone(),
-            },
+                message,
+            }),
         );
         if let Some(request) = self.requests.get_mut(&start.request) {
             request.attempts.push(start.attempt);
-            request.tried.push(start.contact.channel);
+            request.tried.push(channel);
             request.become_(RequestStatus::Dispatching);
         }
     }
 
-    fn fail(&mut self, failure: &AttemptFailure, status: AttemptStatus, at: Timestamp) {
-        if let Some(attempt) = self.attempts.get_mut(&failure.attempt) {
-            attempt.failure = Some(failure.clone());
+    fn fail(&mut self, failure: AttemptFailure, status: AttemptStatus, at: Timestamp) {
+        let id = failure.attempt;
+        if let Some(attempt) = self.attempts.get_mut(&id) {
+            attempt.failure = Some(failure);
         }
-        self.advance(failure.attempt, status, at);
+        self.advance(id, status, at);
     }
 
-    fn deliver(&mut self, update: &DeliveryUpdate, at: Timestamp) {
+    fn deliver(&mut self, update: DeliveryUpdate, at: Timestamp) {
         if let Some(attempt) = self.attempts.get_mut(&update.attempt)
             && update.status == AttemptStatus::Failed
             && attempt.status.moves_to(AttemptStatus::Failed)
@@ -313,7 +351,7 @@ impl DebtorState {
                 attempt: update.attempt,
                 cause: update.cause.unwrap_or(crate::domain::outcome::FailureCause::Unspecified),
                 class: FailureClass::Refused,
-                code: update.code.clone().unwrap_or_else(|| update.reported.clone()),
+                code: update.code.unwrap_or(update.reported),
             });
         }
         self.advance(update.attempt, update.status, at);
@@ -345,10 +383,10 @@ impl DebtorState {
 }
 
 impl RequestState {
-    fn new(order: &RequestOrder, secret: Option<&RequestSecret>, at: Timestamp) -> Self {
+    fn new(order: RequestOrder, secret: Sealed<RequestSecret>, at: Timestamp) -> Self {
         Self {
-            order: order.clone(),
-            secret: secret.cloned(),
+            order,
+            secret,
             accepted_at: at,
             status: RequestStatus::Accepted,
             decision: None,
@@ -386,6 +424,13 @@ impl RequestState {
                 ChannelChoice::Auto => false,
                 ChannelChoice::Named(channel) => !self.tried.contains(channel),
             })
+    }
+
+    /// Lets go of upstream's words, once nothing is written from them any more.
+    pub fn forget_words(&mut self) {
+        if !self.is_open() {
+            self.secret = Sealed::Gone;
+        }
     }
 
     /// Whether it went out, brought nothing in time, and the channel behind it was not lawful when that was asked.

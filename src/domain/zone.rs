@@ -6,7 +6,10 @@
 
 mod place;
 
-pub use place::{zones_of_country, zones_of_location, zones_of_phone, zones_of_postal_code, zones_of_region};
+pub use place::{
+    regions_of_phone, zones_of_country, zones_of_location, zones_of_phone, zones_of_postal_code,
+    zones_of_region,
+};
 
 use crate::domain::consent::Weekday;
 use crate::domain::time::{Date, Timestamp};

@@ -24,6 +24,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use std::collections::HashMap;
 use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use subtle::ConstantTimeEq;
 
@@ -90,9 +91,11 @@ struct Entry {
 pub struct Gate {
     ring: ArcSwap<Ring>,
     bootstrap: Option<KeyDigest>,
-    looking: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    looking: OnceLock<Look>,
 }
 
+/// Looks for a key that is not known, and may take its time.
+type Look = Box<dyn Fn(String) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 type Ring = HashMap<[u8; 8], Vec<Entry>>;
 
 /// What stands for the bootstrap key in logs and the history.
@@ -109,9 +112,12 @@ impl Gate {
 
     /// Has this done whenever a key is not known, before it is refused: another process may just have made it. It is called
     /// for every wrong key, so it must itself see to it that guessing keeps nobody busy.
-    pub fn when_unknown(&self, look: impl Fn() + Send + Sync + 'static) {
+    pub fn when_unknown<F>(&self, look: impl Fn(String) -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         // Whoever came first stays.
-        let _ = self.looking.set(Box::new(look));
+        let _ = self.looking.set(Box::new(move |key| Box::pin(look(key))));
     }
 
     /// Takes these keys in place of those known so far; revoked ones stay outside.
@@ -225,12 +231,13 @@ impl<A: Allows> FromRequestParts<Api> for Caller<A> {
 }
 
 /// Looks at the key that a request carries, if any, and remembers its holder for [`Caller`] and the access log.
-pub fn identify(gate: &Gate, headers: &HeaderMap) -> Option<Arc<Holder>> {
+pub async fn identify(gate: &Gate, headers: &HeaderMap) -> Option<Arc<Holder>> {
     let key = bearer(headers)?;
-    gate.admit(key).or_else(|| {
-        (gate.looking.get()?)();
-        gate.admit(key)
-    })
+    if let Some(holder) = gate.admit(key) {
+        return Some(holder);
+    }
+    (gate.looking.get()?)(key.to_owned()).await;
+    gate.admit(key)
 }
 
 #[cfg(test)]
@@ -259,20 +266,19 @@ mod tests {
         assert!(Gate::new(None).admit("the-bootstrap-key").is_none());
     }
 
-    #[test]
-    fn a_key_that_another_process_just_made_is_looked_for() {
+    #[tokio::test]
+    async fn a_key_that_another_process_just_made_is_looked_for() {
         let gate = Arc::new(Gate::new(None));
         let later = Arc::downgrade(&gate);
-        gate.when_unknown(move || {
-            if let Some(gate) = later.upgrade() {
-                gate.load(&[row("new-key", "operator", None)]);
-            }
+        gate.when_unknown(move |_| {
+            let gate = later.upgrade();
+            async move { gate.into_iter().for_each(|gate| gate.load(&[row("new-key", "operator", None)])) }
         });
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, axum::http::HeaderValue::from_static("Bearer new-key"));
-        assert!(identify(&gate, &headers).is_some());
+        assert!(identify(&gate, &headers).await.is_some());
         headers.insert(header::AUTHORIZATION, axum::http::HeaderValue::from_static("Bearer no-key"));
-        assert!(identify(&gate, &headers).is_none());
+        assert!(identify(&gate, &headers).await.is_none());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `/openapi.json`, and `/docs`: the same description as a page, readable without JavaScript.
+//! `/openapi.json`, and `/docs`: the same description as a page, readable without JavaScript; `/docs/policy`: the law in force.
 
 use crate::http::Api;
 use crate::http::page::{Page, escape};
@@ -10,11 +10,13 @@ use std::fmt::Write;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+mod law;
+
 const STYLE: &str = include_str!("docs.css");
 const METHODS: [&str; 4] = ["get", "put", "post", "delete"];
 
 pub(in crate::http) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(openapi)).routes(routes!(page))
+    OpenApiRouter::new().routes(routes!(openapi)).routes(routes!(page)).routes(routes!(law::page))
 }
 
 /// This API, described
@@ -47,7 +49,7 @@ pub fn render(document: &Value) -> Rendered {
     let _ = writeln!(
         html,
         "<a class=\"skip\" href=\"#main\">Skip to the operations</a>\n<header><p class=\"version\">Version {}</p><h1>{} API</h1>{}\
-         <p>For machines: <a href=\"/openapi.json\">openapi.json</a>.</p></header>",
+         <p>For machines: <a href=\"/openapi.json\">openapi.json</a>. The law in force: <a href=\"/docs/policy\">every rule</a>.</p></header>",
         text(&info["version"]),
         text(&info["title"]),
         paragraphs(info["description"].as_str().unwrap_or_default())

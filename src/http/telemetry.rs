@@ -116,7 +116,7 @@ pub async fn observe(State(api): State<Api>, mut request: Request, next: Next) -
     let method = known(request.method());
     let route = Route(request.extensions().get::<MatchedPath>().cloned());
     let id = api.request_ids().next();
-    let holder = auth::identify(api.gate(), request.headers());
+    let holder = auth::identify(api.gate(), request.headers()).await;
     if let Some(holder) = &holder {
         request.extensions_mut().insert(std::sync::Arc::clone(holder));
     }

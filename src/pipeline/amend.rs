@@ -121,7 +121,7 @@ pub fn weigh(
         let Some(before) = before else { continue };
         let after = match after {
             Some(taken) => Some(taken),
-            None => ask(desk, reader, row, &policy, &DebtorState::fold(&events))?,
+            None => ask(desk, reader, row, &policy, &DebtorState::fold(events.iter().cloned()))?,
         };
         if let Some(after) = after {
             effects.count(before, &after);

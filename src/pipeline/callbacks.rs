@@ -5,12 +5,14 @@ use crate::domain::channel::Channel;
 use crate::domain::contact_point::{PointKind, PointValue};
 use crate::domain::event::Actor;
 use crate::domain::id::DebtorKey;
-use crate::pipeline::receive::{self, Reply, Report};
-use crate::pipeline::{Pipeline, Refusal, naming};
+use crate::pipeline::receive::{self, Report};
+use crate::pipeline::understanding::{Reply, Understood};
+use crate::pipeline::{Pipeline, Refusal, naming, replies};
 use crate::provider::callback::{
     Acknowledgement, CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Delivery, DeliveryStatus,
     Inbound,
 };
+use crate::reply::quoted;
 use std::time::Duration;
 
 /// A receipt may overtake the vendor's answer to the send, so one for an unknown message is tried this often …
@@ -134,14 +136,24 @@ impl Pipeline {
             channel,
             point,
             from: value.expose().to_owned(),
-            text: said.text,
+            // A reply by email carries our own message, and its opt-out line, with it.
+            text: if channel == Channel::Email { quoted::own_words(&said.text) } else { said.text },
             keyword: said.keyword,
             provider_ref: said.provider_ref,
         };
-        let actor = Actor::Provider(format!("{channel}/{vendor}"));
+        self.hear(Actor::Provider(format!("{channel}/{vendor}")), stranger, reply).await
+    }
+
+    /// Takes in a reply, whichever way it came: the one door for texts, emails, the portal and calls. It is in force once
+    /// this returns.
+    ///
+    /// # Errors
+    /// The history is out of reach.
+    pub async fn hear(&self, actor: Actor, stranger: DebtorKey, reply: Reply) -> Result<bool, Refusal> {
+        let said = Understood::of(reply, self.desk().clock.now());
         self.file(move |unit| {
-            if !receive::reply(unit, &actor, &reply)? {
-                receive::strange_reply(unit, &actor, stranger, &reply)?;
+            if !replies::receive(unit, &actor, &said)? {
+                replies::receive_from_stranger(unit, &actor, stranger, &said)?;
             }
             Ok(Ok(true))
         })

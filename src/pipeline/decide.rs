@@ -237,6 +237,7 @@ pub fn house_block(
         permitted_until: None,
         point: None::<PointKey>,
         liftable: until.is_none() && liftable,
+        reviews: Vec::new(),
     }
 }
 

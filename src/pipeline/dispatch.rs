@@ -89,7 +89,7 @@ fn expire(unit: &mut Unit<'_>, debtor: DebtorKey, id: RequestId) -> Result<Step,
     let sent = unit.debtor(debtor)?.requests.get(&id).filter(|r| r.status == RequestStatus::Sent);
     // What went out once is not expired: it only falls back no more.
     if let Some(row) = sent.map(|request| schedule::row(id, debtor, request, None)) {
-        unit.batch.put_request(&row);
+        unit.batch.put_request(row);
     } else {
         let body = EventBody::RequestExpired(RequestEnd { request: id }, Sealed::Gone);
         unit.record(debtor, &Actor::Gateway, body)?;

@@ -133,6 +133,11 @@ impl Pipeline {
         }
     }
 
+    /// The law in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.desk().policy.load_full()
+    }
+
     /// Begins nothing more, waits for what has begun, and closes the write door.
     pub async fn shutdown(&self, deadline: Duration) {
         self.shop.closing.cancel();

@@ -73,6 +73,7 @@ pub struct Subject<'a> {
     elsewhere: Vec<&'a Contact>,
     opt_outs: Cow<'a, [OptOut]>,
     frozen: Vec<PointKey>,
+    disclosed: Vec<(PointKey, Timestamp)>,
 }
 
 impl<'a> Subject<'a> {
@@ -84,7 +85,15 @@ impl<'a> Subject<'a> {
             Cow::Owned(state.opt_outs.iter().chain(&elsewhere.opt_outs).cloned().collect())
         };
         let frozen = state.frozen.iter().map(|(_, point)| *point).chain(elsewhere.frozen.iter().copied());
-        Self { state, elsewhere: elsewhere.contacts.iter().collect(), opt_outs, frozen: frozen.collect() }
+        let disclosed = elsewhere.contacts.iter().filter_map(Contact::discloses);
+        let disclosed = state.disclosed.iter().copied().chain(disclosed);
+        Self {
+            state,
+            elsewhere: elsewhere.contacts.iter().collect(),
+            opt_outs,
+            frozen: frozen.collect(),
+            disclosed: disclosed.collect(),
+        }
     }
 
     /// The debtor's own state.
@@ -126,6 +135,7 @@ impl<'a> Subject<'a> {
             preferences: &self.state.preferences,
             contacts: &self.state.contacts,
             elsewhere: &self.elsewhere,
+            disclosed_points: &self.disclosed,
             invalid_points: invalid,
             frozen_points: &self.frozen,
         }

@@ -66,12 +66,17 @@ fn accounts(desk: &Desk, accounts: &[Account], faults: &mut Vec<FieldFault>) -> 
                 "is not an http or https address",
             ));
         }
+        if account.creditor_region.as_deref().is_some_and(|region| !region::is_region(region)) {
+            let pointer = format!("/accounts/{index}/creditor_region");
+            faults.push(FieldFault::new(pointer, "is not a region, such as US-MA"));
+        }
         let debt = match &account.servicing_account {
             Some(servicing) => DebtKey(desk.names.pseudonym("servicing", servicing)),
             None => DebtKey(key.0),
         };
         outlines.push(AccountOutline {
             account: key,
+            creditor_region: account.creditor_region.clone(),
             collector_role: account.collector_role.unwrap_or(desk.settings.collector_role),
             creditor: account.creditor.as_deref().map(|name| desk.names.pseudonym("creditor", name)),
             debt,
@@ -128,12 +133,21 @@ fn points(desk: &Desk, points: &[ContactPoint], faults: &mut Vec<FieldFault>) ->
                 if outlines.iter().any(|known| known.point == key) {
                     faults.push(FieldFault::new(pointer, "is on the file twice"));
                 }
+                if given.creditor_notice.is_some() && given.kind != PointKind::Email {
+                    let pointer = format!("/contact_points/{index}/creditor_notice");
+                    faults.push(FieldFault::new(pointer, "is for email addresses only"));
+                }
                 outlines.push(PointOutline {
+                    creditor_notice: given.creditor_notice.clone(),
                     employer_provided: given.employer_provided,
                     kind: given.kind,
                     line_type: given.line_type.unwrap_or(LineType::Unknown),
                     point: key,
                     reassignment_check: given.reassignment_check.clone(),
+                    regions: match given.kind {
+                        PointKind::Phone => zone::regions_of_phone(value.expose()),
+                        PointKind::Email | PointKind::Portal => Vec::new(),
+                    },
                     workplace: given.workplace,
                     zones: match given.kind {
                         PointKind::Phone => zone::zones_of_phone(value.expose()),

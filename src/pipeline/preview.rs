@@ -16,7 +16,7 @@ use crate::storage::{Reader, StorageError};
 
 /// A debtor's state, from the store.
 pub fn fold(reader: &Reader, key: DebtorKey) -> Result<DebtorState, StorageError> {
-    Ok(DebtorState::fold(&reader.load(Stream::Debtor(key))?))
+    Ok(DebtorState::fold(reader.load(Stream::Debtor(key))?))
 }
 
 /// What other debtors' files say about the accounts and contact points of this one, from the store.

@@ -1,15 +1,14 @@
-//! What comes back: receipts, replies, one-click unsubscribes. Believed only once it is authenticated; a replay changes nothing.
+//! What comes back: receipts and one-click unsubscribes. Believed only once it is authenticated; a replay changes nothing.
+//! Replies are taken in by [`replies`](crate::pipeline::replies).
 
 use crate::domain::attempt::AttemptStatus;
 use crate::domain::channel::Channel;
 use crate::domain::consent::{OptOut, OptOutChannel};
-use crate::domain::event::{
-    Actor, DeliveryUpdate, EventBody, Inbound, InboundSecret, OptOutSecret, ReplyHold, Sealed, Understanding,
-};
-use crate::domain::id::{AttemptId, DebtorKey, PointKey, ReviewId};
+use crate::domain::event::{Actor, DeliveryUpdate, EventBody, Inbound, OptOutSecret, Sealed, Understanding};
+use crate::domain::id::{AttemptId, DebtorKey, PointKey};
+use crate::domain::intent::Intent;
 use crate::domain::outcome::FailureCause;
 use crate::pipeline::dispatch;
-use crate::pipeline::understanding::understand;
 use crate::pipeline::unit::Unit;
 use crate::storage::StorageError;
 
@@ -26,23 +25,6 @@ pub struct Report {
     pub cause: FailureCause,
     /// The person complained of the message as unwanted.
     pub complained: bool,
-}
-
-/// A message that a debtor sent.
-#[derive(Clone)]
-pub struct Reply {
-    /// Over which medium.
-    pub channel: Channel,
-    /// From which point, by key.
-    pub point: PointKey,
-    /// From which address.
-    pub from: String,
-    /// What it says.
-    pub text: String,
-    /// What the provider itself understood (`STOP`).
-    pub keyword: Option<String>,
-    /// The provider's identifier of it.
-    pub provider_ref: Option<String>,
 }
 
 /// The attempt that a provider's identifier belongs to.
@@ -81,73 +63,43 @@ pub fn report(
         Some(point) if moves && said.status == Some(AttemptStatus::Failed) => {
             dispatch::invalidate(unit, debtor, channel, point, said.cause)
         }
-        Some(point) if said.complained => stop(unit, actor, debtor, channel, point, None),
+        // Some servers take a message first and find out later that nobody is there.
+        Some(point)
+            if said.status == Some(AttemptStatus::Failed) && !suppressed(unit, debtor, channel, point)? =>
+        {
+            dispatch::invalidate(unit, debtor, channel, point, said.cause)
+        }
+        Some(point) if said.complained && !stopped(unit, debtor, channel, point)? => {
+            stop(unit, actor, debtor, channel, point, None)
+        }
         Some(_) | None => Ok(()),
     }
 }
 
-/// Records a reply on every file that has its point. A stop binds at once; what is not surely something else freezes the
-/// address until a person has understood it. `false` if nobody has the point.
-pub fn reply(unit: &mut Unit<'_>, actor: &Actor, said: &Reply) -> Result<bool, StorageError> {
-    let understood = understand(&said.text, said.keyword.as_deref());
-    if let (Actor::Provider(provider), Some(reference)) = (actor, &said.provider_ref)
-        && !unit.batch.inbound_ref(provider, reference)?.is_empty()
-    {
-        return Ok(true);
-    }
-    let mut found = false;
-    for debtor in unit.batch.streams_with_point(said.point)? {
-        let state = unit.debtor(debtor)?;
-        if state.point(said.point).is_none() {
-            continue;
-        }
-        found = true;
-        let frozen = state.frozen.iter().any(|(_, point)| *point == said.point);
-        let inbound = Inbound {
-            channel: said.channel,
-            point: Some(said.point),
-            provider_ref: said.provider_ref.clone(),
-            understood,
-        };
-        let secret = InboundSecret { from: said.from.clone(), text: said.text.clone() };
-        unit.record(debtor, actor, EventBody::InboundReceived(inbound, secret.into()))?;
-        match understood {
-            Understanding::Stop => {
-                stop(unit, actor, debtor, said.channel, said.point, Some(said.text.clone()))?;
-            }
-            Understanding::Help | Understanding::Start | Understanding::Other => {}
-            Understanding::WrongNumber | Understanding::Dispute | Understanding::Unclear if frozen => {}
-            Understanding::WrongNumber | Understanding::Dispute | Understanding::Unclear => {
-                let review = ReviewId::new(unit.now(), &unit.desk.entropy.ten());
-                let held = ReplyHold { channel: said.channel, point: said.point, review };
-                unit.record(debtor, &Actor::Gateway, EventBody::ReplyHeld(held, Sealed::Gone))?;
-                unit.facts_changed(debtor)?;
-            }
-        }
-    }
-    Ok(found)
+/// Whether a point is known to be no use for a channel.
+fn suppressed(
+    unit: &mut Unit<'_>,
+    debtor: DebtorKey,
+    channel: Channel,
+    point: PointKey,
+) -> Result<bool, StorageError> {
+    let known = &unit.debtor(debtor)?.invalid_points;
+    Ok(known.iter().any(|known| known.point == point && known.channel.is_none_or(|of| of == channel)))
 }
 
-/// Records a reply from a point that is on no file. A stop is kept with the point, and binds whoever is loaded with it.
-pub fn strange_reply(
+/// Whether the debtor closed a point for a channel, and has not opened it again.
+fn stopped(
     unit: &mut Unit<'_>,
-    actor: &Actor,
-    stranger: DebtorKey,
-    said: &Reply,
-) -> Result<(), StorageError> {
-    let understood = understand(&said.text, said.keyword.as_deref());
-    let inbound = Inbound {
-        channel: said.channel,
-        point: Some(said.point),
-        provider_ref: said.provider_ref.clone(),
-        understood,
-    };
-    let secret = InboundSecret { from: said.from.clone(), text: said.text.clone() };
-    unit.record(stranger, actor, EventBody::InboundReceived(inbound, secret.into()))?;
-    if understood == Understanding::Stop {
-        stop(unit, actor, stranger, said.channel, said.point, Some(said.text.clone()))?;
-    }
-    Ok(())
+    debtor: DebtorKey,
+    channel: Channel,
+    point: PointKey,
+) -> Result<bool, StorageError> {
+    let state = unit.debtor(debtor)?;
+    let stops =
+        state.opt_outs.iter().filter(|stop| stop.point == Some(point) && stop.channel.covers(channel));
+    let lifted =
+        |since| state.consents.iter().any(|given| given.point == Some(point) && given.granted_at > since);
+    Ok(stops.map(|stop| stop.received_at).max().is_some_and(|since| !lifted(since)))
 }
 
 /// Records that a debtor closed a point for a channel.
@@ -174,19 +126,12 @@ pub fn stop(
 
 /// A one-click unsubscribe (RFC 8058): clicked twice, it is one stop.
 pub fn unsubscribe(unit: &mut Unit<'_>, debtor: DebtorKey, point: PointKey) -> Result<(), StorageError> {
-    let state = unit.debtor(debtor)?;
-    let newest_stop = state
-        .opt_outs
-        .iter()
-        .filter(|stop| stop.point == Some(point) && stop.channel == OptOutChannel::Email)
-        .map(|stop| stop.received_at)
-        .max();
-    let lifted = |since| state.consents.iter().any(|c| c.point == Some(point) && c.granted_at > since);
-    if newest_stop.is_some_and(|since| !lifted(since)) {
+    if stopped(unit, debtor, Channel::Email, point)? {
         return Ok(());
     }
     let inbound = Inbound {
         channel: Channel::Email,
+        intents: vec![Intent::Stop],
         point: Some(point),
         provider_ref: None,
         understood: Understanding::Stop,

@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 
 /// Commands in one transaction, at most: enough to make the sync cheap, few enough to answer soon.
@@ -49,11 +49,14 @@ pub struct Bench {
 }
 
 impl Recorder {
-    /// Starts the thread.
+    /// Starts the thread, and the task that answers for it. Must be called from within a runtime.
     pub fn start(bench: Bench) -> std::io::Result<Self> {
         let (commands, inbox) = std::sync::mpsc::channel();
-        let thread =
-            std::thread::Builder::new().name("recorder".to_owned()).spawn(move || work(bench, &inbox))?;
+        let (ended, endings) = tokio::sync::mpsc::unbounded_channel();
+        tokio::spawn(answer(endings));
+        let thread = std::thread::Builder::new()
+            .name("recorder".to_owned())
+            .spawn(move || work(bench, &inbox, &ended))?;
         Ok(Self { commands: Mutex::new(Some(commands)), thread: Mutex::new(Some(thread)) })
     }
 
@@ -114,10 +117,25 @@ where
     }
 }
 
-fn work(mut bench: Bench, inbox: &Receiver<Box<dyn Command>>) {
-    let mut taken = Vec::with_capacity(BATCH);
+/// Commands that were run, and whether they are durable now.
+struct Ended {
+    commands: Vec<Box<dyn Command>>,
+    committed: bool,
+}
+
+/// Answers callers from within the runtime: the thread wakes one task a batch, and not one a command.
+async fn answer(mut endings: UnboundedReceiver<Ended>) {
+    while let Some(Ended { commands, committed }) = endings.recv().await {
+        for command in commands {
+            command.answer(committed);
+        }
+    }
+}
+
+fn work(mut bench: Bench, inbox: &Receiver<Box<dyn Command>>, ended: &UnboundedSender<Ended>) {
     while let Ok(first) = inbox.recv() {
-        bench.roster.age();
+        let mut taken = Vec::with_capacity(BATCH);
+        bench.roster.trim();
         let outcome = catch_unwind(AssertUnwindSafe(|| commit(&mut bench, inbox, first, &mut taken)));
         let committed = match outcome {
             Ok(Ok(effects)) => {
@@ -135,9 +153,13 @@ fn work(mut bench: Bench, inbox: &Receiver<Box<dyn Command>>) {
                 false
             }
         };
-        for command in taken.drain(..) {
-            command.answer(committed);
+        if let Err(gone) = ended.send(Ended { commands: taken, committed }) {
+            // The runtime has ended, and its callers with it.
+            drop(gone);
         }
+    }
+    if let Err(error) = bench.writer.settle() {
+        tracing::warn!(error = %error, "recorder.indexes_left_behind");
     }
 }
 

@@ -7,7 +7,8 @@ use crate::domain::time::Timestamp;
 use crate::pipeline::agenda::{Agenda, Due, Task};
 use crate::pipeline::recorder::{Recorder, Unavailable};
 use crate::pipeline::{Desk, amend};
-use crate::storage::{RequestRow, StorageError, Store};
+use crate::storage::{AttemptRow, RequestRow, StorageError, Store};
+use futures_util::future::try_join_all;
 use std::sync::Arc;
 
 /// The pipeline could not start.
@@ -37,20 +38,8 @@ pub async fn recover(
     if !in_doubt.is_empty() {
         tracing::warn!(attempts = in_doubt.len(), "recovery.attempts_in_doubt");
     }
-    for attempt in in_doubt {
-        // It may have left: it counts, and it is never repeated (invariant 4).
-        let failure = AttemptFailure {
-            attempt: attempt.attempt,
-            cause: FailureCause::Unspecified,
-            class: FailureClass::Uncertain,
-            code: "interrupted".to_owned(),
-        };
-        recorder
-            .run(move |unit| {
-                unit.record(attempt.debtor, &Actor::Gateway, EventBody::AttemptUnknown(failure, Sealed::Gone))
-            })
-            .await?;
-    }
+    // All at once, so that few commits take them.
+    try_join_all(in_doubt.into_iter().map(|attempt| settle(recorder, attempt))).await?;
     let amended = record_policy(store, desk, recorder).await?;
     let reader = store.reader()?;
     for permit in reader.issued_permits()? {
@@ -63,6 +52,18 @@ pub async fn recover(
         renew(store, agenda, desk.clock.now())?;
     }
     Ok(amended)
+}
+
+/// An attempt in doubt may have left: it counts, and it is never repeated (invariant 4).
+async fn settle(recorder: &Recorder, attempt: AttemptRow) -> Result<(), Unavailable> {
+    let failure = AttemptFailure {
+        attempt: attempt.attempt,
+        cause: FailureCause::Unspecified,
+        class: FailureClass::Uncertain,
+        code: "interrupted".to_owned(),
+    };
+    let body = EventBody::AttemptUnknown(failure, Sealed::Gone);
+    recorder.run(move |unit| unit.record(attempt.debtor, &Actor::Gateway, body)).await
 }
 
 /// Puts everything pending on the agenda for now, because something changed that may concern all of it.

@@ -170,7 +170,7 @@ impl<'a> Replay<'a> {
                     verdict,
                 })?;
             }
-            state.apply(event);
+            state.apply(event.clone());
         }
         Ok(())
     }
@@ -188,7 +188,7 @@ impl<'a> Replay<'a> {
             (Cow::Borrowed(state), leaf)
         } else {
             let folded = before.partition_point(|(_, event)| event.seq <= recorded.as_of_seq);
-            let state = DebtorState::fold(before[..folded].iter().map(|(_, event)| event));
+            let state = DebtorState::fold(before[..folded].iter().map(|(_, event)| event.clone()));
             (Cow::Owned(state), before.get(folded).map_or(leaf, |(leaf, _)| *leaf))
         };
         let place = self.pauses.partition_point(|(from, _)| *from < leaf);
@@ -307,7 +307,7 @@ impl Family {
         let mut elsewhere = Elsewhere::default();
         for Member { ahead, state } in &mut self.members {
             while let Some((_, event)) = ahead.next_if(|(at, _)| *at < leaf) {
-                state.apply(&event);
+                state.apply(event);
             }
             elsewhere.add(own, state);
         }
@@ -323,7 +323,7 @@ fn decided<'e>(
 ) -> Option<(&'e DecisionRecord, For, Option<Grant<'e>>)> {
     if let EventBody::DecisionMade(record, _) = &event.body {
         let request = record.request?;
-        let said = state.requests.get(&request).and_then(|request| request.secret.as_ref());
+        let said = state.requests.get(&request).and_then(|request| request.secret.open());
         return Some((record, For::Request(request, said.map(|said| said.request_id.clone())), None));
     }
     let EventBody::PermitIssued(grant, secret) = &event.body else { return None };

@@ -5,7 +5,7 @@
 use crate::domain::id::DebtorKey;
 use crate::domain::state::DebtorState;
 use crate::storage::Chain;
-use std::collections::HashMap;
+use hashlink::LinkedHashMap;
 
 /// A debtor with the head of its chain.
 pub struct Entry {
@@ -17,62 +17,48 @@ pub struct Entry {
     pub relatives: Option<Vec<DebtorKey>>,
 }
 
-/// Two generations: what is used moves to the young one; when that is full, the old one is forgotten.
+/// At most so many debtors, the least recently used forgotten first.
 pub struct Roster {
-    young: HashMap<DebtorKey, Entry>,
-    old: HashMap<DebtorKey, Entry>,
-    generation: usize,
+    entries: LinkedHashMap<DebtorKey, Box<Entry>>,
+    capacity: usize,
 }
 
 impl Roster {
-    /// A roster of at most twice `generation` debtors.
-    pub fn new(generation: usize) -> Self {
-        Self { young: HashMap::new(), old: HashMap::new(), generation: generation.max(1) }
+    /// An empty roster.
+    pub fn new(capacity: usize) -> Self {
+        Self { entries: LinkedHashMap::new(), capacity }
     }
 
     /// Whether the debtor is at hand; if so, it stays a while longer.
     pub fn touch(&mut self, key: DebtorKey) -> bool {
-        if self.young.contains_key(&key) {
-            return true;
-        }
-        match self.old.remove(&key) {
-            Some(entry) => {
-                self.young.insert(key, entry);
-                true
-            }
-            None => false,
-        }
+        self.entries.to_back(&key).is_some()
     }
 
     /// A debtor at hand.
     pub fn get(&self, key: DebtorKey) -> Option<&Entry> {
-        self.young.get(&key).or_else(|| self.old.get(&key))
+        self.entries.get(&key).map(|entry| &**entry)
     }
 
     /// A debtor at hand, to be changed.
     pub fn get_mut(&mut self, key: DebtorKey) -> Option<&mut Entry> {
-        match self.young.get_mut(&key) {
-            Some(entry) => Some(entry),
-            None => self.old.get_mut(&key),
-        }
+        self.entries.get_mut(&key).map(|entry| &mut **entry)
     }
 
     /// Takes a debtor in.
     pub fn insert(&mut self, key: DebtorKey, entry: Entry) {
-        self.young.insert(key, entry);
+        self.entries.insert(key, Box::new(entry));
     }
 
-    /// Forgets the old generation once the young one is full. Never called while a batch is open: a debtor that the batch has
-    /// touched must stay at hand until its commit.
-    pub fn age(&mut self) {
-        if self.young.len() >= self.generation {
-            self.old = std::mem::take(&mut self.young);
+    /// Forgets whoever was not used for longest, down to the capacity. Never called while a batch is open: a debtor that the
+    /// batch has touched must stay at hand until its commit.
+    pub fn trim(&mut self) {
+        while self.entries.len() > self.capacity {
+            self.entries.pop_front();
         }
     }
 
     /// Forgets everything, because a batch was not committed and what is here may be ahead of the history.
     pub fn forget(&mut self) {
-        self.young.clear();
-        self.old.clear();
+        self.entries.clear();
     }
 }

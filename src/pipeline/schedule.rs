@@ -38,7 +38,7 @@ pub fn heeds_facts(request: &RequestState) -> bool {
 /// The moment at which something is to be done for a request; none while it is under way or once it has ended.
 pub fn wake(
     request: &RequestState,
-    attempts: Option<&BTreeMap<AttemptId, AttemptState>>,
+    attempts: Option<&BTreeMap<AttemptId, Box<AttemptState>>>,
 ) -> Option<Timestamp> {
     let last = request.attempts.last().and_then(|id| attempts.and_then(|attempts| attempts.get(id)));
     let earliest = request.order.not_before.unwrap_or(request.accepted_at).max(request.accepted_at);

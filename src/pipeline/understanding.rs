@@ -1,108 +1,143 @@
-//! What a reply says. Whole messages that carriers and the law name are understood; whatever is not surely something else is
-//! *unclear*, which freezes the address until a person has read it.
+//! What a reply says, and what it is taken for. Understood before it comes to the recorder, where nothing slow may happen.
 
+use crate::domain::channel::Channel;
 use crate::domain::event::Understanding;
+use crate::domain::id::PointKey;
+use crate::domain::intent::Intent;
+use crate::domain::money::Currency;
+use crate::domain::state::DebtorState;
+use crate::domain::time::{Date, Timestamp};
+use crate::policy::zones_in_play;
+use crate::reply::{Doubt, Promise, Reader, Reading, Said, Stop};
+use std::collections::BTreeSet;
 
-/// Reply words that revoke per se (47 CFR 64.1200(a)(10)), the further ones that carriers honour, and the Spanish ones.
-const STOP: &[&str] = &[
-    "stop",
-    "stopall",
-    "stop all",
-    "quit",
-    "end",
-    "revoke",
-    "opt out",
-    "optout",
-    "opt-out",
-    "cancel",
-    "unsubscribe",
-    "remove",
-    "remove me",
-    "stop texting me",
-    "stop calling me",
-    "stop emailing me",
-    "alto",
-    "parar",
-    "pare",
-    "baja",
-    "cancelar",
-    "detener",
-    "no mas",
-    "no más",
-    "darse de baja",
-];
-/// Asks for help; answered, never a stop.
-const HELP: &[&str] = &["help", "info", "ayuda"];
-/// Asks to hear from us again.
-const START: &[&str] = &["start", "unstop", "comenzar", "empezar"];
+/// A message that a debtor sent, over whichever medium.
+#[derive(Clone)]
+pub struct Reply {
+    /// Over which medium.
+    pub channel: Channel,
+    /// From which point, by key.
+    pub point: PointKey,
+    /// From which address.
+    pub from: String,
+    /// What it says: the debtor's own words.
+    pub text: String,
+    /// What the provider itself understood (`STOP`).
+    pub keyword: Option<String>,
+    /// The provider's identifier of it.
+    pub provider_ref: Option<String>,
+}
 
-/// Understands a message: by the provider's own keyword, or by its words alone.
-pub fn understand(text: &str, keyword: Option<&str>) -> Understanding {
-    let said = plain(text);
-    let by_provider = keyword.map(plain);
-    let is_one_of = |words: &[&str]| {
-        words.contains(&said.as_str()) || by_provider.as_deref().is_some_and(|word| words.contains(&word))
-    };
-    // A stop comes first: where the provider and the words disagree, the stricter reading holds.
-    if is_one_of(STOP) {
-        Understanding::Stop
-    } else if is_one_of(HELP) {
-        Understanding::Help
-    } else if is_one_of(START) {
-        Understanding::Start
-    } else {
-        Understanding::Unclear
+/// A reply that was read.
+pub struct Understood {
+    /// The reply.
+    pub reply: Reply,
+    /// What it says.
+    pub reading: Reading,
+}
+
+impl Understood {
+    /// Reads a reply. Where the provider's own keyword and the words disagree, the stricter of the two holds.
+    pub fn of(reply: Reply, now: Timestamp) -> Self {
+        let reading = read(&reply, None, now.utc_date(), None);
+        let mut reading = reading;
+        let keyword = reply.keyword.as_deref().map(|word| read_keyword(word, reply.channel, now.utc_date()));
+        if let Some(keyword) = keyword {
+            if keyword.stop.is_some() && reading.stop.is_none() {
+                reading.stop = Some(Stop { named: BTreeSet::new(), here: true, everything: false });
+                reading.found.extend(keyword.found);
+                reading.doubt = None;
+            } else if reading.found.is_empty() && (keyword.says(Intent::Help) || keyword.says(Intent::Start))
+            {
+                reading = keyword;
+            }
+        }
+        Self { reply, reading }
+    }
+
+    /// What is done about it, in one word.
+    pub fn word(&self) -> Understanding {
+        let says = |intent| self.reading.says(intent);
+        if self.reading.stop.is_some() {
+            Understanding::Stop
+        } else if self.reading.doubt.is_some() {
+            Understanding::Unclear
+        } else if says(Intent::WrongNumber) {
+            Understanding::WrongNumber
+        } else if says(Intent::Dispute) {
+            Understanding::Dispute
+        } else if says(Intent::Help) {
+            Understanding::Help
+        } else if says(Intent::Start) {
+            Understanding::Start
+        } else {
+            Understanding::Other
+        }
+    }
+
+    /// What was promised, by the calendar, language and currency of one debtor.
+    pub fn promise(&self, state: &DebtorState, now: Timestamp) -> Option<Promise> {
+        self.reading.promise.as_ref()?;
+        let today =
+            zones_in_play(&state.outline).first().map_or(now.utc_date(), |zone| zone.local(now).date());
+        let file = state.file.as_ref();
+        let of_file = file.and_then(|file| file.language.as_deref());
+        let language = state.preferences.language.as_deref().or(of_file);
+        let balances =
+            file.into_iter().flat_map(|file| &file.accounts).filter_map(|account| account.balance.as_ref());
+        let currency = balances.map(crate::domain::money::Money::currency).next();
+        read(&self.reply, language, today, currency).promise
+    }
+
+    /// Whether a person must read it.
+    pub fn is_held(&self) -> bool {
+        match self.reading.doubt {
+            Some(Doubt::Nothing | Doubt::MayBeStop | Doubt::Complaint) => true,
+            None => false,
+        }
     }
 }
 
-/// Lower case, without punctuation at the ends, courtesies and doubled spaces.
-fn plain(text: &str) -> String {
-    let lower = text.to_lowercase();
-    let words: Vec<&str> = lower
-        .split_whitespace()
-        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()))
-        .filter(|word| {
-            !word.is_empty() && !matches!(*word, "please" | "pls" | "por" | "favor" | "thanks" | "gracias")
-        })
-        .collect();
-    words.join(" ")
+fn read(reply: &Reply, language: Option<&str>, today: Date, currency: Option<Currency>) -> Reading {
+    Reader::shipped().read(&Said { text: &reply.text, channel: reply.channel, language, today, currency })
+}
+
+fn read_keyword(word: &str, channel: Channel, today: Date) -> Reading {
+    Reader::shipped().read(&Said { text: word, channel, language: None, today, currency: None })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::id::Pseudonym;
 
-    #[test]
-    fn whole_words_are_understood() {
-        for text in [
-            "STOP",
-            "stop.",
-            " Stop! ",
-            "Please stop",
-            "ALTO",
-            "Alto por favor",
-            "unsubscribe",
-            "opt out",
-            "Quit",
-        ] {
-            assert_eq!(understand(text, None), Understanding::Stop, "{text}");
-        }
-        assert_eq!(understand("HELP", None), Understanding::Help);
-        assert_eq!(understand("ayuda", None), Understanding::Help);
-        assert_eq!(understand("START", None), Understanding::Start);
+    fn understand(text: &str, keyword: Option<&str>) -> Understanding {
+        let reply = Reply {
+            channel: Channel::Sms,
+            point: PointKey(Pseudonym::from_bytes([1; 16])),
+            from: "+13055550123".to_owned(),
+            text: text.to_owned(),
+            keyword: keyword.map(str::to_owned),
+            provider_ref: None,
+        };
+        Understood::of(reply, Timestamp::from_millis(0)).word()
     }
 
     #[test]
     fn the_provider_s_keyword_counts() {
         assert_eq!(understand("arrêt", Some("STOP")), Understanding::Stop);
         assert_eq!(understand("stop", Some("HELP")), Understanding::Stop);
+        assert_eq!(understand("aide", Some("HELP")), Understanding::Help);
+        assert_eq!(understand("I dispute this", Some("START")), Understanding::Dispute);
     }
 
     #[test]
     fn anything_else_waits_for_a_person() {
-        for text in ["who is this", "I already paid", "", "👍", "stop by my office", "can't stop laughing"]
+        for text in
+            ["", "lorem ipsum", "stop by my office", "can't stop laughing", "you people are harassing me"]
         {
             assert_eq!(understand(text, None), Understanding::Unclear, "{text}");
         }
+        assert_eq!(understand("thanks, I'll pay Friday", None), Understanding::Other);
     }
 }

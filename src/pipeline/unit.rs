@@ -1,6 +1,6 @@
 //! What a command works with while it runs: state at hand, and the pen.
 
-use crate::domain::event::{Actor, Event, EventBody, Pause, Stream};
+use crate::domain::event::{Actor, Event, EventBody, Pause, Sealed, Stream};
 use crate::domain::id::{AttemptId, DebtorKey, PointKey, RequestId};
 use crate::domain::state::DebtorState;
 use crate::domain::time::Timestamp;
@@ -82,19 +82,20 @@ impl<'a> Unit<'a> {
         let Some(entry) = self.roster.get_mut(key) else { return Err(StorageError::StaleChain) };
         let appended = self.batch.append(&mut entry.chain, now, actor, &body)?;
         let request = request_of(&entry.state, &body);
-        let event = Event { actor: actor.clone(), at: now, body, seq: appended.seq };
-        entry.state.apply(&event);
-        let stranger = named_point(&event.body).filter(|point| entry.state.point(*point).is_none());
-        if let Some(point) = stranger {
+        let named = named_point(&body);
+        let body = match body {
+            EventBody::AttemptStarted(start, _) => {
+                self.effects.push(Effect::Standing(start.attempt, key, now));
+                // The message as sent is in the history; here it would only take room.
+                EventBody::AttemptStarted(start, Sealed::Gone)
+            }
+            other => other,
+        };
+        entry.state.apply(Event { actor: actor.clone(), at: now, body, seq: appended.seq });
+        if let Some(point) = named.filter(|point| entry.state.point(*point).is_none()) {
             self.stranger_named(key, point)?;
         }
-        if let Some(request) = request {
-            self.project(key, request)?;
-        }
-        if let EventBody::AttemptStarted(start, _) = &event.body {
-            self.effects.push(Effect::Standing(start.attempt, key, now));
-        }
-        Ok(())
+        request.map_or(Ok(()), |request| self.project(key, request))
     }
 
     /// Appends an event of the whole installation.
@@ -215,7 +216,8 @@ impl<'a> Unit<'a> {
     fn entry(&mut self, key: DebtorKey) -> Result<&Entry, StorageError> {
         if !self.roster.touch(key) {
             let (chain, events) = self.batch.load(Stream::Debtor(key))?;
-            let state = DebtorState::fold(&events);
+            let mut state = DebtorState::fold(events);
+            state.forget_words();
             self.roster.insert(key, Entry { state, chain, relatives: None });
         }
         self.roster.get(key).ok_or(StorageError::StaleChain)
@@ -236,7 +238,12 @@ impl<'a> Unit<'a> {
             }
             None => self.effect(Effect::Done(Task::Request(id))),
         }
-        self.batch.put_request(&row);
+        self.batch.put_request(row);
+        if let Some(entry) = self.roster.get_mut(key)
+            && let Some(request) = entry.state.requests.get_mut(&id)
+        {
+            request.forget_words();
+        }
         Ok(())
     }
 }

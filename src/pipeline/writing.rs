@@ -1,5 +1,6 @@
 //! From a decision to the words that go out, and the signed link that stops them.
 
+use crate::domain::channel::Channel;
 use crate::domain::debtor::Account;
 use crate::domain::decision::{Decision, Disclosure};
 use crate::domain::id::{DebtorKey, PointKey, Pseudonym};
@@ -23,12 +24,13 @@ pub fn write(
     now: Timestamp,
 ) -> Result<Rendered, String> {
     let file = state.file.as_ref().ok_or("the debtor is not on file")?;
-    let secret = request.secret.as_ref().ok_or("the request's words are gone")?;
+    let secret = request.secret.open().ok_or("the request's words are gone")?;
     let regions: Vec<String> = match decision.disclosures.contains(&Disclosure::Licence) {
         true => state.outline.locations.iter().filter_map(|place| place.region.clone()).collect(),
         false => Vec::new(),
     };
-    let unsubscribe = unsubscribe_url(desk, debtor, point);
+    let links = matches!(decision.channel, Channel::Email | Channel::Portal);
+    let unsubscribe = links.then(|| unsubscribe_url(desk, debtor, point));
     let context = Context {
         accounts: accounts(desk, state, request),
         collector: &desk.settings.collector,
@@ -37,7 +39,7 @@ pub fn write(
         name: file.name.as_ref(),
         portal_url: None,
         today: today(state, now),
-        unsubscribe_url: Some(&unsubscribe),
+        unsubscribe_url: unsubscribe.as_deref(),
         variables: &secret.variables,
     };
     let language = state.preferences.language.as_deref().or(file.language.as_deref());

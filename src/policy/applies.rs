@@ -3,6 +3,7 @@
 use crate::domain::channel::{Channel, Party, Purpose};
 use crate::domain::contact_point::LineType;
 use crate::domain::debtor::{AccountOutline, CollectorRole, DebtType, DebtorOutline, LocationOutline};
+use crate::domain::region::country_of;
 use crate::policy::case::Case;
 use serde::Deserialize;
 
@@ -43,13 +44,41 @@ pub(in crate::policy) struct Applies {
     /// To the place of work, or not.
     #[serde(default)]
     pub workplace: Option<bool>,
-    /// Where the debtor is: regions (`US-MA`) or countries (`GB`). Without it a region's rule holds in that region, a
-    /// country's for every debtor of a collector in that country.
+    /// Where the debtor lives or may be, the number that is called belongs, or the creditor sits: regions (`US-MA`) or
+    /// countries (`GB`). Without it a region's rule holds in that region, a country's for every debtor of a collector in
+    /// that country.
     #[serde(default)]
     pub regions: Vec<String>,
+    /// By which ties to the place it holds; by any, where empty.
+    #[serde(default)]
+    pub ties: Vec<Tie>,
     /// In which localities of the regions, lower case.
     #[serde(default)]
     pub localities: Vec<String>,
+}
+
+/// What ties a contact to a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::policy) enum Tie {
+    /// The debtor lives or may be there.
+    Residence,
+    /// The number that is called belongs there.
+    Number,
+    /// The creditor sits there.
+    Creditor,
+}
+
+impl Tie {
+    const ALL: &'static [Self] = &[Self::Residence, Self::Number, Self::Creditor];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Residence => "residence",
+            Self::Number => "number",
+            Self::Creditor => "creditor",
+        }
+    }
 }
 
 fn admits<T: PartialEq>(list: &[T], value: &T) -> bool {
@@ -71,13 +100,51 @@ impl Applies {
                 .is_none_or(|workplace| workplace == facts.point.is_some_and(|point| point.workplace))
             && (self.line_types.is_empty()
                 || facts.point.is_some_and(|point| self.line_types.contains(&point.line_type)))
-            && self.to_debtor(facts.debtor)
+            && (self.regions.is_empty() || Tie::ALL.iter().any(|tie| self.tied(case, *tie)))
             && self.to_any_account(case)
     }
 
     /// Whether the rule has anything to do with a debtor, whatever the contact.
     pub fn to_debtor(&self, debtor: &DebtorOutline) -> bool {
-        self.regions.is_empty() || debtor.locations.iter().any(|location| self.covers(location))
+        let numbers = debtor.points.iter().flat_map(|point| &point.regions);
+        let creditors = debtor.accounts.iter().filter_map(|account| account.creditor_region.as_ref());
+        let mut by_number = numbers.filter(|_| admits(&self.ties, &Tie::Number));
+        let mut by_creditor = creditors.filter(|_| admits(&self.ties, &Tie::Creditor));
+        let mut by_residence = debtor.locations.iter().filter(|_| admits(&self.ties, &Tie::Residence));
+        self.regions.is_empty()
+            || by_residence.any(|location| self.covers(location))
+            || by_number.any(|region| self.names(region))
+            || by_creditor.any(|region| self.names(region))
+    }
+
+    /// What ties a case to the place whose law this is; nothing where it holds everywhere.
+    pub fn ties(&self, case: &Case) -> Vec<&'static str> {
+        let ties = Tie::ALL.iter().filter(|tie| !self.regions.is_empty() && self.tied(case, **tie));
+        ties.map(|tie| tie.as_str()).collect()
+    }
+
+    fn tied(&self, case: &Case, tie: Tie) -> bool {
+        admits(&self.ties, &tie) && self.reached(case, tie)
+    }
+
+    fn reached(&self, case: &Case, tie: Tie) -> bool {
+        match tie {
+            Tie::Residence => case.facts.debtor.locations.iter().any(|location| self.covers(location)),
+            Tie::Number => {
+                case.facts.point.is_some_and(|point| point.regions.iter().any(|region| self.names(region)))
+            }
+            Tie::Creditor => case
+                .accounts
+                .iter()
+                .filter_map(|account| account.creditor_region.as_ref())
+                .any(|region| self.names(region)),
+        }
+    }
+
+    /// Whether a region that is known without its localities is meant.
+    fn names(&self, region: &String) -> bool {
+        self.localities.is_empty()
+            && self.regions.iter().any(|name| name == region || name == country_of(region))
     }
 
     fn covers(&self, location: &LocationOutline) -> bool {

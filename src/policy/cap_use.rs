@@ -5,7 +5,7 @@ use crate::domain::time::{Span, Timestamp};
 use crate::policy::case::{Case, Unit};
 use crate::policy::facts::Facts;
 use crate::policy::pack::Policy;
-use crate::policy::rule::{Ask, Rule};
+use crate::policy::rule::{Ask, Effect, Rule};
 use crate::policy::rules::{FrequencyCap, Kind};
 
 /// One cap's use at `facts.at`.
@@ -31,10 +31,11 @@ pub struct CapUse {
 /// where the facts name one.
 pub fn caps(policy: &Policy, facts: &Facts) -> Vec<CapUse> {
     let case = Case::new(facts);
-    let concerned = policy
-        .rules()
-        .iter()
-        .filter(|rule| rule.applies.to_debtor(facts.debtor) && rule.applies.to_any_account(&case));
+    let concerned = policy.rules().iter().filter(|rule| {
+        rule.effect == Effect::Bar
+            && rule.applies.to_debtor(facts.debtor)
+            && rule.applies.to_any_account(&case)
+    });
     concerned.flat_map(|rule| of_rule(rule, &case)).collect()
 }
 
@@ -53,6 +54,7 @@ fn of_rule(rule: &Rule, case: &Case) -> Vec<CapUse> {
         | Kind::OptOut(_)
         | Kind::ReassignedNumber(_)
         | Kind::UsablePoint(_)
+        | Kind::WaitingPeriod(_)
         | Kind::Workplace(_) => None,
     });
     let ask = Ask { case, applies: &rule.applies };
@@ -76,7 +78,7 @@ fn cap_use(rule: &Rule, cap: &FrequencyCap, case: &Case, unit: Unit) -> CapUse {
         citation: rule.citation.clone(),
         used,
         limit: cap.limit,
-        window: cap.window(),
+        window: cap.window(case, case.facts.at),
         frees_at,
         accounts,
     }

@@ -1,13 +1,14 @@
 //! A case: the facts, prepared once for an evaluation so that every rule finds what it needs without looking for it.
 
-use crate::domain::channel::{Channel, Direction, Purpose};
-use crate::domain::consent::{Consent, ConsentScope, GivenTo, OptOut};
+use crate::domain::channel::{Channel, Direction, Party, Purpose};
+use crate::domain::consent::{Consent, ConsentScope, GivenTo, OptOut, covers_all, covers_any};
 use crate::domain::contact::{Contact, ContactResult};
 use crate::domain::debtor::AccountOutline;
 use crate::domain::id::{AccountKey, DebtKey, PointKey};
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::zone::Zone;
 use crate::policy::facts::{Facts, zones_in_play};
+use std::cell::OnceCell;
 
 /// No change before this: never.
 pub(in crate::policy) const FAR: Timestamp = Timestamp::from_millis(i64::MAX);
@@ -23,6 +24,8 @@ pub(in crate::policy) struct Case<'a> {
     pub accounts: Vec<&'a AccountOutline>,
     /// Whether any consent to more calls is on file.
     has_excess_consent: bool,
+    /// The debtor's own written messages over the medium and point asked about, looked for once.
+    written_to_us: OnceCell<Vec<usize>>,
 }
 
 /// What a cap counts by.
@@ -51,7 +54,31 @@ impl<'a> Case<'a> {
             .collect();
         let has_excess_consent =
             facts.consents.iter().any(|consent| consent.scope == ConsentScope::ExcessCalls);
-        Self { facts, zones, located, accounts, has_excess_consent }
+        Self { facts, zones, located, accounts, has_excess_consent, written_to_us: OnceCell::new() }
+    }
+
+    /// The debtor's own messages over the medium and exact point asked about, the oldest first.
+    pub fn written_to_us(&self) -> impl Iterator<Item = &'a Contact> {
+        let contacts = self.facts.contacts;
+        let places = self.written_to_us.get_or_init(|| {
+            let (channel, point) = (self.facts.channel, self.point());
+            let from_there = |(_, contact): &(usize, &Contact)| {
+                contact.direction == Direction::Inbound
+                    && contact.channel == channel
+                    && contact.party == Party::Debtor
+                    && point.is_some()
+                    && contact.point == point
+            };
+            contacts.iter().enumerate().filter(from_there).map(|(place, _)| place).collect()
+        });
+        places.iter().filter_map(|place| contacts.get(*place))
+    }
+
+    /// When a text or email over the point asked about first reached somebody else.
+    pub fn disclosed_at(&self) -> Option<Timestamp> {
+        let point = self.point()?;
+        let here = self.facts.disclosed_points.iter().filter(|(disclosed, _)| *disclosed == point);
+        here.map(|(_, at)| *at).min()
     }
 
     /// Whether the contact names an account that is not on file.
@@ -176,6 +203,29 @@ impl<'a> Case<'a> {
         week.min(talk).min(stop.unwrap_or(FAR)).min(consent.expires_at.unwrap_or(FAR))
     }
 
+    /// Until when a consent of a scope for the medium and point asked about holds at an instant, if one does.
+    pub fn consented(&self, scope: ConsentScope, at: Timestamp) -> Option<Timestamp> {
+        let (channel, point) = (self.facts.channel, self.point());
+        let live = self.facts.consents.iter().filter(|consent| {
+            consent.scope == scope
+                && consent.channel == channel
+                && consent.granted_at <= at
+                && consent.point.is_none_or(|covered| point == Some(covered))
+                && covers_all(&consent.accounts, self.facts.accounts)
+        });
+        let end = |consent: &Consent| {
+            let stops = self.facts.opt_outs.iter().filter(|stop| {
+                stop.received_at >= consent.granted_at
+                    && stop.channel.covers(channel)
+                    && stop.point.is_none_or(|stopped| point == Some(stopped))
+                    && covers_any(&stop.accounts, self.facts.accounts)
+            });
+            let stop = stops.map(|stop| stop.received_at).min().unwrap_or(FAR);
+            consent.expires_at.unwrap_or(FAR).min(stop)
+        };
+        live.map(end).filter(|end| at < *end).max()
+    }
+
     /// Whether the contact answers the debtor, who began one over the same medium and point within a span before `at`,
     /// and is the only answer (comment 6(b)(1)-2; 12 CFR 1006.14(h)(2)). Gives until when it does.
     pub fn answers_debtor(&self, at: Timestamp, within: Span) -> Option<Timestamp> {
@@ -187,6 +237,18 @@ impl<'a> Case<'a> {
                 answers.then(|| newest.occurred_at.plus(within).min(self.next_contact(at)))
             }
             Purpose::Collection | Purpose::ValidationNotice | Purpose::RequiredNotice => None,
+        }
+    }
+
+    /// The first moment after `at` from which the contact may be an answer although it is none now: facts may be dated later.
+    pub fn next_answerable(&self, at: Timestamp) -> Timestamp {
+        match self.facts.purpose {
+            Purpose::ConsumerRequested | Purpose::PaymentReceipt => self.next_contact(at),
+            Purpose::OptOutConfirmation => {
+                let stops = self.facts.opt_outs.iter().map(|stop| stop.received_at);
+                stops.filter(|received| *received > at).min().unwrap_or(FAR)
+            }
+            Purpose::Collection | Purpose::ValidationNotice | Purpose::RequiredNotice => FAR,
         }
     }
 

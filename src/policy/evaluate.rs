@@ -6,7 +6,7 @@ use crate::policy::case::{Case, FAR};
 use crate::policy::explain::finding;
 use crate::policy::facts::Facts;
 use crate::policy::pack::Policy;
-use crate::policy::rule::{Ask, Rule, Say};
+use crate::policy::rule::{Ask, Override, Rule, Say};
 use std::collections::BTreeMap;
 
 /// How far ahead a lawful moment is looked for.
@@ -19,12 +19,13 @@ const NO_MOMENT: &str = "dunwell.no-permitted-moment";
 /// wanted. With `explain_all` the rules that permit are among the findings.
 pub fn evaluate(policy: &Policy, facts: &Facts, deadline: Option<Timestamp>, explain_all: bool) -> Decision {
     let case = Case::new(facts);
-    let rules: Vec<&Rule> = policy.rules().iter().filter(|rule| rule.applies.to(&case)).collect();
+    let (rules, looked_at) = policy.concerning(&case);
     let search = Search { case: &case, rules: &rules, limit: facts.at.plus(HORIZON), deadline };
-    match search.ask(facts.at) {
+    let decision = match search.ask(facts.at) {
         Say::Permit { until } => search.allowed(until, explain_all),
         Say::Bar { .. } => search.barred(explain_all),
-    }
+    };
+    Decision { reviews: search.reviews(&looked_at), ..decision }
 }
 
 /// One search over the rules that have a say.
@@ -108,6 +109,23 @@ impl Search<'_> {
         findings
     }
 
+    /// What a person should look at: the standards that figures cannot settle, and the overrides that let something pass.
+    fn reviews(&self, looked_at: &[&Rule]) -> Vec<Finding> {
+        let at = self.case.facts.at;
+        let raised = |rule: &&&Rule| matches!(rule.say(self.case, at), Say::Bar { .. });
+        let mut reviews: Vec<Finding> =
+            looked_at.iter().filter(raised).map(|rule| self.review(rule)).collect();
+        let relieved = self.rules.iter().filter(|rule| !rule.overrides.is_empty());
+        let overrides = relieved.filter_map(|rule| Some((rule, rule.set_aside_by(self.case, at)?)));
+        reviews.extend(overrides.map(|(rule, relief)| set_aside(rule, relief)));
+        reviews.sort_by(|a, b| a.rule.cmp(&b.rule));
+        reviews
+    }
+
+    fn review(&self, rule: &Rule) -> Finding {
+        Finding { effect: Outcome::Allow, ..finding(rule, self.case, self.case.facts.at, self.limit) }
+    }
+
     fn no_moment(&self) -> Finding {
         let (at, end) = (self.case.facts.at, self.limit);
         let reason = match self.deadline.filter(|deadline| *deadline <= end) {
@@ -156,6 +174,24 @@ impl Search<'_> {
             permitted_until: until,
             point: self.case.point(),
             liftable,
+            reviews: Vec::new(),
         }
+    }
+}
+
+/// The finding that says that an override let a contact pass. Who approved it stands in the pack: a decision names nobody.
+fn set_aside(rule: &Rule, relief: &Override) -> Finding {
+    let facts =
+        [("overrides", rule.id.clone()), ("from", relief.from.to_string()), ("to", relief.to.to_string())];
+    Finding {
+        citation: relief.citation.clone(),
+        effect: Outcome::Allow,
+        facts: facts.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect(),
+        reason: format!(
+            "rule {} would bar this contact and is set aside until {}: {}",
+            rule.id, relief.to, relief.reason
+        ),
+        rule: relief.id.clone(),
+        until: None,
     }
 }

@@ -21,6 +21,12 @@ impl Words {
         Self { reason: reason.into(), facts: BTreeMap::new() }
     }
 
+    /// The same with a dated fact: when, and how old it is at an instant, in whole days.
+    pub fn dated(self, name: &str, on: Timestamp, at: Timestamp) -> Self {
+        let age = at.since(on).as_millis().div_euclid(86_400_000);
+        self.with(name, on.to_string()).with(&format!("{name}_age_days"), age)
+    }
+
     /// The same with one more figure.
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.facts.insert(name.to_owned(), value.into());
@@ -38,13 +44,19 @@ pub(in crate::policy) fn finding(rule: &Rule, case: &Case, at: Timestamp, limit:
         },
     };
     let ask = Ask { case, applies: &rule.applies };
+    let ties = rule.applies.ties(case);
     let words = rule
         .telling_clause(case, at)
         .map_or_else(|| Words::plain("not in force at that time"), |clause| clause.kind.explain(&ask, at));
+    let mut facts = words.facts;
+    if !ties.is_empty() {
+        facts.insert("jurisdiction".to_owned(), rule.jurisdiction.clone().into());
+        facts.insert("applies_by".to_owned(), ties.into());
+    }
     Finding {
         citation: rule.citation.clone(),
         effect,
-        facts: words.facts,
+        facts,
         reason: words.reason,
         rule: rule.id.clone(),
         until,

@@ -43,6 +43,8 @@ pub struct Facts<'a> {
     pub contacts: &'a [Contact],
     /// Other debtors' contacts about shared accounts or over this contact point, sorted by `occurred_at`.
     pub elsewhere: &'a [&'a Contact],
+    /// Points over which a text or email is known to have reached somebody else, and when; see [`Contact::discloses`].
+    pub disclosed_points: &'a [(PointKey, Timestamp)],
     /// Points found not to reach the debtor.
     pub invalid_points: &'a [PointKey],
     /// Points on which a reply waits until a person has understood it.

@@ -5,12 +5,17 @@ use crate::domain::zone::day_of;
 use crate::policy::applies::Applies;
 use crate::policy::case::{Case, FAR};
 use crate::policy::rules::Kind;
+use serde::Deserialize;
 
 /// One rule of a pack.
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// Its id, `us.fed.regf.inconvenient-time`.
     pub id: String,
+    /// The kind of law that it is an instance of.
+    pub kind: String,
+    /// What follows where it objects.
+    pub effect: Effect,
     /// The paragraph it rests on.
     pub citation: String,
     /// Where the text can be read.
@@ -25,8 +30,57 @@ pub struct Rule {
     pub file: String,
     /// The line of the file.
     pub line: usize,
+    /// To whom and to what it applies, as the pack says it.
+    pub scope: Vec<(String, String)>,
+    /// What sets it aside for a time.
+    pub overrides: Vec<Override>,
     pub(in crate::policy) applies: Applies,
     pub(in crate::policy) clauses: Vec<Clause>,
+}
+
+/// What follows where a rule objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// The contact is barred.
+    #[default]
+    Bar,
+    /// The contact is permitted, and the decision names the rule for a person to look at: for standards that figures
+    /// cannot settle (12 CFR 1006.14(a), comment 14(b)(2)(i)-2).
+    Review,
+}
+
+/// What sets a rule aside, for a time and on somebody's word.
+#[derive(Clone, Debug)]
+pub struct Override {
+    /// Its id.
+    pub id: String,
+    /// What it rests on.
+    pub citation: String,
+    /// Who approved it.
+    pub approver: String,
+    /// Why, in plain words.
+    pub reason: String,
+    /// The first day on which it holds.
+    pub from: Date,
+    /// The last day on which it holds.
+    pub to: Date,
+    /// The file it stands in.
+    pub file: String,
+    /// The line of the file.
+    pub line: usize,
+    pub(in crate::policy) applies: Applies,
+}
+
+/// A row of a rule, for listings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row<'a> {
+    /// The first day on which it holds.
+    pub from: Date,
+    /// The last day, if it has one.
+    pub to: Option<Date>,
+    /// The parameters, as the pack says them.
+    pub parameters: &'a [(String, String)],
 }
 
 /// How far a rule may be relied on.
@@ -45,6 +99,8 @@ pub(in crate::policy) struct Clause {
     /// The last day on which it holds.
     pub to: Option<Date>,
     pub kind: Kind,
+    /// The parameters as the pack says them.
+    pub parameters: Vec<(String, String)>,
 }
 
 /// What one rule says of an instant.
@@ -87,10 +143,50 @@ pub(in crate::policy) struct Ask<'a> {
 }
 
 impl Rule {
-    /// What the rule says of an instant: all its clauses in force then together.
+    /// Its rows, in their order in time.
+    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        self.clauses.iter().map(|clause| Row {
+            from: clause.from,
+            to: clause.to,
+            parameters: &clause.parameters,
+        })
+    }
+
+    /// What the rule says of an instant: all its clauses in force then together, unless an override sets it aside.
     pub(in crate::policy) fn say(&self, case: &Case, at: Timestamp) -> Say {
+        let own = self.unaided(case, at);
+        if self.overrides.is_empty() { own } else { self.relieved(own, case, at) }
+    }
+
+    /// What the rule says by itself.
+    fn unaided(&self, case: &Case, at: Timestamp) -> Say {
         let ask = Ask { case, applies: &self.applies };
         self.clauses.iter().map(|clause| clause.say(&ask, at)).fold(Say::ALWAYS, Say::and)
+    }
+
+    /// What is left of an objection once the overrides are heeded.
+    fn relieved(&self, own: Say, case: &Case, at: Timestamp) -> Say {
+        let Say::Bar { mut until, liftable } = own else { return own };
+        for relief in self.overrides.iter().filter(|relief| relief.applies.to(case)) {
+            let (begins, ends) = relief.term(case);
+            if begins <= at && at < ends {
+                return Say::Permit { until: ends };
+            }
+            if at < begins && begins < ends {
+                until = Some(until.unwrap_or(FAR).min(begins));
+            }
+        }
+        Say::Bar { until, liftable }
+    }
+
+    /// The override that lets pass what the rule would bar at an instant.
+    pub(in crate::policy) fn set_aside_by(&self, case: &Case, at: Timestamp) -> Option<&Override> {
+        let in_force = |relief: &&Override| {
+            let (begins, ends) = relief.term(case);
+            begins <= at && at < ends && relief.applies.to(case)
+        };
+        let relief = self.overrides.iter().find(in_force)?;
+        matches!(self.unaided(case, at), Say::Bar { .. }).then_some(relief)
     }
 
     /// The first clause that objects at an instant, else the first in force.
@@ -116,6 +212,16 @@ impl Rule {
                 Say::Bar { .. } => return None,
             }
         }
+    }
+}
+
+impl Override {
+    /// When it holds: only while every candidate zone is within its dates.
+    fn term(&self, case: &Case) -> (Timestamp, Timestamp) {
+        let (from, after) = (day_of(self.from), day_of(self.to) + 1);
+        let begins = case.zones.iter().map(|zone| zone.start_of_day(from)).max().unwrap_or(FAR);
+        let ends = case.zones.iter().map(|zone| zone.start_of_day(after)).min().unwrap_or(begins);
+        (begins, ends)
     }
 }
 
@@ -150,6 +256,34 @@ impl Clause {
                 Say::Bar { until: Some(until.unwrap_or(FAR).min(ends)), liftable }
             }
             bar @ Say::Bar { .. } => bar,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn say() -> impl Strategy<Value = Say> {
+        let at = || (0i64..6).prop_map(Timestamp::from_millis);
+        prop_oneof![
+            at().prop_map(|until| Say::Permit { until }),
+            Just(Say::ALWAYS),
+            (prop::option::of(at()), any::<bool>())
+                .prop_map(|(until, liftable)| Say::Bar { until, liftable }),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4_096, ..ProptestConfig::default() })]
+
+        #[test]
+        fn joining_is_commutative_associative_and_idempotent(a in say(), b in say(), c in say()) {
+            prop_assert_eq!(a.and(b), b.and(a));
+            prop_assert_eq!(a.and(b).and(c), a.and(b.and(c)));
+            prop_assert_eq!(a.and(a), a);
+            prop_assert_eq!(a.and(Say::ALWAYS), a);
         }
     }
 }

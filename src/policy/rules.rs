@@ -5,20 +5,24 @@ mod consent;
 mod contact_window;
 mod cool_down;
 mod disclosure;
+mod excuse;
 mod frequency_cap;
 mod hold;
 mod inconvenient_time;
 mod opt_out;
 mod reassigned_number;
 mod usable_point;
+mod waiting_period;
 mod workplace;
 
 use crate::domain::decision::Disclosure;
 use crate::domain::time::Timestamp;
 use crate::domain::zone::Zone;
+use crate::policy::calendar::Calendar;
 use crate::policy::explain::Words;
 use crate::policy::rule::{Ask, Say};
 use serde::Deserialize;
+use std::sync::Arc;
 
 pub(in crate::policy) use frequency_cap::FrequencyCap;
 
@@ -81,6 +85,8 @@ kinds! {
     ReassignedNumber = "reassigned_number" (reassigned_number),
     /// A point that cannot be used.
     UsablePoint = "usable_point" (usable_point),
+    /// A time that must have passed since the notice.
+    WaitingPeriod = "waiting_period" (waiting_period),
     /// The place of work.
     Workplace = "workplace" (workplace),
 }
@@ -94,6 +100,26 @@ impl Kind {
             | Self::Consent(_)
             | Self::ContactWindow(_)
             | Self::CoolDown(_)
+            | Self::FrequencyCap(_)
+            | Self::Hold(_)
+            | Self::InconvenientTime(_)
+            | Self::OptOut(_)
+            | Self::ReassignedNumber(_)
+            | Self::UsablePoint(_)
+            | Self::WaitingPeriod(_)
+            | Self::Workplace(_) => None,
+        }
+    }
+
+    /// Finds the calendar that the parameters name; its name where there is none.
+    pub fn bind(&mut self, calendars: &[Arc<Calendar>]) -> Option<String> {
+        match self {
+            Self::ContactWindow(window) => window.bind(calendars),
+            Self::WaitingPeriod(period) => period.bind(calendars),
+            Self::AccountStatus(_)
+            | Self::Consent(_)
+            | Self::CoolDown(_)
+            | Self::DisclosureDuty(_)
             | Self::FrequencyCap(_)
             | Self::Hold(_)
             | Self::InconvenientTime(_)

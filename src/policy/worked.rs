@@ -8,7 +8,8 @@ mod expected;
 
 use crate::domain::channel::{Channel, Direction, Party, Purpose};
 use crate::domain::consent::{
-    Consent, ConsentScope, GivenTo, Hold, HoldKind, InconvenientTime, OptOut, OptOutChannel, Preferences,
+    Consent, ConsentForm, ConsentScope, GivenTo, Hold, HoldKind, InconvenientTime, OptOut, OptOutChannel,
+    Preferences,
 };
 use crate::domain::contact::{Contact, ContactResult, ContactSource};
 use crate::domain::decision::Decision;
@@ -121,6 +122,8 @@ struct WorkedConsent {
     #[serde(default)]
     given_to: Option<GivenTo>,
     #[serde(default)]
+    form: Option<ConsentForm>,
+    #[serde(default)]
     about: Vec<String>,
 }
 
@@ -225,6 +228,7 @@ impl Worked {
             preferences: &Preferences { inconvenient: self.inconvenient.clone(), ..Preferences::default() },
             contacts: &own,
             elsewhere: &other.iter().collect::<Vec<_>>(),
+            disclosed_points: &own.iter().chain(&other).filter_map(Contact::discloses).collect::<Vec<_>>(),
             invalid_points: &keys(&self.invalid),
             frozen_points: &keys(&self.frozen),
         };
@@ -292,7 +296,7 @@ impl WorkedConsent {
             accounts: accounts(&self.about),
             channel: self.channel,
             expires_at: self.expires_at,
-            form: None,
+            form: self.form,
             given_to: self.given_to.unwrap_or(GivenTo::Collector),
             granted_at: self.granted_at,
             point: point(self.point.as_ref()),

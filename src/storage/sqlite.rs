@@ -7,6 +7,7 @@ mod audit;
 mod chain;
 mod connection;
 mod copy;
+mod index;
 mod keyring;
 mod project;
 mod read;
@@ -20,6 +21,7 @@ use crate::domain::time::Entropy;
 use crate::storage::seal::{Lookup, Wrapping};
 use crate::storage::{Settings, StorageError};
 use connection::{Pool, Role};
+use index::Index;
 use rusqlite::{Connection, OptionalExtension};
 use secrecy::ExposeSecret;
 use std::path::{Path, PathBuf};
@@ -43,6 +45,7 @@ pub struct Database {
     wrapping: Wrapping,
     lookup: Arc<Lookup>,
     entropy: Arc<dyn Entropy>,
+    index: Index,
     pool: Pool,
     checkpointer: Mutex<Option<Connection>>,
 }
@@ -75,7 +78,8 @@ impl Database {
         let secret = wrapping.unwrap(LOOKUP_PLACE, &wrapped).ok_or(StorageError::WrongMasterKey)?;
         let lookup = Arc::new(Lookup::new(&secret));
         let pool = Pool::new(path.clone(), keys_path.clone(), settings.readers.max(1));
-        Ok(Self { path, keys_path, wrapping, lookup, entropy, pool, checkpointer: Mutex::new(None) })
+        let index = Index::open(&connection::open(&path, Role::Reader)?)?;
+        Ok(Self { path, keys_path, wrapping, lookup, entropy, index, pool, checkpointer: Mutex::new(None) })
     }
 
     pub(in crate::storage) fn lookup(&self) -> Arc<Lookup> {

@@ -12,6 +12,8 @@ mod api_operations;
 mod api_requests;
 mod durability;
 mod flow_email;
+mod flow_mail;
+mod flow_replies;
 mod flow_sms;
 mod flow_stop;
 mod privacy;

@@ -16,7 +16,9 @@ use dunwell::domain::debtor::{
 use dunwell::domain::decision::{Decision, Disclosure, Finding, Outcome, PolicyStamp};
 use dunwell::domain::event::*;
 use dunwell::domain::id::*;
+use dunwell::domain::intent::Intent;
 use dunwell::domain::message::Content;
+use dunwell::domain::money::Money;
 use dunwell::domain::outcome::{FailureCause, FailureClass};
 use dunwell::domain::request::{ChannelChoice, RequestOrder};
 use dunwell::domain::time::{Span, Timestamp};
@@ -102,6 +104,7 @@ fn decision_record() -> DecisionRecord {
             permitted_until: None,
             point: Some(point()),
             liftable: false,
+            reviews: Vec::new(),
         },
         policy: stamp(),
         request: Some(request()),
@@ -115,6 +118,7 @@ fn outline() -> DebtorOutline {
             account: account(),
             collector_role: CollectorRole::ThirdParty,
             creditor: Some(pseudonym(0xc3)),
+            creditor_region: None,
             debt: DebtKey(pseudonym(0xd4)),
             debt_type: DebtType::CreditCard,
             status: AccountStatus::Open,
@@ -129,6 +133,7 @@ fn outline() -> DebtorOutline {
             zones: vec!["America/New_York".into()],
         }],
         points: vec![PointOutline {
+            creditor_notice: None,
             employer_provided: false,
             kind: PointKind::Phone,
             line_type: LineType::Mobile,
@@ -138,6 +143,7 @@ fn outline() -> DebtorOutline {
                 result: ReassignmentResult::No,
                 since: "2026-01-01".parse().expect("a date"),
             }),
+            regions: Vec::new(),
             workplace: true,
             zones: vec!["America/New_York".into()],
         }],
@@ -316,6 +322,7 @@ pub fn inbound(reference: &str) -> EventBody {
     EventBody::InboundReceived(
         Inbound {
             channel: Channel::Sms,
+            intents: vec![Intent::Question],
             point: Some(point()),
             provider_ref: Some(reference.to_owned()),
             understood: Understanding::Unclear,
@@ -388,7 +395,15 @@ pub fn samples() -> Vec<EventBody> {
             Sealed::Gone,
         ),
         EventBody::DisputeReceived(stated.clone(), note.clone()),
-        EventBody::PromiseReceived(stated.clone(), note.clone()),
+        EventBody::PromiseReceived(
+            stated.clone(),
+            PromiseSecret {
+                amount: Some(Money::parse("75.00", "USD").expect("an amount")),
+                due_on: Some("2026-12-04".parse().expect("a date")),
+                note: Some("75 next friday".into()),
+            }
+            .into(),
+        ),
         EventBody::CallbackRequested(stated, note),
         EventBody::PolicyChanged(stamp(), Sealed::Gone),
         EventBody::AccessRecorded(Access { subject: "history of a debtor".into() }, Sealed::Gone),

@@ -236,7 +236,7 @@ impl House {
             let state = self.state(debtor).await;
             let request = &state.requests[&accepted.id];
             if request.status.as_str() == status {
-                return request.clone();
+                return RequestState::clone(request);
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

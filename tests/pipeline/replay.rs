@@ -163,7 +163,7 @@ async fn until(house: &House, debtor: &str, accepted: &Accepted, digest: &str) -
     for _ in 0..400 {
         let request = house.state(debtor).await.requests[&accepted.id].clone();
         if request.decision.as_ref().is_some_and(|record| record.policy.digest == digest) {
-            return request;
+            return *request;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

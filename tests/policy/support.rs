@@ -103,6 +103,7 @@ pub struct World {
     pub preferences: Preferences,
     pub contacts: Vec<Contact>,
     pub invalid: Vec<PointKey>,
+    pub frozen: Vec<PointKey>,
     pub deadline: Option<Timestamp>,
 }
 
@@ -137,11 +138,13 @@ impl World {
             preferences: Preferences::default(),
             contacts: Vec::new(),
             invalid: Vec::new(),
+            frozen: Vec::new(),
             deadline: None,
         }
     }
 
     pub fn with_facts<T>(&self, run: impl FnOnce(&Facts) -> T) -> T {
+        let disclosed: Vec<_> = self.contacts.iter().filter_map(Contact::discloses).collect();
         run(&Facts {
             at: self.at,
             channel: self.channel,
@@ -157,8 +160,9 @@ impl World {
             preferences: &self.preferences,
             contacts: &self.contacts,
             elsewhere: &[],
+            disclosed_points: &disclosed,
             invalid_points: &self.invalid,
-            frozen_points: &[],
+            frozen_points: &self.frozen,
         })
     }
 
@@ -191,6 +195,7 @@ pub fn owed(name: &str, servicing_account: Option<&str>) -> AccountOutline {
         account: account(name),
         collector_role: CollectorRole::ThirdParty,
         creditor: None,
+        creditor_region: None,
         debt: DebtKey(key(servicing_account.unwrap_or(name))),
         debt_type: DebtType::Consumer,
         status: AccountStatus::Open,
@@ -201,11 +206,13 @@ pub fn owed(name: &str, servicing_account: Option<&str>) -> AccountOutline {
 
 pub fn reach(name: &str, kind: PointKind) -> PointOutline {
     PointOutline {
+        creditor_notice: None,
         employer_provided: false,
         kind,
         line_type: if kind == PointKind::Phone { LineType::Mobile } else { LineType::Unknown },
         point: point(name),
         reassignment_check: None,
+        regions: Vec::new(),
         workplace: false,
         zones: Vec::new(),
     }

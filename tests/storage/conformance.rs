@@ -82,7 +82,7 @@ fn a_batch_is_kept_whole_or_not_at_all() {
         let mut batch = writer.begin().expect("begins");
         let mut chain = batch.chain(stream(1)).expect("a chain");
         batch.append(&mut chain, at(1), &Actor::Debtor, &inbound("in-1")).expect("appends");
-        batch.put_request(&row(1, RequestStatus::Accepted));
+        batch.put_request(row(1, RequestStatus::Accepted));
         let (seen, events) = batch.load(stream(1)).expect("loads");
         assert_eq!((seen.seq(), events.len()), (2, 2), "the batch sees its own");
         assert!(batch.request(row(1, RequestStatus::Accepted).request).expect("looks").is_some());
@@ -176,11 +176,15 @@ fn requests_are_kept_found_and_listed() {
         let mut writer = store.writer().expect("the door");
         let mut batch = writer.begin().expect("begins");
         for number in 1..=20 {
-            batch.put_request(&row(number, RequestStatus::Accepted));
+            let row = row(number, RequestStatus::Accepted);
+            let mut chain = batch.chain(Stream::Debtor(row.debtor)).expect("a chain");
+            let accepted = request_accepted(row.request, "crm", row.request_key);
+            batch.append(&mut chain, row.accepted_at, &Actor::Gateway, &accepted).expect("appends");
+            batch.put_request(row);
         }
         // Of several in one batch the last counts.
-        batch.put_request(&row(3, RequestStatus::Dispatching));
-        batch.put_request(&row(3, RequestStatus::Sent));
+        batch.put_request(row(3, RequestStatus::Dispatching));
+        batch.put_request(row(3, RequestStatus::Sent));
         assert_eq!(
             batch.request_by_key(pseudonym(3)).expect("looks"),
             Some(row(3, RequestStatus::Sent)),
@@ -190,7 +194,7 @@ fn requests_are_kept_found_and_listed() {
         let mut batch = writer.begin().expect("begins");
         assert_eq!(batch.request_by_key(pseudonym(4)).expect("looks"), Some(row(4, RequestStatus::Accepted)));
         assert_eq!(batch.request_by_key(pseudonym(99)).expect("looks"), None);
-        batch.put_request(&row(4, RequestStatus::Blocked));
+        batch.put_request(row(4, RequestStatus::Blocked));
         batch.commit().expect("commits");
         let reader = store.reader().expect("a reader");
         let fourth = row(4, RequestStatus::Blocked);
@@ -240,7 +244,7 @@ fn open_requests_come_by_due_time() {
         let mut writer = store.writer().expect("the door");
         let mut batch = writer.begin().expect("begins");
         for (number, status) in (1..).zip(RequestStatus::ALL) {
-            batch.put_request(&row(number, *status));
+            batch.put_request(row(number, *status));
         }
         batch.commit().expect("commits");
         let mut open = Vec::new();
@@ -254,8 +258,8 @@ fn open_requests_come_by_due_time() {
         let mut waiting = row(4, RequestStatus::Deferred);
         waiting.due_at = None;
         let mut batch = writer.begin().expect("begins");
-        batch.put_request(&waiting);
-        batch.put_request(&RequestRow { due_at: None, ..row(10, RequestStatus::Unknown) });
+        batch.put_request(waiting);
+        batch.put_request(RequestRow { due_at: None, ..row(10, RequestStatus::Unknown) });
         batch.commit().expect("commits");
         let mut order = Vec::new();
         store.reader().expect("a reader").open_requests(|row| order.push(row.body_digest[0])).expect("walks");
@@ -597,7 +601,7 @@ fn a_rebuilt_store_equals_the_one_that_grew() {
         record(&mut writer, stream(u32::from(number)), &own);
         let mut batch = writer.begin().expect("begins");
         let (mut chain, events) = batch.load(stream(u32::from(number))).expect("loads");
-        fold(debtor(u32::from(number)), &events).iter().for_each(|row| batch.put_request(row));
+        fold(debtor(u32::from(number)), &events).into_iter().for_each(|row| batch.put_request(row));
         if number == 3 {
             batch.erase(&mut chain, at(1), &Actor::Operator).expect("erases");
         }
@@ -608,12 +612,14 @@ fn a_rebuilt_store_equals_the_one_that_grew() {
         Stream::Installation,
         &[EventBody::AccessRecorded(Access { subject: "x".into() }, Sealed::Gone)],
     );
+    writer.settle().expect("settles");
     let grown = projections(&house);
     assert!(grown.iter().all(|(table, rows)| !rows.is_empty() || *table == "pauses"), "{grown:?}");
     house
         .by_hand()
         .execute_batch(
-            "DELETE FROM points; DELETE FROM requests; UPDATE attempts SET open = 1; DELETE FROM erasures",
+            "DELETE FROM points; DELETE FROM requests; UPDATE attempts SET open = 1; DELETE FROM erasures;
+             DELETE FROM stream_index; DELETE FROM request_keys; DELETE FROM provider_refs",
         )
         .expect("projections may be changed");
     assert_ne!(projections(&house), grown);
@@ -628,6 +634,8 @@ type Table = (&'static str, Vec<String>);
 fn projections(house: &House) -> Vec<Table> {
     let connection = house.by_hand();
     let tables = [
+        "stream_index",
+        "request_keys",
         "requests",
         "points",
         "accounts",
@@ -645,8 +653,8 @@ fn projections(house: &House) -> Vec<Table> {
         .expect("counts");
     assert_eq!(
         all as usize,
-        tables.len() + 4,
-        "a new table belongs here, or is events, meta, api_keys or migrations"
+        tables.len() + 5,
+        "a new table belongs here, or is events, indexed, meta, api_keys or migrations"
     );
     let dump = |table: &'static str| -> Table {
         let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).expect("prepares");
@@ -681,5 +689,63 @@ fn instants_before_1970_are_kept() {
         let release = ReplyRelease { resolution: ReviewResolution::Stop, review: review() };
         record(&mut writer, stream(1), &[EventBody::ReplyReleased(release, Sealed::Gone)]);
         assert_eq!(store.reader().expect("a reader").review(review()).expect("looks"), None);
+    });
+}
+
+/// What the indexes on disk do not have yet is found all the same: before and after they took it over, and after the process
+/// ended without a word.
+#[test]
+fn everything_is_found_whether_or_not_the_indexes_have_it() {
+    everywhere(|house, store| {
+        let mut writer = store.writer().expect("the door");
+        let (request, key) = (RequestId::new(at(1), &[1; 10]), pseudonym(1));
+        let told = [
+            debtor_updated("D-1", "Sample"),
+            request_accepted(request, "crm-1", key),
+            attempt_started(attempt(), request, "Hello."),
+            attempt_sent(attempt(), "SM0123"),
+        ];
+        record(&mut writer, stream(1), &told);
+        let mut batch = writer.begin().expect("begins");
+        batch.put_request(RequestRow { request, request_key: key, ..row(1, RequestStatus::Sent) });
+        batch.commit().expect("commits");
+        let finds = |store: &Store| {
+            let reader = store.reader().expect("a reader");
+            let events = reader.load(stream(1)).expect("loads");
+            assert_eq!(events.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 2, 3, 4]);
+            assert_eq!(reader.events_of(stream(1), 1, 2).expect("rows").len(), 2);
+            assert_eq!(reader.request_by_key(key).expect("looks").expect("known").request, request);
+            let found = reader.provider_ref("sms/sandbox", "SM0123").expect("looks").expect("known");
+            assert_eq!(found.attempt, attempt());
+            assert!(reader.provider_ref("sms/other", "SM0123").expect("looks").is_none());
+        };
+        finds(store);
+        // As another process sees it, or this one after a crash: the tables have nothing yet.
+        finds(&house.open());
+        writer.settle().expect("settles");
+        finds(store);
+        finds(&house.open());
+        // A chain from before the tables took over still ends its stream, one that was left behind does not.
+        let mut batch = writer.begin().expect("begins");
+        let mut chain = batch.chain(stream(1)).expect("a chain");
+        let mut stale = batch.chain(stream(1)).expect("a chain");
+        batch
+            .append(&mut chain, at(2), &Actor::Gateway, &attempt_sent(attempt(), "SM0124"))
+            .expect("appends");
+        batch.commit().expect("commits");
+        writer.settle().expect("settles");
+        let mut batch = writer.begin().expect("begins");
+        let refused = batch.append(&mut stale, at(3), &Actor::Gateway, &attempt_sent(attempt(), "SM0125"));
+        assert!(matches!(refused, Err(StorageError::StaleChain)), "{refused:?}");
+        batch
+            .append(&mut chain, at(3), &Actor::Gateway, &attempt_sent(attempt(), "SM0126"))
+            .expect("appends");
+        // What is not committed is forgotten.
+        drop(batch);
+        let reader = store.reader().expect("a reader");
+        assert!(reader.provider_ref("sms/sandbox", "SM0126").expect("looks").is_none());
+        assert_eq!(reader.load(stream(1)).expect("loads").len(), 5);
+        drop(reader);
+        assert_eq!(record(&mut writer, stream(1), &[attempt_sent(attempt(), "SM0127")])[0].seq, 6);
     });
 }

@@ -91,7 +91,7 @@ fn every_kind_of_tampering_is_named() {
         breach(
             "INSERT OR REPLACE INTO events SELECT 5, stream, seq, type, at, leaf_hash, entry FROM events WHERE leaf = 1"
         ),
-        "leaf 1 is missing: leaf 2 stands in its place"
+        "leaf 5: it is number 2 of its stream, where 3 comes next"
     );
     assert_eq!(
         breach(

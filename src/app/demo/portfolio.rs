@@ -203,6 +203,7 @@ fn point(kind: PointKind, value: String, line_type: Option<LineType>) -> Contact
         workplace: false,
         employer_provided: false,
         reassignment_check: None,
+        creditor_notice: None,
     }
 }
 
@@ -232,6 +233,7 @@ fn account(number: u16, situation: Situation) -> Account {
     Account {
         account_id: format!("demo-A-{owner:03}"),
         creditor: Some(creditor.to_owned()),
+        creditor_region: None,
         reference: Some(format!("xxxx{:04}", 1_000 + owner)),
         balance: Money::parse(&amount, "USD").ok(),
         collector_role: Some(CollectorRole::ThirdParty),

@@ -1,6 +1,7 @@
 //! The message itself: plain part always, one-click unsubscribe, an identifier that finds its attempt again.
 
 use crate::channel::ChannelError;
+use crate::channel::email::dkim::Signer;
 use crate::domain::id::AttemptId;
 use crate::domain::message::{Content, Outgoing};
 use crate::domain::outcome::FailureCause;
@@ -20,6 +21,9 @@ pub(in crate::channel::email) struct Letterhead {
     from: Mailbox,
     reply_to: Option<Mailbox>,
     return_path: Address,
+    /// Whether each message has a return path of its own (VERP), by which its bounce finds it.
+    verp: bool,
+    signer: Option<Signer>,
 }
 
 /// A message as it goes over the wire.
@@ -87,7 +91,16 @@ impl Letterhead {
         let from = mailbox("from")?;
         let from = from.ok_or_else(|| ChannelError::Setting("from", "is missing".to_owned()))?;
         let return_path = mailbox("return_path")?.map_or_else(|| from.email.clone(), |mailbox| mailbox.email);
-        Ok(Self { reply_to: mailbox("reply_to")?, from, return_path })
+        let signer = Signer::new(settings, from.email.domain())?;
+        let verp = settings.get("verp") == Some("true");
+        Ok(Self { reply_to: mailbox("reply_to")?, from, return_path, verp, signer })
+    }
+
+    /// Where the bounce of an attempt goes: with VERP the attempt stands behind a plus sign.
+    fn return_path(&self, attempt: AttemptId) -> Address {
+        let (user, domain) = (self.return_path.user(), self.return_path.domain());
+        let own = self.verp.then(|| Address::new(format!("{user}+{attempt}"), domain).ok()).flatten();
+        own.unwrap_or_else(|| self.return_path.clone())
     }
 
     /// Writes a message, dated as told.
@@ -104,7 +117,7 @@ impl Letterhead {
         }
         let to: Address = message.to.expose().parse().map_err(|_| Unwritable::Recipient)?;
         let id = message_id(message.attempt, self.from.email.domain());
-        let envelope = Envelope::new(Some(self.return_path.clone()), vec![to.clone()]);
+        let envelope = Envelope::new(Some(self.return_path(message.attempt)), vec![to.clone()]);
         let envelope = envelope.map_err(|_| Unwritable::Recipient)?;
         let mut builder = Message::builder()
             .envelope(envelope)
@@ -128,7 +141,10 @@ impl Letterhead {
             Some(html) => builder.multipart(alternative(message.attempt, text, html)),
             None => builder.singlepart(SinglePart::plain(text.clone())),
         };
-        let built = built.map_err(|_| Unwritable::Message)?;
+        let mut built = built.map_err(|_| Unwritable::Message)?;
+        if let Some(signer) = &self.signer {
+            signer.sign(&mut built);
+        }
         Ok(Letter { envelope: built.envelope().clone(), message_id: id, bytes: built.formatted() })
     }
 }
@@ -178,6 +194,8 @@ mod tests {
             from: "First Recovery <notices@recovery.example>".parse().expect("from"),
             reply_to: Some("replies@recovery.example".parse().expect("reply")),
             return_path: "bounces@recovery.example".parse().expect("return path"),
+            verp: false,
+            signer: None,
         }
     }
 
@@ -256,6 +274,16 @@ mod tests {
         spoken.language = "en\r\nBcc: all@example.com".to_owned();
         let text = String::from_utf8(letterhead().write(&spoken, at).expect("letter").bytes).expect("text");
         assert!(!text.contains("Bcc"), "{text}");
+    }
+
+    #[test]
+    fn each_message_may_have_a_return_path_of_its_own() {
+        let letterhead = Letterhead { verp: true, ..letterhead() };
+        let letter = letterhead.write(&outgoing("s", None, None), Timestamp::from_millis(0)).expect("letter");
+        assert_eq!(
+            letter.envelope.from().map(ToString::to_string).as_deref(),
+            Some("bounces+att_0198c0de000070008000000000000017@recovery.example")
+        );
     }
 
     #[test]

@@ -11,6 +11,14 @@ type Zones = Box<[&'static str]>;
 
 static AREA_CODES: LazyLock<BTreeMap<&'static str, Zones>> =
     LazyLock::new(|| keyed(include_str!("../data/npa_timezones.csv"), 2));
+static AREA_CODE_REGIONS: LazyLock<BTreeMap<&'static str, Vec<&'static str>>> = LazyLock::new(|| {
+    rows(include_str!("../data/npa_timezones.csv"))
+        .filter_map(|row| {
+            let fields = fields(row);
+            Some((*fields.first()?, region::named_by(fields.get(1)?)))
+        })
+        .collect()
+});
 static REGIONS: LazyLock<BTreeMap<&'static str, Zones>> =
     LazyLock::new(|| keyed(include_str!("../data/region_zones.csv"), 1));
 static COUNTRIES: LazyLock<BTreeMap<&'static str, Zones>> =
@@ -80,6 +88,14 @@ pub fn zones_of_phone(e164: &str) -> Vec<String> {
         .map(|country| zones_of_country(country))
         .next()
         .unwrap_or_default()
+}
+
+/// The regions that the area code of an E.164 number belongs to, `US-MA`; empty where it belongs to none, and outside North
+/// America.
+pub fn regions_of_phone(e164: &str) -> Vec<String> {
+    let code = e164.strip_prefix("+1").and_then(|national| national.get(..3));
+    let regions = code.and_then(|code| AREA_CODE_REGIONS.get(code));
+    regions.map(|regions| regions.iter().map(|region| (*region).to_owned()).collect()).unwrap_or_default()
 }
 
 /// Every zone that a postal code may be in; known for the United States and its territories.

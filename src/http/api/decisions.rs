@@ -44,6 +44,10 @@ pub struct DecisionView {
     permitted_until: Option<Timestamp>,
     /// Every rule that had a say; the permitting ones with `explain=all`.
     findings: Vec<Finding>,
+    /// What does not bar the contact, but a person should look at: standards that figures cannot settle, and the overrides
+    /// that let it pass.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reviews: Vec<Finding>,
     /// The policy that answered.
     policy: PolicyStamp,
 }
@@ -64,6 +68,7 @@ impl DecisionView {
             permitted_from: decision.permitted_from,
             permitted_until: decision.permitted_until,
             findings: decision.findings,
+            reviews: decision.reviews,
             policy,
         }
     }

@@ -84,7 +84,7 @@ impl RequestView {
             request.attempts.iter().filter_map(|id| Some(AttemptView::of(*id, state.attempts.get(id)?)));
         Some(Self {
             id,
-            request_id: request.secret.as_ref().map(|secret| secret.request_id.clone()),
+            request_id: request.secret.open().map(|secret| secret.request_id.clone()),
             status: request.status,
             decision,
             attempts: attempts.collect(),
@@ -140,7 +140,7 @@ impl RequestItem {
     /// A request in its debtor's state.
     pub fn of(state: &DebtorState, id: RequestId) -> Option<Self> {
         let request = state.requests.get(&id)?;
-        let secret = request.secret.as_ref();
+        let secret = request.secret.open();
         Some(Self {
             request: RequestView::of(state, id)?,
             debtor_id: state.debtor_id.clone(),

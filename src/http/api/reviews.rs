@@ -46,7 +46,7 @@ struct ReviewView {
 
 impl ReviewView {
     fn of(row: &ReviewRow, events: &[Event]) -> Self {
-        let state = DebtorState::fold(events);
+        let state = DebtorState::fold(events.iter().cloned());
         let held = events.iter().position(
             |event| matches!(&event.body, EventBody::ReplyHeld(held, _) if held.review == row.review),
         );

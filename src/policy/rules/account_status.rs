@@ -1,4 +1,5 @@
-//! Citation: 12 CFR 1006.18(b)(2)(i), 15 USC 1692e(2)(A): nothing is collected where nothing is owed.
+//! Citation: 12 CFR 1006.18(b)(2)(i), 15 USC 1692e(2)(A), 12 CFR 1006.26(b): nothing is collected where nothing is owed, and a
+//! debt that is too old to sue on is looked at.
 
 use crate::domain::debtor::{AccountOutline, AccountStatus as Status};
 use crate::domain::time::Timestamp;
@@ -10,23 +11,29 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::policy) struct AccountStatus {
-    /// With one of these statuses there is.
+    /// With one of these statuses there is; with any, where empty.
+    #[serde(default)]
     pub collectable: Vec<Status>,
+    /// Whether it objects to an account whose limitation period has run.
+    #[serde(default)]
+    pub time_barred: bool,
 }
 
 impl AccountStatus {
     pub fn fault(&self) -> Option<String> {
-        self.collectable.is_empty().then(|| "`collectable` names at least one status".to_owned())
+        (self.collectable.is_empty() && !self.time_barred)
+            .then(|| "`collectable` names at least one status, or `time_barred` is true".to_owned())
     }
 
     fn done(&self, account: &AccountOutline) -> bool {
-        !self.collectable.contains(&account.status)
+        (!self.collectable.is_empty() && !self.collectable.contains(&account.status))
+            || (self.time_barred && account.time_barred)
     }
 
     /// A named account must be open; where none was named, one open account is enough.
     pub fn say(&self, ask: &Ask, _at: Timestamp) -> Say {
         let (case, facts) = (ask.case, ask.case.facts);
-        let unknown = case.names_unknown_account();
+        let unknown = case.names_unknown_account() && !self.collectable.is_empty();
         let done = if facts.accounts.is_empty() {
             !case.accounts.is_empty() && case.accounts.iter().all(|account| self.done(account))
         } else {
@@ -37,6 +44,9 @@ impl AccountStatus {
 
     pub fn explain(&self, ask: &Ask, _at: Timestamp) -> Words {
         match ask.case.accounts.iter().find(|account| self.done(account)) {
+            Some(account) if self.time_barred && account.time_barred => Words::plain(
+                "the limitation period of the debt has run: no suit may be brought or threatened",
+            ),
             Some(account) => {
                 Words::plain(format!("the account is {}: there is nothing to collect", account.status))
                     .with("status", account.status.as_str())

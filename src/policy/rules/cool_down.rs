@@ -9,7 +9,7 @@ use crate::domain::time::Timestamp;
 use crate::policy::case::{Case, FAR, Unit, is_talk};
 use crate::policy::explain::{Words, local_date};
 use crate::policy::rule::{Ask, Say};
-use crate::policy::rules::frequency_cap::{Counts, FrequencyCap, Per};
+use crate::policy::rules::frequency_cap::Per;
 use serde::Deserialize;
 
 /// Silence after a conversation.
@@ -31,18 +31,7 @@ impl CoolDown {
     }
 
     fn units(&self, ask: &Ask) -> Vec<Unit> {
-        let counts = Counts {
-            channels: Vec::new(),
-            directions: Vec::new(),
-            results: Vec::new(),
-            results_not: Vec::new(),
-            purposes_not: Vec::new(),
-            parties: Vec::new(),
-            automated: None,
-            workplace: None,
-        };
-        FrequencyCap { limit: 1, days: None, hours: None, per: self.per, counts, excess_consent: false }
-            .units(ask)
+        self.per.units(ask)
     }
 
     fn newest_talk<'a>(&self, case: &Case<'a>, unit: Unit, at: Timestamp) -> Option<&'a Contact> {
@@ -87,6 +76,7 @@ impl CoolDown {
                 Words::plain(format!(
                     "a conversation about the debt took place on {on}; no call follows for {days} consecutive days, until {over}"
                 ))
+                .dated("conversation_at", talk.occurred_at, at)
                 .with("conversation_on", on)
                 .with("days", days)
             }

@@ -1,17 +1,21 @@
 //! Citation: 12 CFR 1006.14(b)(2)(i)(A), (b)(3)–(4); 940 CMR 7.04(1)(f); 47 CFR 64.1200(a)(3)(iii): so many contacts in so
 //! many days.
 //!
-//! A window of days is one of consecutive local calendar days, the day of the contact asked about being its last; a window
-//! of hours is exact. The limit is what may be reached: the contact asked about must find fewer.
+//! A window of days is one of consecutive local calendar days, the day of the contact asked about being its last; one of
+//! hours or minutes is exact; one of a week or a month is that of the calendar. The limit is what may be reached: the contact
+//! asked about must find fewer.
 
 use crate::domain::channel::{Channel, Direction, Party, Purpose};
-use crate::domain::contact::{Contact, ContactResult};
+use crate::domain::consent::{ConsentScope, Weekday};
+use crate::domain::contact::{Contact, ContactResult, ContactSource};
 use crate::domain::id::PointKey;
 use crate::domain::time::{Span, Timestamp};
-use crate::policy::case::{Case, Unit};
+use crate::domain::zone::{Local, Zone, day_of, weekday};
+use crate::policy::case::{Case, FAR, Unit};
 use crate::policy::explain::{Words, contacts, local_date};
 use crate::policy::rule::{Ask, Say};
 use serde::Deserialize;
+use std::ops::Range;
 
 /// A limit over a window.
 #[derive(Clone, Debug, Deserialize)]
@@ -25,6 +29,15 @@ pub(in crate::policy) struct FrequencyCap {
     /// The window in exact hours.
     #[serde(default)]
     pub hours: Option<u16>,
+    /// The window in exact minutes.
+    #[serde(default)]
+    pub minutes: Option<u16>,
+    /// The window is the local calendar week or month.
+    #[serde(default)]
+    pub each: Option<Each>,
+    /// The day on which a calendar week begins; Monday, where absent.
+    #[serde(default)]
+    pub week_starts: Option<Weekday>,
     /// What it is counted by.
     pub per: Per,
     /// What counts.
@@ -32,6 +45,19 @@ pub(in crate::policy) struct FrequencyCap {
     /// Whether calls with direct prior consent are outside the count (12 CFR 1006.14(b)(3)(i)).
     #[serde(default)]
     pub excess_consent: bool,
+    /// A consent of this scope for the contact's medium lifts the limit (47 CFR 64.1200(a)(3)(iii)).
+    #[serde(default)]
+    pub lifted_by: Option<ConsentScope>,
+}
+
+/// A stretch of the calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::policy) enum Each {
+    /// Seven days from the day on which a week begins.
+    Week,
+    /// From the first to the last of a month.
+    Month,
 }
 
 /// What contacts are counted by.
@@ -121,48 +147,70 @@ struct Tally<'a> {
 
 impl FrequencyCap {
     pub fn fault(&self) -> Option<String> {
-        let windows = u8::from(self.days.is_some()) + u8::from(self.hours.is_some());
-        if windows != 1 || self.days == Some(0) || self.hours == Some(0) {
-            return Some("a cap has a window of `days` or of `hours`, one of them and not zero".to_owned());
+        let exact = [self.days, self.hours, self.minutes];
+        let windows = exact.iter().flatten().count() + usize::from(self.each.is_some());
+        if windows != 1 || exact.contains(&Some(0)) {
+            let message =
+                "a cap has one window, of `days`, `hours`, `minutes` or `each` week or month, and not zero";
+            return Some(message.to_owned());
+        }
+        if self.week_starts.is_some() && self.each != Some(Each::Week) {
+            return Some("`week_starts` is for `each = \"week\"`".to_owned());
         }
         (self.limit == 0).then(|| "a cap with the limit 0 forbids; say so with another kind".to_owned())
     }
 
     /// The units that the case is counted by, of those that the rule applies to.
     pub fn units(&self, ask: &Ask) -> Vec<Unit> {
-        let case = ask.case;
-        let of_right_sort = case.accounts.iter().filter(|account| ask.applies.to_account(account));
-        let mut units: Vec<Unit> = match self.per {
-            Per::Point => return case.point().map(Unit::Point).into_iter().collect(),
-            Per::Debtor => return vec![Unit::Debtor],
-            Per::Debt => of_right_sort.map(|account| Unit::Debt(account.debt)).collect(),
-            Per::Account => of_right_sort.map(|account| Unit::Account(account.account)).collect(),
-        };
-        let known = |key: &&_| case.accounts.iter().any(|account| account.account == **key);
-        units.extend(case.facts.accounts.iter().filter(|key| !known(key)).map(|key| Unit::Account(*key)));
-        units.dedup();
-        // A debtor without accounts: whatever was tried counts as about the one thing there is.
-        if case.accounts.is_empty() && units.is_empty() {
-            units.push(Unit::Debtor);
-        }
-        units
+        self.per.units(ask)
+    }
+
+    /// The window in exact time, if it is one.
+    fn exact(&self) -> Option<Span> {
+        let hours = self.hours.map(|hours| Span::hours(i64::from(hours)));
+        hours.or(self.minutes.map(|minutes| Span::minutes(i64::from(minutes))))
     }
 
     fn window_start(&self, case: &Case, at: Timestamp) -> Timestamp {
-        match (self.days, self.hours) {
+        if let Some(each) = self.each {
+            let start = |zone: &Zone| zone.start_of_day(self.turn(each, zone.local(at)).start);
+            return case.zones.iter().map(start).min().unwrap_or(at);
+        }
+        match (self.days, self.exact()) {
             (Some(days), _) => case.window_start(at, i64::from(days)),
-            // A contact exactly so many hours old is outside.
-            (None, Some(hours)) => at.minus(Span::hours(i64::from(hours))).plus(Span::millis(1)),
+            // A contact exactly so old is outside.
+            (None, Some(span)) => at.minus(span).plus(Span::millis(1)),
             (None, None) => at,
         }
     }
 
     /// When a contact leaves the window.
     pub fn leaves(&self, case: &Case, contact: &Contact) -> Timestamp {
-        match (self.days, self.hours) {
-            (Some(days), _) => case.window_end(contact.occurred_at, i64::from(days)),
-            (None, Some(hours)) => contact.occurred_at.plus(Span::hours(i64::from(hours))),
-            (None, None) => contact.occurred_at,
+        let then = contact.occurred_at;
+        if let Some(each) = self.each {
+            let next = |zone: &Zone| zone.start_of_day(self.turn(each, zone.local(then)).end);
+            return case.zones.iter().map(next).max().unwrap_or(FAR);
+        }
+        match (self.days, self.exact()) {
+            (Some(days), _) => case.window_end(then, i64::from(days)),
+            (None, Some(span)) => then.plus(span),
+            (None, None) => then,
+        }
+    }
+
+    /// The week or month of a local day: its first day, and that of the next.
+    fn turn(&self, each: Each, local: Local) -> Range<i64> {
+        match each {
+            Each::Week => {
+                let starts = self.week_starts.unwrap_or(Weekday::Mon);
+                let first = (0..7).map(|back| local.day - back).find(|day| weekday(*day) == starts);
+                let first = first.unwrap_or(local.day);
+                first..first + 7
+            }
+            Each::Month => {
+                let date = local.date();
+                day_of(date.first_of_month())..day_of(date.last_of_month()) + 1
+            }
         }
     }
 
@@ -201,6 +249,10 @@ impl FrequencyCap {
     }
 
     pub fn say(&self, ask: &Ask, at: Timestamp) -> Say {
+        let lifted = self.lifted_by.and_then(|scope| ask.case.consented(scope, at));
+        if let Some(until) = lifted {
+            return Say::Permit { until };
+        }
         let say = |unit: Unit| {
             if self.excess_consent
                 && let Some(until) = ask.case.excess_consent(unit, ask.case.point(), at)
@@ -218,17 +270,32 @@ impl FrequencyCap {
     /// When the contact that fills the window leaves it, or a consent on file may take it out of the count before.
     fn freed(&self, case: &Case, contact: &Contact, at: Timestamp) -> Timestamp {
         let consents = case.facts.consents.iter().map(|consent| consent.granted_at);
-        let next = consents.filter(|granted| self.excess_consent && *granted > at).min();
+        let next = consents
+            .filter(|granted| (self.excess_consent || self.lifted_by.is_some()) && *granted > at)
+            .min();
         // A number that proves wrong later takes its calls out of the count.
         self.leaves(case, contact)
             .min(next.unwrap_or(Timestamp::from_millis(i64::MAX)))
             .min(case.next_contact(at))
     }
 
-    pub fn window(&self) -> Span {
-        match (self.days, self.hours) {
-            (Some(days), _) => Span::days(i64::from(days)),
-            (None, hours) => Span::hours(i64::from(hours.unwrap_or(0))),
+    /// How long the window is; of a month, the one in which the instant lies.
+    pub fn window(&self, case: &Case, at: Timestamp) -> Span {
+        if let (Some(each), Some(zone)) = (self.each, case.zones.first()) {
+            let turn = self.turn(each, zone.local(at));
+            return Span::days(turn.end - turn.start);
+        }
+        self.exact().unwrap_or(Span::days(i64::from(self.days.unwrap_or(0))))
+    }
+
+    fn window_in_words(&self) -> String {
+        match (self.each, self.days, self.hours, self.minutes) {
+            (Some(Each::Week), ..) => "this calendar week".to_owned(),
+            (Some(Each::Month), ..) => "this calendar month".to_owned(),
+            (None, Some(1), ..) => "this day".to_owned(),
+            (None, Some(days), ..) => format!("{days} consecutive days"),
+            (None, None, Some(hours), _) => format!("{hours} hours"),
+            (None, None, None, minutes) => format!("{} minutes", minutes.unwrap_or(0)),
         }
     }
 
@@ -236,10 +303,7 @@ impl FrequencyCap {
         let tallies = self.units(ask).into_iter().map(|unit| self.tally(ask.case, unit, at));
         let fullest = tallies.max_by_key(|tally| tally.used);
         let (used, oldest) = fullest.map_or((0, None), |tally| (tally.used, tally.oldest));
-        let window = match (self.days, self.hours) {
-            (Some(days), _) => format!("{days} consecutive days"),
-            (None, hours) => format!("{} hours", hours.unwrap_or(0)),
-        };
+        let window = self.window_in_words();
         let per = match self.per {
             Per::Debt => "about this debt",
             Per::Account => "about this account",
@@ -254,9 +318,44 @@ impl FrequencyCap {
             [only] => contacts(*only),
             _ => "contacts",
         };
-        Words::plain(format!("{used} {what} {per} within {window} are on file{since}; {limit} are permitted"))
-            .with("used", used)
-            .with("limit", limit)
-            .with("window", self.window().to_string())
+        let words = Words::plain(format!(
+            "{used} {what} {per} within {window} are on file{since}; {limit} are permitted"
+        ));
+        let words = oldest.into_iter().fold(words, |words, contact| {
+            words.dated("oldest_at", contact.occurred_at, at).with("oldest_from", source(contact))
+        });
+        words.with("used", used).with("limit", limit).with("window", self.window(ask.case, at).to_string())
+    }
+}
+
+/// Whence a contact is known.
+fn source(contact: &Contact) -> &'static str {
+    match contact.source {
+        ContactSource::Attempt(_) => "our own attempt",
+        ContactSource::Reported(_) => "reported by upstream",
+        ContactSource::Permit(_) => "a permit",
+        ContactSource::Reply => "the debtor's reply",
+    }
+}
+
+impl Per {
+    /// The units that a case is counted by, of those that a rule applies to.
+    pub fn units(self, ask: &Ask) -> Vec<Unit> {
+        let case = ask.case;
+        let of_right_sort = case.accounts.iter().filter(|account| ask.applies.to_account(account));
+        let mut units: Vec<Unit> = match self {
+            Self::Point => return case.point().map(Unit::Point).into_iter().collect(),
+            Self::Debtor => return vec![Unit::Debtor],
+            Self::Debt => of_right_sort.map(|account| Unit::Debt(account.debt)).collect(),
+            Self::Account => of_right_sort.map(|account| Unit::Account(account.account)).collect(),
+        };
+        let known = |key: &&_| case.accounts.iter().any(|account| account.account == **key);
+        units.extend(case.facts.accounts.iter().filter(|key| !known(key)).map(|key| Unit::Account(*key)));
+        units.dedup();
+        // A debtor without accounts: whatever was tried counts as about the one thing there is.
+        if case.accounts.is_empty() && units.is_empty() {
+            units.push(Unit::Debtor);
+        }
+        units
     }
 }

@@ -16,6 +16,9 @@ pub(in crate::policy) struct Hold {
     /// Whether a request waits for it to be lifted rather than ends.
     #[serde(default)]
     pub liftable: bool,
+    /// How many local calendar days it lasts at most, the day it was placed not counted; until lifted, where absent.
+    #[serde(default)]
+    pub days: Option<u16>,
 }
 
 impl Hold {
@@ -30,14 +33,21 @@ impl Hold {
         self.holds.contains(&hold.kind) && covers_any(&hold.accounts, case.facts.accounts)
     }
 
+    /// When a hold ends: when it was lifted, or by itself.
+    fn ends(&self, case: &Case, hold: &Placed) -> Timestamp {
+        let by_itself =
+            self.days.map_or(FAR, |days| case.window_end(hold.since, i64::from(days).saturating_add(1)));
+        hold.lifted_at.unwrap_or(FAR).min(by_itself)
+    }
+
     pub fn say(&self, ask: &Ask, at: Timestamp) -> Say {
         let mut say = Say::ALWAYS;
         for hold in ask.case.facts.holds.iter().filter(|hold| self.concerns(ask.case, hold)) {
-            let lifted = hold.lifted_at.unwrap_or(FAR);
+            let lifted = self.ends(ask.case, hold);
             say = say.and(if at < hold.since {
                 Say::Permit { until: hold.since }
             } else if at < lifted {
-                Say::Bar { until: hold.lifted_at, liftable: self.liftable }
+                Say::Bar { until: (lifted < FAR).then_some(lifted), liftable: self.liftable }
             } else {
                 Say::ALWAYS
             });
@@ -46,13 +56,15 @@ impl Hold {
     }
 
     pub fn explain(&self, ask: &Ask, at: Timestamp) -> Words {
-        let in_force = |hold: &&Placed| self.concerns(ask.case, hold) && hold.in_force(at);
+        let in_force = |hold: &&Placed| {
+            self.concerns(ask.case, hold) && hold.since <= at && at < self.ends(ask.case, hold)
+        };
         match ask.case.facts.holds.iter().filter(in_force).min_by_key(|hold| (hold.since, hold.kind)) {
             Some(hold) => {
                 let since = local_date(ask.case, hold.since);
                 Words::plain(format!("a hold of kind `{}` is in force since {since}", hold.kind))
                     .with("hold", hold.kind.as_str())
-                    .with("since", hold.since.to_string())
+                    .dated("since", hold.since, at)
             }
             None => {
                 let kinds: Vec<&str> = self.holds.iter().map(|kind| kind.as_str()).collect();

@@ -12,7 +12,7 @@ use crate::domain::zone::{Local, Zone, weekday};
 use crate::policy::case::Case;
 use crate::policy::explain::{Words, clock};
 use crate::policy::rule::{Ask, Say};
-use crate::policy::rules::contact_window::excused;
+use crate::policy::rules::excuse::{Excuse, excused};
 use crate::policy::rules::next_reading;
 use serde::Deserialize;
 
@@ -26,6 +26,9 @@ pub(in crate::policy) struct InconvenientTime {
     /// Whether a consent to this time lifts it (12 CFR 1006.6(b)(4)).
     #[serde(default)]
     pub consent_opens: bool,
+    /// A consent given this soon after a contact at such a time is void (12 CFR 1006.6(b)(4)(i)).
+    #[serde(default)]
+    pub taint_within: Option<Span>,
 }
 
 impl InconvenientTime {
@@ -39,7 +42,17 @@ impl InconvenientTime {
             .filter(|stated| concerns(ask.case, stated))
             .map(|stated| one(ask.case, stated, at))
             .fold(Say::ALWAYS, Say::and);
-        excused(ask.case, at, hours, self.answer_within, self.consent_opens)
+        let barred = |then: Timestamp| {
+            let stated = ask.case.facts.preferences.inconvenient.iter();
+            let mut concerned = stated.filter(|stated| concerns(ask.case, stated));
+            concerned.any(|stated| matches!(one(ask.case, stated, then), Say::Bar { .. }))
+        };
+        let excuse = Excuse {
+            answer: self.answer_within,
+            consent_opens: self.consent_opens,
+            taint: self.taint_within,
+        };
+        excused(ask.case, at, hours, excuse, &barred)
     }
 
     pub fn explain(&self, ask: &Ask, at: Timestamp) -> Words {

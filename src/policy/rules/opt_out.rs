@@ -44,9 +44,13 @@ impl OptOut {
             });
         }
         match (say, self.answer_within) {
-            (Say::Bar { .. }, Some(within)) => {
-                case.answers_debtor(at, within).map_or(say, |until| Say::Permit { until })
-            }
+            (Say::Bar { until, liftable }, Some(within)) => match case.answers_debtor(at, within) {
+                Some(until) => Say::Permit { until },
+                None => {
+                    let until = until.unwrap_or(FAR).min(case.next_answerable(at));
+                    Say::Bar { until: (until < FAR).then_some(until), liftable }
+                }
+            },
             (Say::Bar { .. }, None) | (Say::Permit { .. }, _) => say,
         }
     }
@@ -79,7 +83,7 @@ impl OptOut {
                 let on = local_date(case, stop.received_at);
                 let reach = if stop.point.is_some() { " to this contact point" } else { "" };
                 Words::plain(format!("the debtor refused {what}{reach} on {on}"))
-                    .with("received_at", stop.received_at.to_string())
+                    .dated("received_at", stop.received_at, at)
                     .with("channel", stop.channel.as_str())
             }
             None => Words::plain(format!("the debtor has not refused {what}")),

@@ -1,7 +1,7 @@
 //! The made-up debtor of a worked case.
 
 use super::key;
-use crate::domain::contact_point::{LineType, PointKind, PointOutline, ReassignmentCheck};
+use crate::domain::contact_point::{CreditorNotice, LineType, PointKind, PointOutline, ReassignmentCheck};
 use crate::domain::debtor::{
     AccountOutline, AccountStatus, CollectorRole, DebtType, DebtorOutline, LocationOutline,
 };
@@ -40,6 +40,8 @@ struct WorkedAccount {
     #[serde(default)]
     time_barred: bool,
     #[serde(default)]
+    creditor_region: Option<String>,
+    #[serde(default)]
     validation_notice_sent_on: Option<toml::value::Datetime>,
 }
 
@@ -58,6 +60,11 @@ struct WorkedPoint {
     zones: Vec<String>,
     #[serde(default)]
     reassignment_check: Option<ReassignmentCheck>,
+    #[serde(default)]
+    creditor_notice: Option<CreditorNotice>,
+    /// The regions of its area code.
+    #[serde(default)]
+    regions: Vec<String>,
 }
 
 impl WorkedDebtor {
@@ -93,6 +100,7 @@ impl WorkedAccount {
             status: None,
             servicing_account: None,
             time_barred: false,
+            creditor_region: None,
             validation_notice_sent_on: None,
         }
     }
@@ -104,6 +112,7 @@ impl WorkedAccount {
             account: AccountKey(key(&self.id)),
             collector_role: self.role.unwrap_or(CollectorRole::ThirdParty),
             creditor: None,
+            creditor_region: self.creditor_region.clone(),
             debt: DebtKey(key(self.servicing_account.as_ref().unwrap_or(&self.id))),
             debt_type: self.debt_type.unwrap_or(DebtType::Consumer),
             status: self.status.unwrap_or(AccountStatus::Open),
@@ -116,11 +125,13 @@ impl WorkedAccount {
 impl WorkedPoint {
     fn outline(&self) -> PointOutline {
         PointOutline {
+            creditor_notice: self.creditor_notice.clone(),
             employer_provided: self.employer_provided,
             kind: self.kind,
             line_type: self.line_type.unwrap_or(LineType::Unknown),
             point: PointKey(key(&self.name)),
             reassignment_check: self.reassignment_check.clone(),
+            regions: self.regions.clone(),
             workplace: self.workplace,
             zones: self.zones.clone(),
         }
@@ -137,6 +148,8 @@ fn usual_points() -> Vec<WorkedPoint> {
         employer_provided,
         zones: Vec::new(),
         reassignment_check: None,
+        creditor_notice: None,
+        regions: Vec::new(),
     };
     vec![
         point("mobile", PointKind::Phone, Some(LineType::Mobile), false, false),

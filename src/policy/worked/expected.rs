@@ -23,6 +23,9 @@ pub(super) struct Expected {
     /// The notices due, all of them.
     #[serde(default)]
     disclosures: Option<Vec<Disclosure>>,
+    /// The rules that ask for a look, all of them, and the overrides that let something pass.
+    #[serde(default)]
+    reviews: Option<Vec<String>>,
 }
 
 impl Expected {
@@ -54,6 +57,10 @@ impl Expected {
         if self.disclosures.as_deref().is_some_and(|expected| expected != decision.disclosures) {
             let found: Vec<&str> = decision.disclosures.iter().map(|due| due.as_str()).collect();
             differences.push(format!("the notices due are {}", found.join(", ")));
+        }
+        let reviews: Vec<&str> = decision.reviews.iter().map(|review| review.rule.as_str()).collect();
+        if self.reviews.as_ref().is_some_and(|expected| *expected != reviews) {
+            differences.push(format!("the reviews raised are {}", reviews.join(", ")));
         }
         differences
     }

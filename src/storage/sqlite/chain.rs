@@ -10,6 +10,8 @@ pub struct Chain {
     pub(super) stream: Stream,
     pub(super) head: Head,
     pub(super) key: Option<DataKey>,
+    /// The length of the log when the head was known to be the stream's end.
+    pub(super) as_of: u64,
 }
 
 impl Chain {

@@ -59,8 +59,8 @@ impl Projector<'_> {
             EventBody::RequestAccepted(..) => Ok(()),
             EventBody::AttemptStarted(start, _) => self.attempt(start),
             EventBody::AttemptSent(sent, _) => {
-                self.settled(sent.attempt)?;
-                sent.provider_ref.as_deref().map_or(Ok(()), |given| self.provider_ref(sent.attempt, given))
+                // What its provider calls it goes into the index.
+                self.settled(sent.attempt)
             }
             EventBody::AttemptFailed(end, _)
             | EventBody::AttemptUnknown(end, _)
@@ -144,7 +144,7 @@ impl Projector<'_> {
                 "INSERT OR IGNORE INTO reported VALUES (?1, ?2, ?3, ?4)",
                 (event_key.as_bytes(), self.stream(), int(self.place.seq), body_digest),
             ),
-            ContactSource::Attempt(_) | ContactSource::Permit(_) => Ok(()),
+            ContactSource::Attempt(_) | ContactSource::Permit(_) | ContactSource::Reply => Ok(()),
         }
     }
 
@@ -174,15 +174,6 @@ impl Projector<'_> {
 
     fn settled(&self, attempt: AttemptId) -> rusqlite::Result<()> {
         self.run("UPDATE attempts SET open = 0 WHERE attempt = ?1 AND open = 1", [attempt.as_bytes()])
-    }
-
-    /// Under the provider that carries the attempt; one that counts its messages anew may give a reference twice, and then
-    /// means the newer.
-    fn provider_ref(&self, attempt: AttemptId, reference: &str) -> rusqlite::Result<()> {
-        self.run(
-            "INSERT OR REPLACE INTO provider_refs SELECT provider, ?2, attempt FROM attempts WHERE attempt = ?1",
-            (attempt.as_bytes(), reference),
-        )
     }
 
     fn inbound(&self, inbound: &Inbound) -> rusqlite::Result<()> {

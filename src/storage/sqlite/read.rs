@@ -10,7 +10,7 @@ use crate::domain::id::{
 use crate::domain::time::{Span, Timestamp};
 use crate::ledger::LeafHash;
 use crate::ledger::entry::Entry;
-use crate::storage::seal::{DataKey, stream_bytes};
+use crate::storage::seal::DataKey;
 use crate::storage::{
     ApiKeyRow, AttemptRow, HistoryFilter, HistoryRow, Page, PermitRow, ReportedRow, RequestFilter,
     RequestRow, ReviewRow, SealedPart, StorageError,
@@ -49,8 +49,9 @@ impl Reader {
     /// A stream's whole history in the domain's words.
     pub fn load(&self, stream: Stream) -> Result<Vec<Event>, StorageError> {
         let keys = keyring::all(&self.pair().keys, &self.database.wrapping, &stream)?;
-        let mut events = Vec::new();
-        rows::each_of(self.history(), &stream, 0, |leaf, _, entry| {
+        let leaves = self.database.index.leaves(self.history(), &stream, 0, usize::MAX)?;
+        let mut events = Vec::with_capacity(leaves.len());
+        rows::each_at(self.history(), &leaves, |leaf, _, entry| {
             events.push(rows::event(leaf, &entry, &keys)?);
             Ok(())
         })?;
@@ -64,16 +65,14 @@ impl Reader {
         after_seq: u64,
         limit: usize,
     ) -> Result<Vec<HistoryRow>, StorageError> {
-        let failed = failed("reading a stream");
-        let mut statement = self
-            .history()
-            .prepare_cached(
-                "SELECT leaf, leaf_hash, entry FROM events WHERE stream = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
-            )
-            .map_err(failed)?;
-        let rows =
-            statement.query((stream_bytes(&stream), int(after_seq), rows::limit(limit))).map_err(failed)?;
-        self.collect(rows)
+        let keys = keyring::all(&self.pair().keys, &self.database.wrapping, &stream)?;
+        let leaves = self.database.index.leaves(self.history(), &stream, after_seq, limit)?;
+        let mut items = Vec::with_capacity(leaves.len());
+        rows::each_at(self.history(), &leaves, |leaf, leaf_hash, entry| {
+            items.push(history_row(leaf, leaf_hash, &entry, &keys)?);
+            Ok(())
+        })?;
+        Ok(items)
     }
 
     /// Everything behind a leaf (from the first one, where none is given), in leaf order.
@@ -179,12 +178,13 @@ impl Reader {
 
     /// A request by the keyed hash of upstream's identifier.
     pub fn request_by_key(&self, key: Pseudonym) -> Result<Option<RequestRow>, StorageError> {
-        requests::by_key(self.history(), key)
+        let request = self.database.index.request(self.history(), key)?;
+        request.map_or(Ok(None), |request| requests::by_id(self.history(), request))
     }
 
     /// A page of requests, oldest first.
     pub fn requests(&self, filter: &RequestFilter) -> Result<Page<RequestRow, RequestId>, StorageError> {
-        requests::list(self.history(), filter)
+        requests::list(self.history(), &self.database.index, filter)
     }
 
     /// Walks every request that is still open or has something due: those that wait for a fact (no `due_at`), then those due
@@ -205,7 +205,7 @@ impl Reader {
 
     /// An attempt by the identifier that its provider gave it.
     pub fn provider_ref(&self, provider: &str, reference: &str) -> Result<Option<AttemptRow>, StorageError> {
-        rows::provider_ref(self.history(), provider, reference)
+        self.database.index.attempt(self.history(), provider, reference)
     }
 
     /// Every debtor that a contact point is or was on file for.

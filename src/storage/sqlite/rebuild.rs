@@ -4,7 +4,7 @@ use super::connection::failed;
 use super::rows::{Count, int};
 use super::write::Writer;
 use super::{keyring, project, requests, rows};
-use crate::domain::event::{Event, EventBody, Stream};
+use crate::domain::event::{AttemptSent, Event, EventBody, Stream};
 use crate::domain::id::DebtorKey;
 use crate::ledger::entry::Entry;
 use crate::storage::seal::{KeyId, stream_bytes, stream_from};
@@ -13,8 +13,16 @@ use rusqlite::OptionalExtension;
 
 const PROJECTIONS: &str = "
     DELETE FROM requests; DELETE FROM points; DELETE FROM accounts; DELETE FROM attempts;
-    DELETE FROM provider_refs; DELETE FROM inbound_refs; DELETE FROM reported; DELETE FROM permits;
+    DELETE FROM inbound_refs; DELETE FROM reported; DELETE FROM permits;
     DELETE FROM reviews; DELETE FROM pauses; DELETE FROM erasures;";
+/// The indexes, before the projections that are looked up through them.
+const INDEXES: &str = "
+    DELETE FROM stream_index; DELETE FROM request_keys; DELETE FROM provider_refs;
+    INSERT INTO stream_index SELECT stream, seq, leaf FROM events ORDER BY stream, seq;
+    UPDATE indexed SET leaf = (SELECT coalesce(max(leaf) + 1, 0) FROM events);";
+/// Once the requests are there again.
+const KEYS: &str =
+    "INSERT OR IGNORE INTO request_keys SELECT request_key, request FROM requests ORDER BY request_key";
 
 impl Writer {
     /// Throws every projection away and makes it again from the events, in one transaction.
@@ -25,6 +33,7 @@ impl Writer {
         &mut self,
         mut fold: impl FnMut(DebtorKey, &[Event]) -> Vec<RequestRow>,
     ) -> Result<(), StorageError> {
+        self.settle()?;
         self.run("BEGIN IMMEDIATE", "rebuilding the projections")?;
         let rebuilt = self.replay().and_then(|()| self.fold_requests(&mut fold));
         match rebuilt {
@@ -39,7 +48,10 @@ impl Writer {
 
     fn replay(&self) -> Result<(), StorageError> {
         let failed = failed("rebuilding the projections");
-        self.history.execute_batch(PROJECTIONS).map_err(failed)?;
+        self.history
+            .execute_batch(PROJECTIONS)
+            .and_then(|()| self.history.execute_batch(INDEXES))
+            .map_err(failed)?;
         let mut statement =
             self.history.prepare("SELECT leaf, entry FROM events ORDER BY leaf").map_err(failed)?;
         let mut found = statement.query([]).map_err(failed)?;
@@ -59,6 +71,9 @@ impl Writer {
             let place =
                 project::Place { stream: entry.stream, seq: entry.seq, at: entry.at, actor: &entry.actor };
             project::event(&self.history, &place, &body, erased)?;
+            if let EventBody::AttemptSent(sent, _) = &body {
+                self.refer(sent).map_err(failed)?;
+            }
         }
         Ok(())
     }
@@ -70,10 +85,10 @@ impl Writer {
         let mut statement = self
             .history
             .prepare_cached(
-                "SELECT leaf, entry FROM events
-                 WHERE stream = ?1 AND seq < ?2
-                   AND seq > coalesce((SELECT max(seq) FROM erasures WHERE stream = ?1), 0)
-                 ORDER BY seq DESC",
+                "SELECT e.leaf, e.entry FROM stream_index i CROSS JOIN events e ON e.leaf = i.leaf
+                 WHERE i.stream = ?1 AND i.seq < ?2
+                   AND i.seq > coalesce((SELECT max(seq) FROM erasures WHERE stream = ?1), 0)
+                 ORDER BY i.seq DESC",
             )
             .map_err(failed)?;
         let mut found = statement.query((stream_bytes(&erasure.stream), int(erasure.seq))).map_err(failed)?;
@@ -97,8 +112,9 @@ impl Writer {
             if let Some(Stream::Debtor(debtor)) = stream_from(&next) {
                 let stream = Stream::Debtor(debtor);
                 let keys = keyring::all(&self.keys, &self.database.wrapping, &stream)?;
+                let leaves = self.database.index.leaves(&self.history, &stream, 0, usize::MAX)?;
                 let mut events = Vec::new();
-                rows::each_of(&self.history, &stream, 0, |leaf, _, entry| {
+                rows::each_at(&self.history, &leaves, |leaf, _, entry| {
                     events.push(rows::event(leaf, &entry, &keys)?);
                     Ok(())
                 })?;
@@ -106,14 +122,24 @@ impl Writer {
             }
             after = next;
         }
-        Ok(())
+        self.history.execute_batch(KEYS).map_err(failed("rebuilding the projections"))
+    }
+
+    fn refer(&self, sent: &AttemptSent) -> rusqlite::Result<()> {
+        let Some(reference) = &sent.provider_ref else { return Ok(()) };
+        self.history
+            .prepare_cached(
+                "INSERT OR REPLACE INTO provider_refs SELECT provider, ?2, attempt FROM attempts WHERE attempt = ?1",
+            )?
+            .execute((sent.attempt.as_bytes(), reference))
+            .map(|_| ())
     }
 
     /// The stream behind another, in the order of their bytes; the installation's, which has none, comes before all.
     fn stream_after(&self, stream: &[u8]) -> Result<Option<Vec<u8>>, StorageError> {
         let failed = failed("listing streams");
         self.history
-            .prepare_cached("SELECT stream FROM events WHERE stream > ?1 ORDER BY stream LIMIT 1")
+            .prepare_cached("SELECT stream FROM stream_index WHERE stream > ?1 ORDER BY stream LIMIT 1")
             .map_err(failed)?
             .query_row([stream], |row| row.get(0))
             .optional()

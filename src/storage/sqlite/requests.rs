@@ -1,9 +1,11 @@
 //! The contact requests as lists and the scheduler see them. The pipeline folds them; the store keeps the last state.
 
 use super::connection::failed;
+use super::index::Index;
 use super::rows::{DebtorColumn, Word, limit, unreadable};
 use crate::domain::channel::{Channel, Priority};
-use crate::domain::id::{DebtorKey, Pseudonym, RequestId};
+use crate::domain::event::Stream;
+use crate::domain::id::{Pseudonym, RequestId};
 use crate::domain::request::RequestStatus;
 use crate::domain::time::Timestamp;
 use crate::storage::{Page, RequestFilter, RequestRow, StorageError};
@@ -82,22 +84,10 @@ pub(super) fn put(connection: &Connection, row: &RequestRow) -> Result<(), Stora
 }
 
 pub(super) fn by_id(connection: &Connection, request: RequestId) -> Result<Option<RequestRow>, StorageError> {
-    one(connection, select!("request = ?1"), request.as_bytes())
-}
-
-pub(super) fn by_key(connection: &Connection, key: Pseudonym) -> Result<Option<RequestRow>, StorageError> {
-    one(connection, select!("request_key = ?1"), key.as_bytes())
-}
-
-fn one(
-    connection: &Connection,
-    sql: &'static str,
-    key: &[u8; 16],
-) -> Result<Option<RequestRow>, StorageError> {
     connection
-        .prepare_cached(sql)
+        .prepare_cached(select!("request = ?1"))
         .map_err(failed("looking a request up"))?
-        .query_row([key], read)
+        .query_row([request.as_bytes()], read)
         .optional()
         .map_err(unreadable(TABLE))
 }
@@ -119,13 +109,15 @@ pub(super) fn each_open(
 /// A page of a list, oldest first.
 pub(super) fn list(
     connection: &Connection,
+    index: &Index,
     filter: &RequestFilter,
 ) -> Result<Page<RequestRow, RequestId>, StorageError> {
     let mut items = Vec::new();
     match (&filter.debtors, filter.campaign) {
         (Some(debtors), _) => {
             for debtor in debtors {
-                items.extend(matching(connection, BY_DEBTOR, filter, Some(debtor))?);
+                let leaves = index.leaves(connection, &Stream::Debtor(*debtor), 0, usize::MAX)?;
+                items.extend(matching(connection, BY_DEBTOR, filter, Some(&leaves))?);
             }
             items.sort_by_key(|row| row.request);
         }
@@ -139,14 +131,19 @@ pub(super) fn list(
 }
 
 const BY_ID: &str = filtered!("?8 IS NULL");
-const BY_DEBTOR: &str = filtered!("stream = ?8 AND (?4 IS NULL OR campaign = ?4)");
+/// A debtor's requests stand in its chain; an index of their own would cost every request a page.
+const BY_DEBTOR: &str = filtered!(
+    "request IN (SELECT unhex(substr(json_extract(CAST(entry AS TEXT), '$.clear.request'), 5)) FROM events
+                 WHERE leaf IN (SELECT value FROM json_each(?8)) AND type = 'request.accepted')
+     AND (?4 IS NULL OR campaign = ?4)"
+);
 const BY_CAMPAIGN: &str = filtered!("campaign = ?4 AND ?8 IS NULL");
 
 fn matching(
     connection: &Connection,
     sql: &'static str,
     filter: &RequestFilter,
-    debtor: Option<&DebtorKey>,
+    leaves: Option<&[u64]>,
 ) -> Result<Vec<RequestRow>, StorageError> {
     let statuses: Vec<&str> = filter.statuses.iter().map(|status| status.as_str()).collect();
     let statuses = (!statuses.is_empty()).then(|| serde_json::json!(statuses).to_string());
@@ -159,7 +156,7 @@ fn matching(
         &filter.accepted_since.map_or(i64::MIN, Timestamp::millis),
         &filter.accepted_until.map_or(i64::MAX, Timestamp::millis),
         &limit(filter.limit.saturating_add(1)),
-        &debtor.map(|debtor| debtor.0.as_bytes()),
+        &leaves.map(|leaves| serde_json::json!(leaves).to_string()),
     ];
     let mut statement = connection.prepare_cached(sql).map_err(failed("listing requests"))?;
     let rows = statement.query_map(params, read).map_err(unreadable(TABLE))?;

@@ -9,7 +9,7 @@ use crate::domain::id::{
 use crate::domain::time::Timestamp;
 use crate::ledger::LeafHash;
 use crate::ledger::entry::Entry;
-use crate::storage::seal::{DataKey, KeyId, Place, key_of, stream_bytes, stream_from};
+use crate::storage::seal::{DataKey, KeyId, Place, key_of, stream_from};
 use crate::storage::{AttemptRow, PermitRow, PermitStatus, ReportedRow, ReviewRow, StorageError};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
@@ -67,24 +67,20 @@ word_column!(
     crate::domain::channel::Priority
 );
 
-/// Walks a stream's entries behind a place, in order.
-pub(super) fn each_of(
+/// Walks entries at given leaves, up to the first that is not committed yet.
+pub(super) fn each_at(
     connection: &Connection,
-    stream: &Stream,
-    after_seq: u64,
+    leaves: &[u64],
     mut each: impl FnMut(u64, LeafHash, Entry<'_>) -> Result<(), StorageError>,
 ) -> Result<(), StorageError> {
     let failed = failed("reading a stream");
-    let mut statement = connection
-        .prepare_cached(
-            "SELECT leaf, leaf_hash, entry FROM events WHERE stream = ?1 AND seq > ?2 ORDER BY seq",
-        )
-        .map_err(failed)?;
-    let mut rows = statement.query((stream_bytes(stream), int(after_seq))).map_err(failed)?;
-    while let Some(row) = rows.next().map_err(failed)? {
-        let Count(leaf) = row.get(0).map_err(failed)?;
-        let hash = LeafHash::from_bytes(row.get(1).map_err(failed)?);
-        let bytes = row.get_ref(2).map_err(failed)?.as_blob().unwrap_or_default();
+    let mut statement =
+        connection.prepare_cached("SELECT leaf_hash, entry FROM events WHERE leaf = ?1").map_err(failed)?;
+    for leaf in leaves.iter().copied() {
+        let mut rows = statement.query([int(leaf)]).map_err(failed)?;
+        let Some(row) = rows.next().map_err(failed)? else { return Ok(()) };
+        let hash = LeafHash::from_bytes(row.get(0).map_err(failed)?);
+        let bytes = row.get_ref(1).map_err(failed)?.as_blob().unwrap_or_default();
         each(leaf, hash, Entry::parse(bytes).map_err(|_| StorageError::Unreadable { leaf })?)?;
     }
     Ok(())
@@ -188,17 +184,6 @@ pub(super) fn open_attempts(connection: &Connection) -> Result<Vec<AttemptRow>, 
     let sql = "SELECT stream, attempt, request, provider, started_at, open FROM attempts
                WHERE open = 1 ORDER BY started_at";
     many(connection, "attempts", sql, [], attempt_row)
-}
-
-pub(super) fn provider_ref(
-    connection: &Connection,
-    provider: &str,
-    reference: &str,
-) -> Result<Option<AttemptRow>, StorageError> {
-    let sql = "SELECT a.stream, a.attempt, a.request, a.provider, a.started_at, a.open
-               FROM provider_refs r JOIN attempts a ON a.attempt = r.attempt
-               WHERE r.provider = ?1 AND r.ref = ?2";
-    one(connection, "provider_refs", sql, (provider, reference), attempt_row)
 }
 
 pub(super) fn inbound_ref(

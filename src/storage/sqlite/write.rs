@@ -2,7 +2,7 @@
 
 use super::connection::{self, Lock, Role, failed, is_conflict};
 use super::rows::{Count, int};
-use super::{Chain, Database, keyring, project, requests, rows};
+use super::{Chain, Database, index, keyring, project, requests, rows};
 use crate::domain::event::{Actor, Event, EventBody, Stream};
 use crate::domain::id::{
     AccountKey, AttemptId, DebtorKey, PermitId, PointKey, Pseudonym, RequestId, ReviewId,
@@ -13,7 +13,7 @@ use crate::ledger::entry::Draft;
 use crate::ledger::{LeafHash, canonical};
 use crate::storage::seal::{DataKey, KeyId, Nonces, Place, stream_bytes};
 use crate::storage::{Appended, AttemptRow, PermitRow, ReportedRow, RequestRow, ReviewRow, StorageError};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -27,7 +27,19 @@ pub struct Writer {
     entry: Vec<u8>,
     sealed: Vec<u8>,
     nonces: Nonces,
+    /// The requests that the batch has touched; the room is kept from batch to batch.
+    dirty: HashMap<RequestId, RequestRow>,
+    /// The log's length when something was last written to one of the streams that share a slot.
+    written: Vec<u64>,
     _lock: Lock,
+}
+
+/// Slots of streams: several times as many as there are chains at hand.
+const SLOTS: usize = 1 << 19;
+
+/// A stream's slot. A debtor's bytes are a keyed hash: any of them are as good as any other.
+fn slot(stream: &Stream) -> usize {
+    stream_bytes(stream).iter().take(8).fold(0, |slot, byte| slot << 8 | usize::from(*byte)) % SLOTS
 }
 
 impl Writer {
@@ -39,6 +51,7 @@ impl Writer {
             .query_row("SELECT coalesce(max(leaf) + 1, 0) FROM events", [], |row| row.get::<_, Count>(0))
             .map(|count| count.0)
             .map_err(failed("finding the log's end"))?;
+        database.index.catch_up(&history, next_leaf)?;
         let mut writer = Self {
             database,
             history,
@@ -47,6 +60,8 @@ impl Writer {
             entry: Vec::with_capacity(4096),
             sealed: Vec::with_capacity(4096),
             nonces: Nonces::new(),
+            dirty: HashMap::new(),
+            written: vec![0; SLOTS],
             _lock: lock,
         };
         writer.finish_erasures()?;
@@ -56,16 +71,29 @@ impl Writer {
     /// Begins a batch. Nothing of it can be seen, or is kept, before [`Batch::commit`].
     pub fn begin(&mut self) -> Result<Batch<'_>, StorageError> {
         self.run("BEGIN IMMEDIATE", "beginning a batch")?;
+        self.dirty.clear();
         Ok(Batch {
             next_leaf: self.next_leaf,
             writer: self,
             new_keys: HashMap::new(),
             erased: false,
-            dirty: HashMap::new(),
-            dirty_by_key: HashMap::new(),
             spoiled: false,
             ended: false,
         })
+    }
+
+    /// Leaves the indexes up to date, so that the next start need not read the log's end. To be called when nothing more will
+    /// be written.
+    pub fn settle(&mut self) -> Result<(), StorageError> {
+        if self.database.index.is_empty() {
+            return Ok(());
+        }
+        self.run("BEGIN IMMEDIATE", "bringing the indexes up to date")?;
+        let folded = self.database.index.fold(&self.history);
+        self.run(if folded.is_ok() { "COMMIT" } else { "ROLLBACK" }, "bringing the indexes up to date")?;
+        folded?;
+        self.database.index.clear(self.next_leaf);
+        Ok(())
     }
 
     /// How many events the log has.
@@ -109,8 +137,6 @@ pub struct Batch<'w> {
     next_leaf: u64,
     new_keys: HashMap<Stream, DataKey>,
     erased: bool,
-    dirty: HashMap<RequestId, RequestRow>,
-    dirty_by_key: HashMap<Pseudonym, RequestId>,
     spoiled: bool,
     ended: bool,
 }
@@ -120,17 +146,18 @@ impl Batch<'_> {
     pub fn load(&mut self, stream: Stream) -> Result<(Chain, Vec<Event>), StorageError> {
         self.sound()?;
         let keys = self.keys_of(&stream)?;
+        let leaves = self.writer.database.index.leaves(&self.writer.history, &stream, 0, usize::MAX)?;
         let mut head = Head::START;
         let mut newest = None;
-        let mut events = Vec::new();
-        rows::each_of(&self.writer.history, &stream, 0, |leaf, hash, entry| {
+        let mut events = Vec::with_capacity(leaves.len());
+        rows::each_at(&self.writer.history, &leaves, |leaf, hash, entry| {
             newest = rows::sealed_with(&entry).or(newest);
             events.push(rows::event(leaf, &entry, &keys)?);
             head = Head { seq: entry.seq, last: hash };
             Ok(())
         })?;
         let key = keys.iter().find(|key| Some(key.id) == newest).or(keys.first()).cloned();
-        Ok((Chain { stream, head, key }, events))
+        Ok((Chain { stream, head, key, as_of: self.next_leaf }, events))
     }
 
     /// The end at which a stream is continued, without its history.
@@ -140,18 +167,14 @@ impl Batch<'_> {
         if keys.len() > 1 {
             return Ok(self.load(stream)?.0);
         }
-        let failed = failed("finding a stream's end");
-        let head = self
-            .writer
-            .history
-            .prepare_cached("SELECT seq, leaf_hash FROM events WHERE stream = ?1 ORDER BY seq DESC LIMIT 1")
-            .map_err(failed)?
-            .query_row([stream_bytes(&stream)], |row| {
-                Ok(Head { seq: row.get::<_, Count>(0)?.0, last: LeafHash::from_bytes(row.get(1)?) })
-            })
-            .optional()
-            .map_err(failed)?;
-        Ok(Chain { stream, head: head.unwrap_or(Head::START), key: keys.pop() })
+        let mut head = Head::START;
+        if let Some(place) = self.writer.database.index.newest(&self.writer.history, &stream)? {
+            rows::each_at(&self.writer.history, &[place.leaf], |_, last, _| {
+                head = Head { seq: place.seq, last };
+                Ok(())
+            })?;
+        }
+        Ok(Chain { stream, head, key: keys.pop(), as_of: self.next_leaf })
     }
 
     /// Seals, chains and appends an event, and moves on the projections that follow from it alone.
@@ -169,6 +192,7 @@ impl Batch<'_> {
         body: &EventBody,
     ) -> Result<Appended, StorageError> {
         self.sound()?;
+        self.check_end(chain)?;
         self.encode(chain, at, actor, body)?;
         let leaf_hash = LeafHash::of_prefixed(&self.writer.entry);
         let appended = Appended { leaf: self.next_leaf, seq: chain.head.next_seq(), leaf_hash };
@@ -180,9 +204,40 @@ impl Batch<'_> {
         let place = project::Place { stream: chain.stream, seq: appended.seq, at, actor };
         let projected = project::event(&self.writer.history, &place, body, erased_key);
         self.spoil_on(projected)?;
+        self.find_later(body, chain.stream, &appended);
         chain.head.advance(leaf_hash);
         self.next_leaf += 1;
+        chain.as_of = self.next_leaf;
+        self.writer.written[slot(&chain.stream)] = self.next_leaf;
         Ok(appended)
+    }
+
+    /// Enters into the index what leads to an event.
+    fn find_later(&self, body: &EventBody, stream: Stream, appended: &Appended) {
+        let index = &self.writer.database.index;
+        index.add_event(stream, index::Place { seq: appended.seq, leaf: appended.leaf });
+        if let EventBody::RequestAccepted(order, _) = body {
+            index.add_request(order.request_key, order.request, appended.leaf);
+        }
+        if let EventBody::AttemptSent(sent, _) = body
+            && let Some(reference) = &sent.provider_ref
+        {
+            index.add_reference(reference, sent.attempt, appended.leaf);
+        }
+    }
+
+    /// Refuses a chain that its stream has left behind.
+    fn check_end(&self, chain: &Chain) -> Result<(), StorageError> {
+        // As a rule nothing was written to it, nor to those that share its slot, since the chain was known to be current.
+        if self.writer.written[slot(&chain.stream)] <= chain.as_of {
+            return Ok(());
+        }
+        let newest = self.writer.database.index.newest(&self.writer.history, &chain.stream)?;
+        if newest.map_or(0, |place| place.seq) == chain.head.seq {
+            Ok(())
+        } else {
+            Err(StorageError::StaleChain)
+        }
     }
 
     /// Records that a person is erased, and destroys the key of everything sealed so far with the commit.
@@ -197,15 +252,14 @@ impl Batch<'_> {
     }
 
     /// Keeps where a request stands; of several in one batch the last counts.
-    pub fn put_request(&mut self, row: &RequestRow) {
-        self.dirty_by_key.insert(row.request_key, row.request);
-        self.dirty.insert(row.request, row.clone());
+    pub fn put_request(&mut self, row: RequestRow) {
+        self.writer.dirty.insert(row.request, row);
     }
 
     /// A request by our identifier.
     pub fn request(&mut self, request: RequestId) -> Result<Option<RequestRow>, StorageError> {
         self.sound()?;
-        match self.dirty.get(&request) {
+        match self.writer.dirty.get(&request) {
             Some(row) => Ok(Some(row.clone())),
             None => requests::by_id(&self.writer.history, request),
         }
@@ -214,10 +268,8 @@ impl Batch<'_> {
     /// A request by the keyed hash of upstream's identifier.
     pub fn request_by_key(&mut self, key: Pseudonym) -> Result<Option<RequestRow>, StorageError> {
         self.sound()?;
-        match self.dirty_by_key.get(&key) {
-            Some(request) => self.request(*request),
-            None => requests::by_key(&self.writer.history, key),
-        }
+        let request = self.writer.database.index.request(&self.writer.history, key)?;
+        request.map_or(Ok(None), |request| self.request(request))
     }
 
     /// Every debtor that a contact point is or was on file for.
@@ -245,7 +297,7 @@ impl Batch<'_> {
         reference: &str,
     ) -> Result<Option<AttemptRow>, StorageError> {
         self.sound()?;
-        rows::provider_ref(&self.writer.history, provider, reference)
+        self.writer.database.index.attempt(&self.writer.history, provider, reference)
     }
 
     /// Whether something that came in from a provider was recorded before: the streams it stands in.
@@ -281,15 +333,23 @@ impl Batch<'_> {
         self.sound()?;
         let flushed = self.flush();
         self.spoil_on(flushed)?;
+        let full = self.writer.database.index.is_full();
+        if full {
+            let folded = self.writer.database.index.fold(&self.writer.history);
+            self.spoil_on(folded)?;
+        }
         self.writer.run("COMMIT", "committing a batch")?;
         self.ended = true;
         self.writer.next_leaf = self.next_leaf;
+        if full {
+            self.writer.database.index.clear(self.next_leaf);
+        }
         if self.erased { self.writer.finish_erasures() } else { Ok(()) }
     }
 
     /// Requests into the history's transaction, then the new keys: durable before what they seal.
     fn flush(&mut self) -> Result<(), StorageError> {
-        for row in self.dirty.values() {
+        for row in self.writer.dirty.values() {
             requests::put(&self.writer.history, row)?;
         }
         if self.new_keys.is_empty() {
@@ -405,7 +465,11 @@ impl Batch<'_> {
 
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
-        if !self.ended && !self.writer.history.is_autocommit() {
+        if self.ended {
+            return;
+        }
+        self.writer.database.index.forget_from(self.writer.next_leaf);
+        if !self.writer.history.is_autocommit() {
             // A rollback that fails leaves the transaction open, and the next batch says so when it begins.
             let _ = self.writer.run("ROLLBACK", "giving up a batch");
         }
@@ -440,6 +504,7 @@ mod tests {
     fn words(length: usize) -> EventBody {
         EventBody::InboundReceived(
             Inbound {
+                intents: Vec::new(),
                 channel: crate::domain::channel::Channel::Sms,
                 point: None,
                 provider_ref: None,

@@ -8,7 +8,6 @@ CREATE TABLE events (
     leaf_hash BLOB NOT NULL,
     entry BLOB NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX events_by_stream ON events (stream, seq);
 
 -- Nothing recorded is altered: not even by whoever opens the database by hand.
 CREATE TRIGGER events_are_never_updated BEFORE UPDATE ON events
@@ -29,10 +28,21 @@ CREATE TABLE api_keys (
     revoked_at INTEGER
 ) STRICT, WITHOUT ROWID;
 
+-- Indexes that follow the events in bulk: what stands behind `indexed` is found through memory (index.rs).
+CREATE TABLE indexed (one INTEGER PRIMARY KEY CHECK (one = 1), leaf INTEGER NOT NULL) STRICT;
+INSERT INTO indexed VALUES (1, 0);
+CREATE TABLE stream_index (
+    stream BLOB NOT NULL, seq INTEGER NOT NULL, leaf INTEGER NOT NULL, PRIMARY KEY (stream, seq)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE request_keys (request_key BLOB PRIMARY KEY, request BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE provider_refs (
+    provider TEXT NOT NULL, ref TEXT NOT NULL, attempt BLOB NOT NULL, PRIMARY KEY (provider, ref)
+) STRICT, WITHOUT ROWID;
+
 -- Projections: thrown away and rebuilt from the events at will.
 CREATE TABLE requests (
     request BLOB PRIMARY KEY,
-    request_key BLOB NOT NULL UNIQUE,
+    request_key BLOB NOT NULL,
     body_digest BLOB NOT NULL,
     stream BLOB NOT NULL,
     status TEXT NOT NULL,
@@ -44,7 +54,6 @@ CREATE TABLE requests (
     expires_at INTEGER NOT NULL,
     priority TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX requests_by_stream ON requests (stream);
 CREATE INDEX requests_by_campaign ON requests (campaign) WHERE campaign IS NOT NULL;
 CREATE INDEX requests_open ON requests (due_at) WHERE open = 1;
 
@@ -63,9 +72,6 @@ CREATE TABLE attempts (
     open INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX attempts_open ON attempts (started_at) WHERE open = 1;
-CREATE TABLE provider_refs (
-    provider TEXT NOT NULL, ref TEXT NOT NULL, attempt BLOB NOT NULL, PRIMARY KEY (provider, ref)
-) STRICT, WITHOUT ROWID;
 CREATE TABLE inbound_refs (
     provider TEXT NOT NULL, ref TEXT NOT NULL, stream BLOB NOT NULL, seq INTEGER NOT NULL,
     PRIMARY KEY (provider, ref, stream)

@@ -1,0 +1,127 @@
+//! Mail that came in: replies, delivery reports and complaints, each to where the other channels' go.
+
+use crate::channel::email::incoming::{self, Fate, Incoming, Letter};
+use crate::channel::email::listener::Verdict;
+use crate::domain::attempt::AttemptStatus;
+use crate::domain::channel::Channel;
+use crate::domain::contact_point::{PointKind, PointValue};
+use crate::domain::event::Actor;
+use crate::domain::id::{AttemptId, DebtorKey};
+use crate::domain::outcome::FailureCause;
+use crate::pipeline::receive::{self, Report};
+use crate::pipeline::understanding::Reply;
+use crate::pipeline::{Pipeline, Refusal, naming};
+use crate::reply::quoted;
+
+/// Who it is that hands mail in.
+const LISTENER: &str = "email/listener";
+
+impl Pipeline {
+    /// Takes in a message as the mail server handed it over, with the addresses it was sent to. What follows from it is
+    /// durable once this says so.
+    pub async fn take_mail(&self, bytes: &[u8], recipients: &[String]) -> Verdict {
+        let Some(mail) = incoming::read(bytes, recipients) else {
+            tracing::warn!("mail.unreadable");
+            return Verdict::Unreadable;
+        };
+        let taken = match mail {
+            Incoming::Letter(letter) => self.letter(letter).await,
+            Incoming::Report { attempt, fate, code } => self.returned(attempt, fate, code).await,
+            Incoming::Complaint { attempt } => self.complained(attempt).await,
+            Incoming::Machine => Ok(false),
+        };
+        match taken {
+            Ok(found) => {
+                self.metrics().callback(
+                    Channel::Email,
+                    "listener",
+                    if found { "recorded" } else { "unmatched" },
+                );
+                Verdict::Taken
+            }
+            Err(_) => Verdict::Later,
+        }
+    }
+
+    /// A reply. Where its sender is on no file, and it answers a message of ours, it came from the address we wrote to.
+    async fn letter(&self, letter: Letter) -> Result<bool, Refusal> {
+        let sender = PointValue::parse(PointKind::Email, &letter.from).ok();
+        let names = self.desk().names.clone();
+        let own = sender.as_ref().map(|sender| naming::point(&*names, sender));
+        let answers = letter.answers;
+        let point = self
+            .file(move |unit| {
+                if let Some(own) = own
+                    && !unit.batch.streams_with_point(own)?.is_empty()
+                {
+                    return Ok(Ok(Some(own)));
+                }
+                let Some(attempt) = answers else { return Ok(Ok(own)) };
+                let Some(row) = unit.batch.attempt(attempt)? else { return Ok(Ok(own)) };
+                let answered = unit.debtor(row.debtor)?.attempts.get(&attempt).and_then(|known| known.point);
+                Ok(Ok(answered.or(own)))
+            })
+            .await?;
+        let Some(point) = point else { return Ok(false) };
+        let from = sender.as_ref().map_or(letter.from.as_str(), PointValue::expose).to_owned();
+        let stranger = DebtorKey(self.desk().names.pseudonym("stranger", &from));
+        let reply = Reply {
+            channel: Channel::Email,
+            point,
+            from,
+            text: quoted::own_words(&letter.text),
+            keyword: None,
+            provider_ref: letter.id,
+        };
+        self.hear(Actor::Provider(LISTENER.to_owned()), stranger, reply).await
+    }
+
+    async fn returned(&self, attempt: AttemptId, fate: Fate, code: String) -> Result<bool, Refusal> {
+        let (status, cause) = match fate {
+            Fate::Delivered => (AttemptStatus::Delivered, FailureCause::Unspecified),
+            Fate::Relayed => (AttemptStatus::Sent, FailureCause::Unspecified),
+            // It is still being tried: nothing is known yet.
+            Fate::Delayed => return Ok(true),
+            Fate::Failed(cause) => (AttemptStatus::Failed, cause),
+        };
+        let word = match fate {
+            Fate::Delivered => "delivered",
+            Fate::Relayed => "relayed",
+            Fate::Delayed => "delayed",
+            Fate::Failed(_) => "bounced",
+        };
+        let report = Report {
+            status: Some(status),
+            reported: word.to_owned(),
+            code: Some(code),
+            cause,
+            complained: false,
+        };
+        self.reported(attempt, report).await
+    }
+
+    async fn complained(&self, attempt: AttemptId) -> Result<bool, Refusal> {
+        let report = Report {
+            status: Some(AttemptStatus::Delivered),
+            reported: "complained".to_owned(),
+            code: None,
+            cause: FailureCause::Unspecified,
+            complained: true,
+        };
+        self.reported(attempt, report).await
+    }
+
+    async fn reported(&self, attempt: AttemptId, report: Report) -> Result<bool, Refusal> {
+        self.file(move |unit| {
+            let Some(row) = unit.batch.attempt(attempt)? else { return Ok(Ok(false)) };
+            let of_email =
+                unit.debtor(row.debtor)?.attempts.get(&attempt).is_some_and(|a| a.channel == Channel::Email);
+            if of_email {
+                let actor = Actor::Provider(LISTENER.to_owned());
+                receive::report(unit, &actor, row.debtor, attempt, &report)?;
+            }
+            Ok(Ok(of_email))
+        })
+        .await
+    }
+}

@@ -1,0 +1,80 @@
+//! Floor 1: what a reply says. Text in, intents out: pure, and the same every time.
+//!
+//! The words stand in `reply/words/*.toml`, a file a language, for a compliance officer to read; the code knows how they are
+//! written and misspelt ([`tokens`], [`spelling`]), where a phrase stands ([`phrase`]) and what follows from several at once
+//! ([`reading`]). Every language is looked for in every reply: people mix them.
+//!
+//! # Decisions
+//! - 2026-11-23: rules, no model. On the set kept apart for measuring they reach what the product needs, each answer names
+//!   the phrase that gave it, and a wrong one is mended by a line of a file.
+//! - 2026-11-23: **hold until understood**. What matches nothing, or leaves a word that may mean stop unexplained, is in
+//!   [`Reading::doubt`]; whoever acts on the reading freezes the address until a person has read it.
+//! - 2026-11-23: a stop that names another medium than the one it came by closes both, unless it says that this one may go
+//!   on: "stop calling" in a text is far more often about the texts too than not.
+
+mod calendar;
+mod lexicon;
+mod phrase;
+pub mod quoted;
+mod reading;
+mod spelling;
+mod tokens;
+mod values;
+
+pub use lexicon::LexiconError;
+pub use reading::{Doubt, Found, Reading};
+pub use values::{Attorney, Hours, Promise, Stop};
+
+use crate::domain::channel::Channel;
+use crate::domain::money::Currency;
+use crate::domain::time::Date;
+use lexicon::Lexicon;
+use std::sync::LazyLock;
+
+/// The word files, as shipped.
+const FILES: &[(&str, &str)] = &[
+    ("reply/words/en.toml", include_str!("reply/words/en.toml")),
+    ("reply/words/es.toml", include_str!("reply/words/es.toml")),
+];
+
+/// What is said, and what is known of it.
+#[derive(Clone, Copy)]
+pub struct Said<'a> {
+    /// The debtor's own words, without what they quote (see [`quoted::own_words`]).
+    pub text: &'a str,
+    /// Over which medium it came.
+    pub channel: Channel,
+    /// The debtor's language, BCP 47, where it is known: it decides how ambiguous dates are read.
+    pub language: Option<&'a str>,
+    /// The date where the debtor is, for "tomorrow".
+    pub today: Date,
+    /// The currency of the debt, for amounts: without it they are not read.
+    pub currency: Option<Currency>,
+}
+
+/// Understands replies.
+pub struct Reader {
+    lexicon: Lexicon,
+}
+
+impl Reader {
+    /// Reads the shipped word files.
+    ///
+    /// # Errors
+    /// A file that cannot be used; the tests of this module read them all.
+    pub fn load() -> Result<Self, LexiconError> {
+        Ok(Self { lexicon: Lexicon::load(FILES)? })
+    }
+
+    /// The reader with the shipped words, made on first use.
+    pub fn shipped() -> &'static Self {
+        static SHIPPED: LazyLock<Reader> =
+            LazyLock::new(|| Reader::load().expect("the shipped word files are read by a test"));
+        &SHIPPED
+    }
+
+    /// Understands one reply.
+    pub fn read(&self, said: &Said<'_>) -> Reading {
+        reading::read(&self.lexicon, said)
+    }
+}

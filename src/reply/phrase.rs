@@ -1,0 +1,175 @@
+//! Phrases as the word files write them, and where they stand in a reply.
+//!
+//! A phrase is words in order. `a|b` is either, `@class` any word of a class, `word?` may be missing, `_` is any one word,
+//! `..` up to three words and `...` up to eight. `^` and `$` are the start and end of a clause, `^^` and `$$` those of the
+//! reply; openings and endings that say nothing ("hi", "please", "now") do not count there, and courtesies and curses may
+//! stand anywhere between. `#` is a number, `%` a word that no file names, such as a name. As one of several, `#`, `%` and `$` mean the same: `this|#|$`. A phrase never reaches
+//! over the end of a sentence.
+
+use crate::reply::lexicon::Word;
+use std::ops::Range;
+
+/// One part of a phrase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::reply) enum Part {
+    /// One of these words.
+    Words {
+        any_of: Vec<u32>,
+        /// Or a number.
+        number: bool,
+        /// Or a word that is in no word file.
+        strange: bool,
+        /// Or the end of the clause.
+        end: bool,
+        optional: bool,
+    },
+    /// A number.
+    Number,
+    /// A word that is in no word file.
+    Strange,
+    /// So many words, whichever, at most.
+    Gap(usize),
+    /// Exactly one word, whichever.
+    One,
+    /// The start of a clause.
+    ClauseStart,
+    /// The end of a clause.
+    ClauseEnd,
+    /// The start of the reply.
+    Start,
+    /// The end of the reply.
+    End,
+}
+
+/// A phrase, ready to be looked for.
+#[derive(Clone, Debug)]
+pub(in crate::reply) struct Phrase {
+    /// As written.
+    pub text: String,
+    pub parts: Vec<Part>,
+}
+
+impl Phrase {
+    /// The words that it may begin with; none where it may begin with any.
+    pub fn openings(&self) -> Option<Vec<u32>> {
+        let mut found = Vec::new();
+        for part in &self.parts {
+            match part {
+                Part::ClauseStart | Part::Start => {}
+                Part::Words { any_of, number, strange, end, optional } => {
+                    found.extend(any_of);
+                    if *number || *end || *strange {
+                        return None;
+                    }
+                    if !optional {
+                        return Some(found);
+                    }
+                }
+                Part::Number | Part::Strange | Part::Gap(_) | Part::One | Part::ClauseEnd | Part::End => {
+                    return None;
+                }
+            }
+        }
+        None
+    }
+
+    /// Where the phrase stands when it begins at a word: the words that it names, without what it skips.
+    pub fn at(&self, words: &[Word], start: usize) -> Option<Vec<usize>> {
+        let mut named = Vec::new();
+        follow(&self.parts, words, start, start, &mut named).then_some(named)
+    }
+}
+
+/// Whether the parts stand from `at` on. Tries every reading; phrases are short.
+fn follow(parts: &[Part], words: &[Word], at: usize, start: usize, named: &mut Vec<usize>) -> bool {
+    let Some((part, rest)) = parts.split_first() else { return true };
+    match part {
+        Part::ClauseStart => opens(words, at, |word| word.clause) && follow(rest, words, at, start, named),
+        Part::Start => opens(words, at, |_| 0) && follow(rest, words, at, start, named),
+        Part::ClauseEnd => closes(words, at, |word| word.clause) && follow(rest, words, at, start, named),
+        Part::End => closes(words, at, |_| 0) && follow(rest, words, at, start, named),
+        Part::Gap(most) => (0..=*most).any(|skipped| {
+            (at..at + skipped).all(|index| same_part(words, at, index))
+                && follow(rest, words, at + skipped, start, named)
+        }),
+        Part::One => same_sentence(words, start, at) && follow(rest, words, at + 1, start, named),
+        Part::Strange => step(|word| word.strange, false, rest, words, at, start, named),
+        Part::Number => step(|word| word.number, false, rest, words, at, start, named),
+        Part::Words { any_of, number, strange, end, optional } => {
+            let wanted = |word: &Word| {
+                word.id.is_some_and(|id| any_of.contains(&id))
+                    || (*number && word.number)
+                    || (*strange && word.strange)
+            };
+            step(wanted, *optional, rest, words, at, start, named)
+                || (*end && closes(words, at, |word| word.clause) && follow(rest, words, at, start, named))
+        }
+    }
+}
+
+/// One word that is wanted: here, or behind words that say nothing.
+fn step(
+    wanted: impl Fn(&Word) -> bool,
+    optional: bool,
+    rest: &[Part],
+    words: &[Word],
+    at: usize,
+    start: usize,
+    named: &mut Vec<usize>,
+) -> bool {
+    let mut here = at;
+    while same_sentence(words, start, here)
+        && let Some(word) = words.get(here)
+    {
+        if wanted(word) {
+            named.push(here);
+            if follow(rest, words, here + 1, start, named) {
+                return true;
+            }
+            named.pop();
+        }
+        // At its beginning a phrase skips nothing: it begins at its first word.
+        if !word.says_nothing || here == start {
+            break;
+        }
+        here += 1;
+    }
+    optional && follow(rest, words, at, start, named)
+}
+
+fn same_sentence(words: &[Word], start: usize, at: usize) -> bool {
+    match (words.get(start), words.get(at)) {
+        (Some(first), Some(here)) => first.sentence == here.sentence,
+        _ => false,
+    }
+}
+
+/// What a gap skips lies within one part of the sentence; a comma ends it.
+fn same_part(words: &[Word], gap: usize, at: usize) -> bool {
+    let before = gap.checked_sub(1).and_then(|before| words.get(before));
+    matches!((before, words.get(at)), (Some(before), Some(here)) if before.part == here.part)
+}
+
+fn opens(words: &[Word], at: usize, unit: impl Fn(&Word) -> u32) -> bool {
+    let Some(here) = words.get(at).map(&unit) else { return false };
+    words
+        .iter()
+        .take(at)
+        .rev()
+        .take_while(|word| unit(word) == here)
+        .all(|word| word.opens || word.says_nothing)
+}
+
+fn closes(words: &[Word], at: usize, unit: impl Fn(&Word) -> u32) -> bool {
+    let Some(last) = at.checked_sub(1).and_then(|last| words.get(last)).map(&unit) else { return false };
+    words.iter().skip(at).take_while(|word| unit(word) == last).all(|word| word.closes || word.says_nothing)
+}
+
+/// The part of the text that some words cover.
+pub(in crate::reply) fn span(words: &[Word], named: &[usize]) -> Range<usize> {
+    let of = |index: Option<&usize>| index.and_then(|index| words.get(*index)).map(|word| word.span.clone());
+    match (of(named.first()), of(named.last())) {
+        (Some(first), Some(last)) => first.start..last.end,
+        _ => 0..0,
+    }
+}

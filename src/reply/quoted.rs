@@ -1,0 +1,130 @@
+//! What the debtor wrote, without what a mail program quoted below or above it.
+//!
+//! A reply by email carries our own message with it, and ours says STOP. What is quoted is left out only where a mark says
+//! that it is quoted; in doubt the words stay, and a person may have to read them.
+
+/// A line that announces a quoted message, in lower case: whole-line patterns of the common mail programs.
+fn announces(line: &str, next: &str) -> bool {
+    let line = line.trim().trim_start_matches('>').trim().to_lowercase();
+    let together = format!("{line} {}", next.trim().to_lowercase());
+    let wrote = |text: &str| {
+        (text.starts_with("on ") && text.ends_with("wrote:"))
+            || (text.starts_with("el ") && (text.ends_with("escribió:") || text.ends_with("escribio:")))
+            || (text.starts_with("le ") && text.ends_with("a écrit :"))
+    };
+    wrote(&line)
+        || wrote(together.trim())
+        || line.starts_with("-----original message")
+        || line.starts_with("----- original message")
+        || line.starts_with("-----mensaje original")
+        || line.starts_with("---------- forwarded message")
+        || line.starts_with("begin forwarded message")
+        || (line.len() >= 10 && line.chars().all(|c| c == '_'))
+        || is_header(&line, next)
+}
+
+/// Outlook's block: `From: …` and at once `Sent: …`.
+fn is_header(line: &str, next: &str) -> bool {
+    let next = next.trim().to_lowercase();
+    let from = line.starts_with("from:") || line.starts_with("de:") || line.starts_with("*from:*");
+    let sent = ["sent:", "date:", "to:", "enviado:", "enviado el:", "fecha:", "para:", "*sent:*"];
+    from && sent.iter().any(|start| next.starts_with(start))
+}
+
+/// The debtor's own words of an email's plain text: quoted lines, the quoted message below and the signature left out.
+/// Where a debtor wrote between the quoted lines, those words stay.
+pub fn own_words(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut own: Vec<&str> = Vec::new();
+    let mut quoted_below = false;
+    for (at, line) in lines.iter().enumerate() {
+        let next = lines.iter().skip(at + 1).find(|line| !line.trim().is_empty()).copied().unwrap_or("");
+        let bare = line.trim();
+        if bare.starts_with('>') {
+            continue;
+        }
+        if announces(line, next) {
+            // Behind the announcement comes what is quoted: with marks line by line, or without to the end.
+            if next.trim_start().starts_with('>') {
+                continue;
+            }
+            let wrapped = lines.iter().skip(at + 1).any(|line| line.trim_start().starts_with('>'));
+            if !wrapped || own.iter().any(|line| !line.trim().is_empty()) {
+                quoted_below = !wrapped;
+            }
+            if quoted_below {
+                break;
+            }
+            continue;
+        }
+        // RFC 3676, section 4.3: what follows is a signature.
+        if *line == "-- " || bare == "--" {
+            break;
+        }
+        if is_machine_line(bare) {
+            continue;
+        }
+        own.push(line);
+    }
+    own.join("\n").trim().to_owned()
+}
+
+/// "Sent from my iPhone" is not the debtor's wording.
+fn is_machine_line(line: &str) -> bool {
+    let line = line.to_lowercase();
+    ["sent from my ", "get outlook for ", "enviado desde mi ", "sent from yahoo mail", "sent via "]
+        .iter()
+        .any(|start| line.starts_with(start))
+        && line.len() < 80
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_quoted_is_left_out() {
+        for (text, wanted) in [
+            ("stop", "stop"),
+            (
+                "Thanks!\n\nOn Mon, Nov 23, 2026 at 9:00 AM First Recovery <a@b.example> wrote:\n> Reply STOP to opt out\n",
+                "Thanks!",
+            ),
+            (
+                "Thanks\r\n\r\nOn Mon, Nov 23, 2026 at 9:00 AM First Recovery\r\n<a@b.example> wrote:\r\n\r\n> Reply STOP\r\n",
+                "Thanks",
+            ),
+            (
+                "Gracias\n\nEl lun, 23 nov 2026 a las 9:00, First Recovery (<a@b.example>) escribió:\n\n> Responda ALTO",
+                "Gracias",
+            ),
+            (
+                "I paid\n________________________________\nFrom: First Recovery <a@b.example>\nSent: Monday\nTo: me\n\nReply STOP",
+                "I paid",
+            ),
+            ("I paid\n\nFrom: First Recovery <a@b.example>\nSent: Monday\n\nReply STOP", "I paid"),
+            ("ok\n-----Original Message-----\nFrom: x\n\nReply STOP", "ok"),
+            ("Sure\n-- \nSample Debtor\nSTOP Bullying Foundation", "Sure"),
+            ("ok\n\nSent from my iPhone", "ok"),
+            (
+                "> You owe 482.13\nI do not owe this\n> Reply STOP\nstop writing to me",
+                "I do not owe this\nstop writing to me",
+            ),
+            (
+                "On Mon, First Recovery <a@b.example> wrote:\n> Reply STOP\n\nI'll pay Friday",
+                "I'll pay Friday",
+            ),
+            ("", ""),
+            ("> only quoted", ""),
+        ] {
+            assert_eq!(own_words(text), wanted, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn in_doubt_the_words_stay() {
+        for text in ["On Monday I will pay.\nStop writing.", "From: now on please stop", "el martes pago"] {
+            assert_eq!(own_words(text), text);
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! What follows from the phrases of a reply, all together.
+
+use crate::domain::intent::Intent;
+use crate::reply::Said;
+use crate::reply::lexicon::{Lexicon, Means, Medium, Word};
+use crate::reply::phrase;
+use crate::reply::tokens::tokens;
+use crate::reply::values::{self, Attorney, Hours, Promise, Stop};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+/// One thing that a reply says, and the words that say it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// What it says.
+    pub intent: Intent,
+    /// Where, in bytes of the text.
+    pub span: Range<usize>,
+    /// The phrase of the word files that it matched.
+    pub phrase: String,
+}
+
+/// Why a person must read the reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// Nothing in it was understood.
+    Nothing,
+    /// Something in it may mean stop, and nothing explains it.
+    MayBeStop,
+    /// It complains: a person answers complaints.
+    Complaint,
+}
+
+/// What a reply says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Everything that was understood, in the order of the text, each intent once.
+    pub found: Vec<Found>,
+    /// Why a person must read it, if one must.
+    pub doubt: Option<Doubt>,
+    /// What a stop closes.
+    pub stop: Option<Stop>,
+    /// What was promised.
+    pub promise: Option<Promise>,
+    /// Who represents the debtor.
+    pub attorney: Option<Attorney>,
+    /// When the debtor does not want to be reached.
+    pub hours: Option<Hours>,
+    /// When or at which number to call back, in the debtor's words.
+    pub call_back: Option<String>,
+}
+
+impl Reading {
+    /// Whether it says something.
+    pub fn says(&self, intent: Intent) -> bool {
+        self.found.iter().any(|found| found.intent == intent)
+    }
+
+    /// Everything it says.
+    pub fn intents(&self) -> Vec<Intent> {
+        self.found.iter().map(|found| found.intent).collect()
+    }
+}
+
+/// A phrase where it stands.
+pub(in crate::reply) struct Match<'a> {
+    pub means: Means,
+    pub phrase: &'a str,
+    pub named: Vec<usize>,
+}
+
+pub(in crate::reply) fn read(lexicon: &Lexicon, said: &Said<'_>) -> Reading {
+    let words = lexicon.resolve(tokens(said.text));
+    let mut matches = matches(lexicon, &words);
+    let harmless: BTreeSet<usize> = matches
+        .iter()
+        .filter(|found| found.means == Means::Harmless)
+        .flat_map(|found| found.named.clone())
+        .collect();
+    let masked = |found: &Match<'_>| found.named.iter().any(|at| harmless.contains(at));
+    matches.retain(|found| match found.means {
+        Means::Harmless => true,
+        Means::Says(intent) => !intent.is_restrictive() || !masked(found),
+        Means::Spares(_) | Means::Only(_) | Means::Doubtful => !masked(found),
+    });
+    give_way(&mut matches);
+    let hours = matches
+        .iter()
+        .filter(|found| found.means == Means::Says(Intent::Inconvenient))
+        .find_map(|found| Some((values::hours(lexicon, &words, &found.named)?, found.named.clone())));
+    if let Some((_, named)) = &hours {
+        // "Do not call before nine" is no stop.
+        let range = named.first().copied().unwrap_or(0)..=named.last().copied().unwrap_or(0);
+        matches.retain(|found| {
+            !matches!(found.means, Means::Says(Intent::Stop | Intent::Cease | Intent::CallBack))
+                || !found.named.iter().any(|at| range.contains(at))
+        });
+    } else {
+        matches.retain(|found| found.means != Means::Says(Intent::Inconvenient));
+    }
+    let mut reading = Reading { found: found(&words, &matches), ..Reading::default() };
+    reading.hours = hours.map(|(hours, _)| hours);
+    reading.stop = values::stop(lexicon, &words, &matches, said.channel);
+    if reading.stop.is_some() && !reading.says(Intent::Stop) && !reading.says(Intent::Cease) {
+        let only = matches.iter().find(|found| matches!(found.means, Means::Only(_)));
+        reading.found.extend(only.map(|only| as_found(&words, only, Intent::Stop)));
+    }
+    settle(&mut reading);
+    if reading.says(Intent::Promise) {
+        reading.promise = Some(values::promise(&words, said));
+    }
+    if reading.says(Intent::Attorney) {
+        reading.attorney = values::attorney(&words, said.text);
+    }
+    if reading.says(Intent::CallBack) {
+        reading.call_back = Some(said.text.trim().chars().take(500).collect());
+    }
+    reading.doubt = doubt(&words, &matches, &reading);
+    reading
+}
+
+/// How much a phrase weighs where two share a word: what bars contact over what does not, what is past over what is to come.
+fn weight(intent: Intent) -> u8 {
+    match intent {
+        Intent::Hardship | Intent::AlreadyPaid => 2,
+        Intent::Promise | Intent::CallBack => 1,
+        Intent::Question => 0,
+        Intent::Stop
+        | Intent::Cease
+        | Intent::WrongNumber
+        | Intent::Dispute
+        | Intent::Attorney
+        | Intent::Bankruptcy
+        | Intent::Deceased
+        | Intent::Refusal => 3,
+        // These share their words with anybody.
+        Intent::Help | Intent::Start | Intent::Complaint | Intent::Inconvenient | Intent::Courtesy => 4,
+    }
+}
+
+/// "Don't call me" is no wish to be called, "I can't pay" no promise.
+fn give_way(matches: &mut Vec<Match<'_>>) {
+    let mut heaviest: BTreeMap<usize, u8> = BTreeMap::new();
+    for found in matches.iter() {
+        let Means::Says(intent) = found.means else { continue };
+        let own = Some(weight(intent)).filter(|weight| *weight < 4).unwrap_or(0);
+        for at in &found.named {
+            heaviest.entry(*at).and_modify(|known| *known = own.max(*known)).or_insert(own);
+        }
+    }
+    matches.retain(|found| match found.means {
+        Means::Says(intent) => {
+            let own = weight(intent);
+            found.named.iter().all(|at| heaviest.get(at).is_none_or(|heaviest| own >= *heaviest))
+        }
+        Means::Harmless | Means::Spares(_) | Means::Only(_) | Means::Doubtful => true,
+    });
+}
+
+fn matches<'a>(lexicon: &'a Lexicon, words: &[Word]) -> Vec<Match<'a>> {
+    let mut found = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        for (means, phrase) in lexicon.beginning(word) {
+            if let Some(named) = phrase.at(words, at) {
+                found.push(Match { means: *means, phrase: &phrase.text, named });
+            }
+        }
+    }
+    found
+}
+
+fn as_found(words: &[Word], found: &Match<'_>, intent: Intent) -> Found {
+    Found { intent, span: phrase::span(words, &found.named), phrase: found.phrase.to_owned() }
+}
+
+/// Each intent once, by its longest phrase, in the order of the text.
+fn found(words: &[Word], matches: &[Match<'_>]) -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
+    for one in matches {
+        let Means::Says(intent) = one.means else { continue };
+        let new = as_found(words, one, intent);
+        match found.iter_mut().find(|known| known.intent == intent) {
+            Some(known) if new.span.len() > known.span.len() => *known = new,
+            Some(_) => {}
+            None => found.push(new),
+        }
+    }
+    found.sort_by_key(|found| (found.span.start, found.intent));
+    found
+}
+
+/// What one intent takes from another.
+fn settle(reading: &mut Reading) {
+    let says = |intent| reading.found.iter().any(|found| found.intent == intent);
+    let stops = says(Intent::Stop) || says(Intent::Cease);
+    let bars = reading.found.iter().any(|found| found.intent.is_restrictive());
+    let promises = says(Intent::Promise);
+    let refuses = says(Intent::Refusal) || says(Intent::Dispute);
+    reading.found.retain(|found| match found.intent {
+        // A wish to hear more does not stand beside a wish to hear nothing.
+        Intent::Start => !bars,
+        Intent::Help => !stops,
+        Intent::Promise => !refuses,
+        // Thanks are not what a reply is about.
+        Intent::Courtesy => !bars,
+        Intent::Question => !bars && !promises,
+        Intent::Stop
+        | Intent::Cease
+        | Intent::WrongNumber
+        | Intent::Dispute
+        | Intent::Attorney
+        | Intent::Bankruptcy
+        | Intent::Deceased
+        | Intent::Hardship
+        | Intent::AlreadyPaid
+        | Intent::CallBack
+        | Intent::Complaint
+        | Intent::Refusal
+        | Intent::Inconvenient => true,
+    });
+    if reading.found.iter().any(|found| found.intent != Intent::Courtesy) {
+        reading.found.retain(|found| found.intent != Intent::Courtesy);
+    }
+}
+
+fn doubt(words: &[Word], matches: &[Match<'_>], reading: &Reading) -> Option<Doubt> {
+    if reading.stop.is_some() {
+        return None;
+    }
+    if reading.found.is_empty() {
+        return Some(Doubt::Nothing);
+    }
+    let explained: BTreeSet<usize> = matches
+        .iter()
+        .filter(|found| found.means != Means::Doubtful)
+        .flat_map(|found| found.named.iter().copied())
+        .collect();
+    let word = words.iter().enumerate().any(|(at, word)| word.suspect && !explained.contains(&at));
+    let phrase = matches.iter().any(|found| {
+        // Its first word says no; what else it names may well be part of something else.
+        found.means == Means::Doubtful && found.named.first().is_some_and(|at| !explained.contains(at))
+    });
+    if word || phrase {
+        return Some(Doubt::MayBeStop);
+    }
+    reading.says(Intent::Complaint).then_some(Doubt::Complaint)
+}
+
+/// Whether the reply lets a medium go on.
+pub(in crate::reply) fn spared(matches: &[Match<'_>]) -> BTreeSet<Medium> {
+    matches
+        .iter()
+        .filter_map(|found| match found.means {
+            Means::Spares(medium) => Some(medium),
+            Means::Says(_) | Means::Harmless | Means::Only(_) | Means::Doubtful => None,
+        })
+        .collect()
+}

@@ -1,0 +1,169 @@
+//! Misspelt words: repeated letters, digits for letters, letters left out, added, changed or swapped.
+
+use crate::reply::tokens::Token;
+use std::collections::{HashMap, HashSet};
+
+/// Words shorter than this are taken as they stand; their misspellings are listed.
+const SHORTEST: usize = 5;
+/// From this length on two letters may be wrong.
+const LONG: usize = 9;
+
+/// Knows the words of the phrases, and finds the one that was meant.
+#[derive(Default)]
+pub(in crate::reply) struct Speller {
+    known: HashSet<String>,
+    long: Vec<String>,
+    misspelt: HashMap<String, String>,
+    left: HashSet<String>,
+}
+
+impl Speller {
+    /// Whether the phrases or the lists name the word.
+    pub fn is_ordinary(&self, word: &str) -> bool {
+        self.left.contains(word) || self.known.contains(word)
+    }
+
+    /// A listed misspelling.
+    pub fn misspelling(&mut self, wrong: &str, right: &str) {
+        self.misspelt.insert(wrong.to_owned(), right.to_owned());
+    }
+
+    /// A word of the language that is near one of ours, and is not meant for it.
+    pub fn leave(&mut self, word: &str) {
+        self.left.insert(word.to_owned());
+    }
+
+    /// The words of the phrases.
+    pub fn learn(&mut self, known: HashSet<String>) {
+        self.long = known.iter().filter(|word| word.len() >= SHORTEST && word.is_ascii()).cloned().collect();
+        self.long.sort();
+        self.known = known;
+    }
+
+    /// The token as the phrases spell it; two where a number was glued to a word.
+    pub fn spell(&self, token: Token) -> Vec<Token> {
+        if let Some(word) = self.exact(&token.word) {
+            return vec![Token { word, ..token }];
+        }
+        if let Some((at, _)) = token.word.char_indices().find(|(_, c)| c.is_ascii_digit())
+            && at > 0
+            && let Some(word) = token.word.get(..at).and_then(|letters| self.exact(letters))
+            && token.word.get(at..).is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit()))
+        {
+            let middle = token.span.start + at;
+            let digits = token.word.get(at..).unwrap_or_default().to_owned();
+            let number = Token { word: digits, span: middle..token.span.end.max(middle), ..token };
+            return vec![Token { word, span: token.span.start..middle, ..token }, number];
+        }
+        let word = self.nearest(&token.word).unwrap_or_else(|| token.word.clone());
+        vec![Token { word, ..token }]
+    }
+
+    /// A word that is known as it stands, without its repetitions, or with letters for its digits.
+    fn exact(&self, word: &str) -> Option<String> {
+        let known = |word: &str| {
+            let listed = self.misspelt.get(word).cloned();
+            listed.or_else(|| self.known.contains(word).then(|| word.to_owned()))
+        };
+        if self.left.contains(word) {
+            return Some(word.to_owned());
+        }
+        known(word).or_else(|| known(&squeezed(word, 2))).or_else(|| known(&squeezed(word, 1))).or_else(
+            || {
+                let letters = word.chars().any(char::is_alphabetic);
+                let digits = word.chars().any(|c| c.is_ascii_digit());
+                (letters && digits).then(|| known(&lettered(word))).flatten()
+            },
+        )
+    }
+
+    fn nearest(&self, word: &str) -> Option<String> {
+        let length = word.chars().count();
+        if length < SHORTEST || !word.chars().all(char::is_alphabetic) {
+            return None;
+        }
+        let near = |known: &&String| {
+            let most = if length >= LONG && known.len() >= LONG { 2 } else { 1 };
+            known.len().abs_diff(length) <= most && distance(word, known) <= most
+        };
+        self.long.iter().filter(near).min_by_key(|known| distance(word, known)).cloned()
+    }
+}
+
+/// The word with no letter more than `most` times in a row.
+fn squeezed(word: &str, most: usize) -> String {
+    let mut squeezed = String::with_capacity(word.len());
+    let (mut last, mut run) = (None, 0);
+    for c in word.chars() {
+        run = if last == Some(c) { run + 1 } else { 1 };
+        last = Some(c);
+        if run <= most {
+            squeezed.push(c);
+        }
+    }
+    squeezed
+}
+
+/// The word with the letters that its digits look like.
+fn lettered(word: &str) -> String {
+    word.chars()
+        .map(|c| match c {
+            '0' => 'o',
+            '1' => 'i',
+            '3' => 'e',
+            '4' => 'a',
+            '5' => 's',
+            '7' => 't',
+            other => other,
+        })
+        .collect()
+}
+
+/// How many letters were left out, added, changed or swapped with their neighbour (Damerau, Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut row = Vec::with_capacity(b.len() + 1);
+        row.push(i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let mut best = (last[j] + usize::from(x != y)).min(last[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
+                best = best.min(before[j - 1] + 1);
+            }
+            row.push(best);
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_count_single_slips() {
+        for (a, b, wanted) in [
+            ("", "", 0),
+            ("stop", "stop", 0),
+            ("sotp", "stop", 1),
+            ("unsuscribe", "unsubscribe", 1),
+            ("wrong", "worng", 1),
+            ("lawyer", "layer", 1),
+            ("abc", "xyz", 3),
+            ("", "abc", 3),
+        ] {
+            assert_eq!(distance(a, b), wanted, "{a} {b}");
+            assert_eq!(distance(b, a), wanted, "{b} {a}");
+        }
+    }
+
+    #[test]
+    fn words_are_squeezed_and_lettered() {
+        assert_eq!(squeezed("stooooppp", 1), "stop");
+        assert_eq!(squeezed("callll", 2), "call");
+        assert_eq!(lettered("5t0p"), "stop");
+    }
+}

@@ -1,0 +1,298 @@
+//! The indexes whose keys fall anywhere: a debtor's events, a request by upstream's identifier, an attempt by its provider's.
+//!
+//! Kept up to date with each commit, they would cost every message six pages of the disk. So they follow in bulk: what was
+//! written since is found through memory, the tables take it in sorted order every [`FULL`] events, and after a crash the
+//! log's tail says again what the tables lack.
+//!
+//! A reader asks the tail before it asks the tables: what is taken over in between is then found twice, and counted once. The
+//! tail may also name what is not committed yet; whoever reads does not find that leaf, and stops there.
+
+use super::connection::failed;
+use super::rows::{Count, attempt, int, limit, unreadable};
+use crate::domain::event::{AttemptSent, Stream};
+use crate::domain::id::{AttemptId, Pseudonym, RequestId};
+use crate::ledger::entry::Entry;
+use crate::storage::seal::{stream_bytes, stream_from};
+use crate::storage::{AttemptRow, StorageError};
+use rusqlite::{Connection, OptionalExtension};
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Events in the tail before the tables take them over: some megabytes of memory, a tenth of a second's work.
+const FULL: u64 = 32_768;
+
+/// Where an event stands: its place in its stream, and in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) seq: u64,
+    pub(super) leaf: u64,
+}
+
+/// Finds things, in the tail or in the tables.
+pub(super) struct Index {
+    tail: RwLock<Tail>,
+}
+
+/// What the tables lack.
+#[derive(Default)]
+struct Tail {
+    /// The first leaf that the tables lack.
+    from: u64,
+    /// The leaf behind the last one.
+    end: u64,
+    streams: HashMap<Stream, Vec<Place>>,
+    requests: HashMap<Pseudonym, (RequestId, u64)>,
+    references: HashMap<String, Vec<(AttemptId, u64)>>,
+}
+
+impl Index {
+    /// The index of a log.
+    pub(super) fn open(connection: &Connection) -> Result<Self, StorageError> {
+        Ok(Self { tail: RwLock::new(Tail::read(connection)?) })
+    }
+
+    /// Reads the tail again if the log has grown since, by another process.
+    pub(super) fn catch_up(&self, connection: &Connection, log_size: u64) -> Result<(), StorageError> {
+        if self.read().end != log_size {
+            *self.write() = Tail::read(connection)?;
+        }
+        Ok(())
+    }
+
+    /// The leaves of a stream's events behind a place, in order.
+    pub(super) fn leaves(
+        &self,
+        connection: &Connection,
+        stream: &Stream,
+        after: u64,
+        most: usize,
+    ) -> Result<Vec<u64>, StorageError> {
+        let newer = self.read().streams.get(stream).cloned().unwrap_or_default();
+        let failed = failed("reading a stream");
+        let mut statement = connection
+            .prepare_cached(
+                "SELECT seq, leaf FROM stream_index WHERE stream = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+            )
+            .map_err(failed)?;
+        let mut rows = statement.query((stream_bytes(stream), int(after), limit(most))).map_err(failed)?;
+        let (mut leaves, mut last) = (Vec::new(), after);
+        while let Some(row) = rows.next().map_err(failed)? {
+            last = row.get::<_, Count>(0).map_err(failed)?.0;
+            leaves.push(row.get::<_, Count>(1).map_err(failed)?.0);
+        }
+        leaves.extend(newer.iter().filter(|place| place.seq > last).map(|place| place.leaf));
+        leaves.truncate(most);
+        Ok(leaves)
+    }
+
+    /// The newest event of a stream.
+    pub(super) fn newest(
+        &self,
+        connection: &Connection,
+        stream: &Stream,
+    ) -> Result<Option<Place>, StorageError> {
+        if let Some(place) = self.read().newest(stream) {
+            return Ok(Some(place));
+        }
+        connection
+            .prepare_cached("SELECT seq, leaf FROM stream_index WHERE stream = ?1 ORDER BY seq DESC LIMIT 1")
+            .map_err(failed("finding a stream's end"))?
+            .query_row([stream_bytes(stream)], |row| {
+                Ok(Place { seq: row.get::<_, Count>(0)?.0, leaf: row.get::<_, Count>(1)?.0 })
+            })
+            .optional()
+            .map_err(failed("finding a stream's end"))
+    }
+
+    /// A request by the keyed hash of upstream's identifier.
+    pub(super) fn request(
+        &self,
+        connection: &Connection,
+        key: Pseudonym,
+    ) -> Result<Option<RequestId>, StorageError> {
+        if let Some((request, _)) = self.read().requests.get(&key) {
+            return Ok(Some(*request));
+        }
+        connection
+            .prepare_cached("SELECT request FROM request_keys WHERE request_key = ?1")
+            .map_err(failed("looking a request up"))?
+            .query_row([key.as_bytes()], |row| row.get(0).map(RequestId::from_bytes))
+            .optional()
+            .map_err(unreadable("request_keys"))
+    }
+
+    /// An attempt by the identifier that its provider gave it. One that counts its messages anew may give an identifier
+    /// twice, and then means the newer.
+    pub(super) fn attempt(
+        &self,
+        connection: &Connection,
+        provider: &str,
+        reference: &str,
+    ) -> Result<Option<AttemptRow>, StorageError> {
+        let newer = self.read().references.get(reference).cloned().unwrap_or_default();
+        for (id, _) in newer.iter().rev() {
+            let found = attempt(connection, *id)?.filter(|row| row.provider == provider);
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        let known: Option<[u8; 16]> = connection
+            .prepare_cached("SELECT attempt FROM provider_refs WHERE provider = ?1 AND ref = ?2")
+            .map_err(failed("looking an attempt up"))?
+            .query_row((provider, reference), |row| row.get(0))
+            .optional()
+            .map_err(unreadable("provider_refs"))?;
+        known.map_or(Ok(None), |id| attempt(connection, AttemptId::from_bytes(id)))
+    }
+
+    /// Takes in an event that is being written.
+    pub(super) fn add_event(&self, stream: Stream, place: Place) {
+        self.write().event(stream, place);
+    }
+
+    /// Takes in a request that is being written, at a leaf.
+    pub(super) fn add_request(&self, key: Pseudonym, request: RequestId, leaf: u64) {
+        self.write().requests.insert(key, (request, leaf));
+    }
+
+    /// Takes in what a provider calls an attempt, written at a leaf.
+    pub(super) fn add_reference(&self, reference: &str, attempt: AttemptId, leaf: u64) {
+        self.write().references.entry(reference.to_owned()).or_default().push((attempt, leaf));
+    }
+
+    /// Forgets what was written from a leaf on: it was not committed.
+    pub(super) fn forget_from(&self, leaf: u64) {
+        let mut tail = self.write();
+        tail.end = leaf;
+        tail.streams.retain(|_, places| {
+            places.retain(|place| place.leaf < leaf);
+            !places.is_empty()
+        });
+        tail.requests.retain(|_, (_, at)| *at < leaf);
+        tail.references.retain(|_, attempts| {
+            attempts.retain(|(_, at)| *at < leaf);
+            !attempts.is_empty()
+        });
+    }
+
+    /// Whether the tables should take the tail over.
+    pub(super) fn is_full(&self) -> bool {
+        let tail = self.read();
+        tail.end - tail.from >= FULL
+    }
+
+    /// Whether the tables lack nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        let tail = self.read();
+        tail.end == tail.from
+    }
+
+    /// Brings the tables up to date, in an open transaction; once it is committed, [`Self::clear`].
+    pub(super) fn fold(&self, connection: &Connection) -> Result<(), StorageError> {
+        self.read().fold(connection).map_err(failed("bringing the indexes up to date"))
+    }
+
+    /// Forgets what the tables have now.
+    pub(super) fn clear(&self, log_size: u64) {
+        *self.write() = Tail { from: log_size, end: log_size, ..Tail::default() };
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Tail> {
+        self.tail.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Tail> {
+        self.tail.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the tail has to know of an accepted request.
+#[derive(Deserialize)]
+struct Order {
+    request: RequestId,
+    request_key: Pseudonym,
+}
+
+impl Tail {
+    /// What the log has and the tables lack.
+    fn read(connection: &Connection) -> Result<Self, StorageError> {
+        let failed = failed("reading the log's end");
+        let from = connection
+            .query_row("SELECT leaf FROM indexed", [], |row| row.get::<_, Count>(0))
+            .map_err(failed)?
+            .0;
+        let mut tail = Self { from, end: from, ..Self::default() };
+        let mut statement = connection
+            .prepare(
+                "SELECT leaf, stream, seq, CASE WHEN type IN ('request.accepted', 'attempt.sent') THEN entry END
+                 FROM events WHERE leaf >= ?1 ORDER BY leaf",
+            )
+            .map_err(failed)?;
+        let mut rows = statement.query([int(from)]).map_err(failed)?;
+        while let Some(row) = rows.next().map_err(failed)? {
+            let Count(leaf) = row.get(0).map_err(failed)?;
+            let unreadable = StorageError::Unreadable { leaf };
+            let stream = row.get_ref(1).map_err(failed)?.as_blob().ok().and_then(stream_from);
+            let Some(stream) = stream else { return Err(unreadable) };
+            tail.event(stream, Place { seq: row.get::<_, Count>(2).map_err(failed)?.0, leaf });
+            if let Ok(bytes) = row.get_ref(3).map_err(failed)?.as_blob() {
+                tail.entry(leaf, bytes).ok_or(unreadable)?;
+            }
+        }
+        Ok(tail)
+    }
+
+    fn entry(&mut self, leaf: u64, bytes: &[u8]) -> Option<()> {
+        let entry = Entry::parse(bytes).ok()?;
+        if entry.type_name == "request.accepted" {
+            let order: Order = serde_json::from_str(entry.clear).ok()?;
+            self.requests.insert(order.request_key, (order.request, leaf));
+        } else {
+            let sent: AttemptSent = serde_json::from_str(entry.clear).ok()?;
+            if let Some(reference) = sent.provider_ref {
+                self.references.entry(reference).or_default().push((sent.attempt, leaf));
+            }
+        }
+        Some(())
+    }
+
+    fn event(&mut self, stream: Stream, place: Place) {
+        self.streams.entry(stream).or_default().push(place);
+        self.end = place.leaf + 1;
+    }
+
+    fn newest(&self, stream: &Stream) -> Option<Place> {
+        self.streams.get(stream).and_then(|places| places.last()).copied()
+    }
+
+    /// Into the tables in the order of their keys, so that each page is touched once.
+    fn fold(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let mut streams: Vec<_> = self.streams.iter().collect();
+        streams.sort_unstable_by(|left, right| stream_bytes(left.0).cmp(stream_bytes(right.0)));
+        let mut insert =
+            connection.prepare_cached("INSERT OR REPLACE INTO stream_index VALUES (?1, ?2, ?3)")?;
+        for (stream, places) in streams {
+            for place in places {
+                insert.execute((stream_bytes(stream), int(place.seq), int(place.leaf)))?;
+            }
+        }
+        let mut requests: Vec<_> = self.requests.iter().collect();
+        requests.sort_unstable_by_key(|(key, _)| *key.as_bytes());
+        let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO request_keys VALUES (?1, ?2)")?;
+        for (key, (request, _)) in requests {
+            insert.execute((key.as_bytes(), request.as_bytes()))?;
+        }
+        let mut references: Vec<_> = self.references.iter().collect();
+        references.sort_unstable();
+        let mut insert = connection.prepare_cached(
+            "INSERT OR REPLACE INTO provider_refs SELECT provider, ?2, attempt FROM attempts WHERE attempt = ?1",
+        )?;
+        for (reference, attempts) in references {
+            for (attempt, _) in attempts {
+                insert.execute((attempt.as_bytes(), reference))?;
+            }
+        }
+        connection.prepare_cached("UPDATE indexed SET leaf = ?1")?.execute([int(self.end)]).map(|_| ())
+    }
+}
