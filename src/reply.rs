@@ -1,8 +1,8 @@
 //! Floor 1: what a reply says. Text in, intents out: pure, and the same every time.
 //!
 //! The words stand in `reply/words/*.toml`, a file a language, for a compliance officer to read; the code knows how they are
-//! written and misspelt ([`tokens`], [`spelling`]), where a phrase stands ([`phrase`]) and what follows from several at once
-//! ([`reading`]). Every language is looked for in every reply: people mix them.
+//! written and misspelt (`tokens`, `spelling`), where a phrase stands (`phrase`) and what follows from several at once
+//! (`reading`). Every language is looked for in every reply: people mix them.
 //!
 //! # Decisions
 //! - 2026-11-23: rules, no model. On the set kept apart for measuring they reach what the product needs, each answer names
