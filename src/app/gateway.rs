@@ -29,8 +29,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// Debtors kept at hand, at most.
-const ROSTER: usize = 100_000;
+/// Debtors kept at hand, at most: some 300 MiB.
+const ROSTER: usize = 150_000;
 /// Messages on their way to one provider at once, at most.
 const PLACES: usize = 256;
 /// How long requests that have begun may take to end, once it is told to stop …
