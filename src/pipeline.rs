@@ -18,6 +18,7 @@ mod door;
 pub mod facts;
 pub mod filing;
 pub mod intake;
+pub mod landing;
 pub mod load;
 mod mail;
 pub mod metrics;

@@ -67,7 +67,7 @@ pub fn issue(unit: &mut Unit<'_>, actor: &Actor, said: PermitQuery) -> Filed<Per
     };
     let elsewhere = unit.elsewhere(key)?;
     let desk = unit.desk;
-    let policy = desk.policy.load();
+    let policy = unit.policy();
     let pauses = unit.pauses();
     let state = unit.debtor(key)?;
     let here = Circumstances { names: &*desk.names, pauses: &pauses };
