@@ -10,6 +10,8 @@ mod flow;
 mod house;
 #[path = "pipeline/month.rs"]
 mod month;
+#[path = "pipeline/permits.rs"]
+mod permits;
 #[path = "pipeline/receipts.rs"]
 mod receipts;
 #[path = "pipeline/replay.rs"]

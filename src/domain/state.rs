@@ -106,6 +106,8 @@ pub struct AttemptState {
 pub struct PermitState {
     /// Until when it may be used.
     pub expires_at: Timestamp,
+    /// From when it may be used.
+    pub issued_at: Timestamp,
     /// Whether it awaits its outcome.
     pub open: bool,
 }
@@ -268,7 +270,9 @@ impl DebtorState {
     }
 
     fn grant(&mut self, grant: PermitGrant) {
-        self.permits.insert(grant.permit, PermitState { expires_at: grant.expires_at, open: true });
+        let issued_at = grant.contact.occurred_at;
+        self.permits
+            .insert(grant.permit, PermitState { expires_at: grant.expires_at, issued_at, open: true });
         self.count(grant.contact);
     }
 

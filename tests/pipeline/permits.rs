@@ -1,0 +1,54 @@
+//! Contacts that others carry: how long a permit is good for, and what its outcome may say.
+
+use crate::house::{House, actor, at};
+use dunwell::domain::contact::ContactResult;
+use dunwell::domain::time::Span;
+use dunwell::pipeline::{Permit, Refusal};
+use serde_json::json;
+
+async fn issue(house: &House, id: &str, ttl: &str) -> Permit {
+    let said = json!({"debtor_id": id, "account_ids": [format!("{id}-1")], "channel": "voice", "ttl": ttl});
+    let said = serde_json::from_value(said).expect("a question");
+    house.pipeline.issue_permit(&actor(), said).await.expect("permitted")
+}
+
+async fn answer(house: &House, permit: &Permit, result: &str, occurred_at: &str) -> Result<(), Refusal> {
+    let said = json!({"result": result, "occurred_at": at(occurred_at)});
+    let said = serde_json::from_value(said).expect("an outcome");
+    house.pipeline.permit_outcome(&actor(), permit.id, said).await
+}
+
+#[tokio::test]
+async fn a_permit_ends_with_the_hours_that_allow_it() {
+    let house = House::new().await;
+    house.debtor("d1", json!({})).await;
+    // 20:50 in Miami: ten minutes are left of the day.
+    house.move_to("2026-11-26T01:50:00Z");
+    for ttl in ["PT15M", "P1D"] {
+        assert_eq!(issue(&house, "d1", ttl).await.expires_at, at("2026-11-26T02:00:00Z"), "{ttl}");
+    }
+    assert_eq!(issue(&house, "d1", "PT5M").await.expires_at, at("2026-11-26T01:55:00Z"));
+}
+
+#[tokio::test]
+async fn an_outcome_is_dated_within_its_permit() {
+    let house = House::new().await;
+    house.debtor("d1", json!({})).await;
+    let permit = issue(&house, "d1", "PT15M").await;
+    house.pass(Span::minutes(10));
+    for wrong in [
+        "2026-10-25T20:00:00Z",
+        "2026-11-25T19:54:59Z",
+        "2026-11-25T20:20:01Z",
+        "2026-11-25T20:36:00Z",
+    ] {
+        let refused = answer(&house, &permit, "no_answer", wrong).await;
+        let Err(Refusal::Invalid(faults)) = refused else { panic!("{wrong}: {refused:?}") };
+        assert_eq!(faults[0].pointer, "/occurred_at", "{wrong}");
+    }
+    // A clock that is behind ours dates it before the permit: it counts from there on, and no earlier.
+    answer(&house, &permit, "no_answer", "2026-11-25T19:56:00Z").await.expect("taken");
+    let contacts = house.state("d1").await.contacts;
+    let call = contacts.iter().find(|contact| contact.result == ContactResult::NoAnswer).expect("a call");
+    assert_eq!(call.occurred_at, at("2026-11-25T20:00:00Z"));
+}
