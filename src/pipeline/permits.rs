@@ -116,9 +116,12 @@ fn reserved(intent: &Intent, point: Option<crate::domain::id::PointKey>, permit:
 pub fn used(unit: &mut Unit<'_>, actor: &Actor, permit: PermitId, said: PermitOutcome) -> Filed<()> {
     let now = unit.now();
     let Some(row) = unit.batch.permit(permit)? else { return Ok(Err(Refusal::NotFound("permit"))) };
-    let Some(known) = unit.debtor(row.debtor)?.permits.get(&permit).cloned() else {
+    let state = unit.debtor(row.debtor)?;
+    let Some(known) = state.permits.get(&permit).cloned() else {
         return Ok(Err(Refusal::NotFound("permit")));
     };
+    let reserved = state.contacts.iter().find(|contact| contact.source == ContactSource::Permit(permit));
+    let point = reserved.and_then(|contact| contact.point);
     let said_at = said.occurred_at;
     let fault = if said_at > now.plus(CLOCK_SKEW) {
         Some("lies in the future")
@@ -135,7 +138,12 @@ pub fn used(unit: &mut Unit<'_>, actor: &Actor, permit: PermitId, said: PermitOu
     let occurred_at = said_at.max(known.issued_at).min(now);
     let body =
         EventBody::PermitUsed(PermitUse { occurred_at, permit, result: said.result }, Sealed::Gone);
-    close(unit, actor, permit, body)
+    let closed = close(unit, actor, permit, body)?;
+    if closed.is_ok() {
+        filing::close_wrong_number(unit, actor, row.debtor, said.result, point)?;
+        unit.facts_changed(row.debtor)?;
+    }
+    Ok(closed)
 }
 
 /// Gives it back unused.

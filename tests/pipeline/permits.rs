@@ -52,3 +52,44 @@ async fn an_outcome_is_dated_within_its_permit() {
     let call = contacts.iter().find(|contact| contact.result == ContactResult::NoAnswer).expect("a call");
     assert_eq!(call.occurred_at, at("2026-11-25T20:00:00Z"));
 }
+
+async fn outcome(house: &House, id: &str, channel: &str) -> (String, Vec<String>) {
+    let query = json!({"debtor_id": id, "account_ids": [format!("{id}-1")], "channel": channel});
+    let query = serde_json::from_value(query).expect("a question");
+    let answer = house.pipeline.decide(vec![query], false).await.pop().expect("one").expect("an answer");
+    let rules = answer.decision.findings.iter().map(|finding| finding.rule.clone()).collect();
+    (answer.decision.outcome.as_str().to_owned(), rules)
+}
+
+/// Both ways of saying that a call reached a stranger close the number for every channel, once.
+#[tokio::test]
+async fn a_wrong_number_is_closed_whoever_reports_it() {
+    let house = House::new().await;
+    for id in ["d1", "d2"] {
+        house.debtor(id, json!({})).await;
+        house.consent(id, "sms", &["automated", "electronic"]).await;
+        assert_eq!(outcome(&house, id, "voice").await.0, "allow");
+    }
+    let number = house.state("d1").await.file.expect("on file").contact_points[0].value.clone();
+    for event in ["e-1", "e-2"] {
+        let said = json!({
+            "event_id": event, "debtor_id": "d1", "account_ids": [], "channel": "voice", "direction": "outbound",
+            "contact_point": number, "occurred_at": "2026-11-25T19:00:00Z", "result": "wrong_number",
+        });
+        let said = serde_json::from_value(said).expect("a contact");
+        house.pipeline.record_contacts(&actor(), vec![said]).await.pop().expect("one").expect("recorded");
+    }
+    let permit = issue(&house, "d2", "PT15M").await;
+    answer(&house, &permit, "wrong_number", "2026-11-25T20:00:00Z").await.expect("taken");
+    for id in ["d1", "d2"] {
+        for channel in ["voice", "sms"] {
+            let (outcome, rules) = outcome(&house, id, channel).await;
+            assert_eq!(outcome, "block", "{id} {channel}");
+            assert!(rules.iter().any(|rule| rule == "us.fed.regf.contact-point"), "{rules:?}");
+        }
+        assert_eq!(outcome(&house, id, "portal").await.0, "allow");
+        let events = house.events(id).await;
+        let closed = events.iter().filter(|event| event.body.type_name() == "contact_point.invalid");
+        assert_eq!(closed.count(), 1, "{id}");
+    }
+}
