@@ -18,6 +18,7 @@ use crate::pipeline::facts::{Intent, Subject};
 use crate::pipeline::filing::{self, Filed};
 use crate::pipeline::unit::{Effect, Unit};
 use crate::pipeline::{Refusal, answer};
+use crate::policy::ExpiredPermits;
 
 /// How long a permit is good for where nothing is said.
 const USUAL: Span = Span::minutes(15);
@@ -151,9 +152,13 @@ pub fn returned(unit: &mut Unit<'_>, actor: &Actor, permit: PermitId) -> Filed<(
     close(unit, actor, permit, EventBody::PermitReturned(PermitReturn { permit }, Sealed::Gone))
 }
 
-/// Nobody said: it goes on counting as used, the stricter reading.
+/// Nobody said: it goes on counting as used, the stricter reading, unless the packs in force give it back.
 pub fn expire(unit: &mut Unit<'_>, permit: PermitId) -> Filed<()> {
-    let body = EventBody::PermitExpired(PermitExpiry { counts: true, permit }, Sealed::Gone);
+    let counts = match unit.desk.policy.load().expired_permits() {
+        ExpiredPermits::Used => true,
+        ExpiredPermits::GivenBack => false,
+    };
+    let body = EventBody::PermitExpired(PermitExpiry { counts, permit }, Sealed::Gone);
     close(unit, &Actor::Gateway, permit, body)
 }
 
@@ -162,7 +167,7 @@ fn close(unit: &mut Unit<'_>, actor: &Actor, permit: PermitId, body: EventBody) 
     let key = row.debtor;
     match unit.debtor(key)?.permits.get(&permit) {
         None => Ok(Err(Refusal::NotFound("permit"))),
-        Some(state) if !state.open => {
+        Some(state) if !(state.open || (state.late && matches!(body, EventBody::PermitUsed(..)))) => {
             Ok(Err(Refusal::Conflict("the permit was used, given back or expired before".to_owned())))
         }
         Some(_) => {

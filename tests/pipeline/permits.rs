@@ -1,10 +1,11 @@
 //! Contacts that others carry: how long a permit is good for, and what its outcome may say.
 
-use crate::house::{House, actor, at};
+use crate::house::{House, actor, at, law};
 use dunwell::domain::contact::ContactResult;
 use dunwell::domain::time::Span;
 use dunwell::pipeline::{Permit, Refusal};
 use serde_json::json;
+use std::time::Duration;
 
 async fn issue(house: &House, id: &str, ttl: &str) -> Permit {
     let said = json!({"debtor_id": id, "account_ids": [format!("{id}-1")], "channel": "voice", "ttl": ttl});
@@ -92,4 +93,50 @@ async fn a_wrong_number_is_closed_whoever_reports_it() {
         let closed = events.iter().filter(|event| event.body.type_name() == "contact_point.invalid");
         assert_eq!(closed.count(), 1, "{id}");
     }
+}
+
+/// Waits until the agenda has ended a permit; says whether it goes on counting.
+async fn expired(house: &House, id: &str, permit: &Permit) -> bool {
+    for _ in 0..400 {
+        let state = house.state(id).await;
+        if !state.permits[&permit.id].open {
+            return !state.contacts.is_empty();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the permit does not expire");
+}
+
+#[tokio::test]
+async fn an_unanswered_permit_is_what_the_packs_say() {
+    let house = House::new().await;
+    house.debtor("d1", json!({})).await;
+    let permit = issue(&house, "d1", "PT15M").await;
+    house.pass(Span::minutes(16));
+    house.opt_out("d1", "email").await;
+    assert!(expired(&house, "d1", &permit).await, "used, where no pack says otherwise");
+    // Its outcome may still come, once, and it may no longer be given back.
+    assert!(house.pipeline.return_permit(&actor(), permit.id).await.is_err());
+    answer(&house, &permit, "not_connected", "2026-11-25T20:10:00Z").await.expect("taken late");
+    let calls: Vec<ContactResult> = house.state("d1").await.contacts.iter().map(|call| call.result).collect();
+    assert_eq!(calls, [ContactResult::NotConnected]);
+    assert!(matches!(
+        answer(&house, &permit, "not_connected", "2026-11-25T20:10:00Z").await,
+        Err(Refusal::Conflict(_))
+    ));
+
+    house.debtor("d2", json!({})).await;
+    let lenient = law(|path, text| match path {
+        "us-federal/pack.toml" => format!("{text}expired_permits = \"given_back\"\n"),
+        _ => text.to_owned(),
+    });
+    house.pipeline.change_policy(&actor(), lenient).await.expect("changed");
+    let permit = issue(&house, "d2", "PT15M").await;
+    house.pass(Span::minutes(16));
+    house.opt_out("d2", "email").await;
+    assert!(!expired(&house, "d2", &permit).await, "given back, as the pack says");
+    assert!(matches!(
+        answer(&house, &permit, "no_answer", "2026-11-25T20:20:00Z").await,
+        Err(Refusal::Conflict(_))
+    ));
 }

@@ -1,7 +1,7 @@
 //! Reading packs: every fault in every file at once, each with its line.
 
 use super::overriding::Pending;
-use super::{CalendarEntry, Pack};
+use super::{CalendarEntry, ExpiredPermits, Pack};
 use crate::domain::fault::{Fault, SourceFile};
 use crate::domain::region::{is_country, is_region};
 use crate::domain::time::Date;
@@ -27,6 +27,8 @@ struct PackFile {
 struct PackHead {
     title: String,
     version: u32,
+    #[serde(default)]
+    expired_permits: Option<ExpiredPermits>,
 }
 
 #[derive(Deserialize)]
@@ -106,7 +108,8 @@ impl<'f> Reading<'f> {
     fn head(&mut self, file: &SourceFile, name: &str) -> Option<Pack> {
         match toml::from_str::<PackFile>(&file.text) {
             Ok(PackFile { pack }) => {
-                Some(Pack { name: name.to_owned(), title: pack.title, version: pack.version })
+                let PackHead { title, version, expired_permits } = pack;
+                Some(Pack { name: name.to_owned(), title, version, expired_permits })
             }
             Err(error) => {
                 self.faults.push(fault_of(file, &error, 0..0));
