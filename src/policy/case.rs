@@ -128,11 +128,13 @@ impl<'a> Case<'a> {
         own.unwrap_or(FAR).min(elsewhere.unwrap_or(FAR))
     }
 
-    /// Whether a contact counts for a unit. One that named no account counts for every account of its own debtor.
+    /// Whether a contact counts for a unit. One that named no account counts for every account of its own debtor, and for
+    /// none on another's file.
     pub fn counts_for(&self, contact: &Contact, own: bool, unit: Unit) -> bool {
+        let about_all = own && contact.accounts.is_empty();
         match unit {
             Unit::Debt(debt) => {
-                contact.accounts.is_empty()
+                about_all
                     || self
                         .facts
                         .debtor
@@ -140,7 +142,7 @@ impl<'a> Case<'a> {
                         .iter()
                         .any(|outline| outline.debt == debt && contact.accounts.contains(&outline.account))
             }
-            Unit::Account(account) => contact.accounts.is_empty() || contact.accounts.contains(&account),
+            Unit::Account(account) => about_all || contact.accounts.contains(&account),
             Unit::Point(point) => contact.point == Some(point),
             Unit::Debtor => own,
         }

@@ -217,16 +217,17 @@ impl FrequencyCap {
     fn tally<'a>(&self, case: &Case<'a>, unit: Unit, at: Timestamp) -> Tally<'a> {
         let start = self.window_start(case, at);
         let misdirected = self.counts.results_not.contains(&ContactResult::WrongNumber);
-        let mut wrong: Vec<PointKey> = Vec::new();
+        let mut wrong: Vec<(PointKey, bool)> = Vec::new();
         let mut tally = Tally { used: 0, holding: None, oldest: None };
         for (contact, own) in case.newest_first(at).take_while(|(contact, _)| contact.occurred_at >= start) {
-            // From the newest on, a wrong number shows before the calls that went to it.
+            // From the newest on, a wrong number shows before the calls that went to it. On another's file it says only that
+            // the number is not that other's.
             if misdirected && contact.result == ContactResult::WrongNumber {
-                wrong.extend(contact.point);
+                wrong.extend(contact.point.map(|point| (point, own)));
             }
             let counted = self.counts.admit(case, contact)
                 && case.counts_for(contact, own, unit)
-                && !contact.point.is_some_and(|point| wrong.contains(&point))
+                && !contact.point.is_some_and(|point| wrong.contains(&(point, own)))
                 && !(self.excess_consent
                     && own
                     && case.excess_consent(unit, contact.point, contact.occurred_at).is_some());
