@@ -18,3 +18,5 @@ mod receipts;
 mod replay;
 #[path = "pipeline/replies.rs"]
 mod replies;
+#[path = "pipeline/shared.rs"]
+mod shared;

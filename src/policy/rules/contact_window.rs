@@ -137,6 +137,7 @@ impl ContactWindow {
             answer: self.answer_within,
             consent_opens: self.consent_opens,
             taint: self.taint_within,
+            since: None,
         };
         excused(ask.case, at, hours, excuse, &barred)
     }

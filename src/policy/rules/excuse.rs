@@ -16,6 +16,8 @@ pub(super) struct Excuse {
     pub consent_opens: bool,
     /// A consent given this soon after a contact that the hours barred is void.
     pub taint: Option<Span>,
+    /// Since when the debtor has called the time inconvenient, if it is known: an earlier consent does not open it.
+    pub since: Option<Timestamp>,
 }
 
 /// What hours say, unless the debtor consented to this time or is being answered. `barred` tells whether the hours
@@ -35,7 +37,8 @@ pub(super) fn excused(
     }
     let mut next = if excuse.answer.is_some() { case.next_answerable(at) } else { FAR };
     let consents = if excuse.consent_opens { case.facts.consents } else { &[] };
-    for consent in consents.iter().filter(|consent| to_this_time(case, consent)) {
+    let not_before = |consent: &&Consent| excuse.since.is_none_or(|since| consent.granted_at >= since);
+    for consent in consents.iter().filter(not_before).filter(|consent| to_this_time(case, consent)) {
         if excuse.taint.is_some_and(|within| is_tainted(case, consent, within, barred)) {
             continue;
         }

@@ -68,7 +68,17 @@ impl<'w> Naive<'w> {
 
     /// Direct prior consent to this time that was not taken in a contact which itself broke the rule (1006.6(b)(4)).
     pub(super) fn time_consented(&self, void_if: Option<&dyn Fn(Timestamp) -> bool>) -> bool {
-        self.consents(ConsentScope::Time).any(|consent| {
+        self.time_consented_since(None, void_if)
+    }
+
+    /// The same, not given before a moment.
+    pub(super) fn time_consented_since(
+        &self,
+        since: Option<Timestamp>,
+        void_if: Option<&dyn Fn(Timestamp) -> bool>,
+    ) -> bool {
+        let given = self.consents(ConsentScope::Time);
+        given.filter(|consent| since.is_none_or(|since| since <= consent.granted_at)).any(|consent| {
             let hour_before = consent.granted_at.minus(Span::hours(1));
             let recent: Vec<&Contact> = self
                 .w
@@ -103,8 +113,10 @@ impl<'w> Naive<'w> {
         }
         let broke =
             |at: Timestamp| self.w.preferences.inconvenient.iter().any(|stated| self.stated(stated, at));
-        let excused = self.answers(hour) || self.time_consented(Some(&broke));
-        note("us.fed.regf.stated-inconvenient-time", broke(self.w.at) && !excused);
+        let stands = self.w.preferences.inconvenient.iter().any(|stated| {
+            self.stated(stated, self.w.at) && !self.time_consented_since(stated.since, Some(&broke))
+        });
+        note("us.fed.regf.stated-inconvenient-time", stands && !self.answers(hour));
     }
 
     pub(super) fn stated(&self, stated: &InconvenientTime, at: Timestamp) -> bool {
