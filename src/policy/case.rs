@@ -233,12 +233,29 @@ impl<'a> Case<'a> {
     pub fn answers_debtor(&self, at: Timestamp, within: Span) -> Option<Timestamp> {
         match self.facts.purpose {
             Purpose::OptOutConfirmation => self.confirms_stop(at, within),
+            Purpose::ConsumerRequested
+            | Purpose::PaymentReceipt
+            | Purpose::Collection
+            | Purpose::ValidationNotice
+            | Purpose::RequiredNotice => self.answers_since(at, within, Timestamp::from_millis(i64::MIN)),
+        }
+    }
+
+    /// Whether the contact is the only answer to one that the debtor began within a span before `at` and after a moment,
+    /// such as that of a refusal. Gives until when it is.
+    pub fn answers_since(&self, at: Timestamp, within: Span, since: Timestamp) -> Option<Timestamp> {
+        match self.facts.purpose {
             Purpose::ConsumerRequested | Purpose::PaymentReceipt => {
                 let newest = self.newest_here(at).next()?;
-                let answers = newest.direction == Direction::Inbound && at < newest.occurred_at.plus(within);
+                let answers = newest.direction == Direction::Inbound
+                    && newest.occurred_at > since
+                    && at < newest.occurred_at.plus(within);
                 answers.then(|| newest.occurred_at.plus(within).min(self.next_contact(at)))
             }
-            Purpose::Collection | Purpose::ValidationNotice | Purpose::RequiredNotice => None,
+            Purpose::OptOutConfirmation
+            | Purpose::Collection
+            | Purpose::ValidationNotice
+            | Purpose::RequiredNotice => None,
         }
     }
 

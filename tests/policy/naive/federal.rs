@@ -280,23 +280,22 @@ impl<'w> Naive<'w> {
         note("us.fed.scra.military", us && !notice && self.held(&[HoldKind::Military]));
         let met = matches!(self.w.party, Party::Debtor | Party::ThirdParty);
         note("us.fed.regf.deceased", met && self.held(&[HoldKind::Deceased]));
-        let refused = self.refused();
         match self.w.channel {
             Channel::Letter | Channel::Visit if notice => {}
             // No confirmation of a stop goes out by mail.
             Channel::Letter | Channel::Visit if self.w.purpose == Purpose::OptOutConfirmation => {
                 note("us.fed.regf.opt-out-mail", true);
             }
-            Channel::Letter | Channel::Visit => note("us.fed.regf.opt-out-mail", refused),
+            Channel::Letter | Channel::Visit => note("us.fed.regf.opt-out-mail", self.refused(false)),
             _ if self.w.purpose == Purpose::OptOutConfirmation => {
                 note("us.fed.regf.opt-out", !self.answers(Span::minutes(5)));
             }
-            _ => note("us.fed.regf.opt-out", refused && !self.answers(Span::minutes(5))),
+            _ => note("us.fed.regf.opt-out", us && self.refused(true)),
         }
     }
 
-    /// A refusal of the medium or the address that no later consent lifts.
-    pub(super) fn refused(&self) -> bool {
+    /// A refusal of the medium or the address that no later consent lifts, and, where that is permitted, no answer excuses.
+    pub(super) fn refused(&self, answerable: bool) -> bool {
         self.w.opt_outs.iter().any(|stop| {
             let about = stop.accounts.is_empty()
                 || self.w.accounts.is_empty()
@@ -308,6 +307,8 @@ impl<'w> Naive<'w> {
                 };
                 stop.received_at < consent.granted_at
                     && consent.granted_at <= self.w.at
+                    && consent.expires_at.is_none_or(|end| self.w.at < end)
+                    && consent.given_to == GivenTo::Collector
                     && consent.channel == self.w.channel
                     && same_point
                     && Self::covers_accounts(&consent.accounts, &self.w.accounts)
@@ -317,7 +318,22 @@ impl<'w> Naive<'w> {
                 && self.covers_point(stop.point)
                 && about
                 && !lifted
+                && !(answerable && self.answered_since(stop.received_at))
         })
+    }
+
+    /// The one answer to a debtor who wrote or called over the refused medium within three days, and after refusing it.
+    fn answered_since(&self, stop: Timestamp) -> bool {
+        let asked = matches!(self.w.purpose, Purpose::ConsumerRequested | Purpose::PaymentReceipt);
+        let newest = self.past().rev().find(|contact| {
+            contact.channel == self.w.channel && (contact.point.is_none() || contact.point == self.w.point)
+        });
+        asked
+            && newest.is_some_and(|newest| {
+                newest.direction == Direction::Inbound
+                    && stop < newest.occurred_at
+                    && self.w.at.since(newest.occurred_at) < Span::days(3)
+            })
     }
 
     pub(super) fn points_and_accounts(&self, note: &mut dyn FnMut(&'static str, bool)) {
