@@ -52,7 +52,7 @@ pub(in crate::policy) struct Applies {
     /// By which ties to the place it holds; by any, where empty.
     #[serde(default)]
     pub ties: Vec<Tie>,
-    /// In which localities of the regions, lower case.
+    /// In which cities of the regions, as `data/cities.csv` names them.
     #[serde(default)]
     pub localities: Vec<String>,
 }
@@ -131,7 +131,9 @@ impl Applies {
         match tie {
             Tie::Residence => case.facts.debtor.locations.iter().any(|location| self.covers(location)),
             Tie::Number => {
-                case.facts.point.is_some_and(|point| point.regions.iter().any(|region| self.names(region)))
+                let nowhere = case.facts.debtor.locations.is_empty();
+                let mut regions = case.facts.point.into_iter().flat_map(|point| &point.regions);
+                regions.any(|region| self.names(region) || (nowhere && self.regions.contains(region)))
             }
             Tie::Creditor => case
                 .accounts
@@ -150,8 +152,9 @@ impl Applies {
     fn covers(&self, location: &LocationOutline) -> bool {
         let here =
             |region: &String| location.region.as_deref() == Some(region) || location.country == *region;
+        // A place of the region of which no more is known may lie in the city: when in doubt, its law holds.
         let city = || {
-            location.locality.as_deref().is_some_and(|name| self.localities.iter().any(|city| city == name))
+            location.locality.as_deref().is_none_or(|name| self.localities.iter().any(|city| city == name))
         };
         self.regions.iter().any(here) && (self.localities.is_empty() || city())
     }

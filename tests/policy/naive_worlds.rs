@@ -211,7 +211,8 @@ pub fn history(number: u64) -> (World, Vec<TimeZone>) {
     };
     let mut world = World::new(now, names);
     world.debtor.locations[0].region = Some(region.to_owned());
-    world.debtor.locations[0].locality = dice.one_in(2).then(|| "brooklyn".to_owned());
+    world.debtor.locations[0].locality =
+        dice.pick(&[None, Some("new york city"), Some("elsewhere")]).map(str::to_owned);
     world.channel = dice.pick(&[
         Channel::Voice,
         Channel::Voice,

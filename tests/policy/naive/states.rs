@@ -178,9 +178,10 @@ impl<'w> Naive<'w> {
             let direct = given.any(|c| c.given_to == GivenTo::Collector && named_in_writing(c));
             note("us.ny.email-consent", !direct);
         }
-        // The city is known by the address alone.
+        // The city is known by the address alone; one in the state of which no more is known may lie in it.
         let in_the_city = self.w.debtor.locations.iter().any(|place| {
-            place.region.as_deref() == Some("US-NY") && place.locality.as_deref() == Some("brooklyn")
+            place.region.as_deref() == Some("US-NY")
+                && place.locality.as_deref().is_none_or(|city| city == "new york city")
         });
         let electronic = matches!(self.w.channel, Channel::Sms | Channel::Email);
         if !in_the_city || !self.accounts().any(Self::consumer) {
