@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 
 /// Every rule that is written down here.
 const LISTED: &str = "\
-    us.dc.after-conversation us.dc.five-messages-in-seven us.dc.four-in-seven us.dc.hours us.dc.notice-first \
+    us.dc.after-conversation us.dc.electronic-consent us.dc.five-messages-in-seven us.dc.four-in-seven us.dc.hours us.dc.notice-first \
     us.fed.bankruptcy us.fed.regf.after-conversation us.fed.regf.attorney us.fed.regf.cease \
     us.fed.regf.contact-point us.fed.regf.deceased us.fed.regf.dispute us.fed.regf.electronic-consent \
     us.fed.regf.incarcerated us.fed.regf.inconvenient-time us.fed.regf.known-disclosure us.fed.regf.litigation \

@@ -103,6 +103,19 @@ pub(in crate::policy) struct Counts {
     /// To the place of work, or not.
     #[serde(default)]
     pub workplace: Option<bool>,
+    /// Of these the newest of the window does not count (D.C. Code 28-3814(d)(4)(A)(i)).
+    #[serde(default)]
+    pub but_one: Option<Spared>,
+}
+
+/// Contacts of which one is outside a count.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::policy) struct Spared {
+    /// For one of these purposes.
+    pub purposes: Vec<Purpose>,
+    /// With one of these results.
+    pub results: Vec<ContactResult>,
 }
 
 impl Counts {
@@ -219,6 +232,7 @@ impl FrequencyCap {
         let misdirected = self.counts.results_not.contains(&ContactResult::WrongNumber);
         let mut wrong: Vec<(PointKey, bool)> = Vec::new();
         let mut tally = Tally { used: 0, holding: None, oldest: None };
+        let mut spare = self.counts.but_one.as_ref();
         for (contact, own) in case.newest_first(at).take_while(|(contact, _)| contact.occurred_at >= start) {
             // From the newest on, a wrong number shows before the calls that went to it. On another's file it says only that
             // the number is not that other's.
@@ -231,7 +245,10 @@ impl FrequencyCap {
                 && !(self.excess_consent
                     && own
                     && case.excess_consent(unit, contact.point, contact.occurred_at).is_some());
-            if counted {
+            let spared = |of: &Spared| {
+                of.purposes.contains(&contact.purpose) && of.results.contains(&contact.result)
+            };
+            if counted && spare.take_if(|of| spared(of)).is_none() {
                 tally.used += 1;
                 tally.oldest = Some(contact);
                 if tally.used == self.limit {

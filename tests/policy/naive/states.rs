@@ -103,7 +103,11 @@ impl<'w> Naive<'w> {
         for account in self.accounts().filter(|account| Self::consumer(account)) {
             if self.voice() && self.with_us() {
                 let calls = self.ours(&[Channel::Voice], By::Account(account));
-                note("us.dc.four-in-seven", calls.filter(|call| self.age(call.occurred_at) < 7).count() >= 4);
+                let week: Vec<_> = calls.filter(|call| self.age(call.occurred_at) < 7).collect();
+                let called_back = week.iter().any(|call| {
+                    call.purpose == Purpose::ConsumerRequested && call.result == R::Conversation
+                });
+                note("us.dc.four-in-seven", week.len() - usize::from(called_back) >= 4);
                 let asked = self.w.purpose == Purpose::ConsumerRequested;
                 note("us.dc.after-conversation", !asked && self.talked_within_a_week(By::Account(account)));
             }
@@ -115,6 +119,10 @@ impl<'w> Naive<'w> {
                     .validation_notice_sent_on
                     .is_some_and(|sent| self.now().any(|now| now.date() >= sent));
                 note("us.dc.notice-first", !notice && !mailed);
+                let mut given = self.consents(ConsentScope::Electronic);
+                let agreed = given.any(|c| c.given_to == GivenTo::Collector && self.unrevoked(c));
+                let needed = self.w.channel != Channel::Portal && self.with_us() && !notice;
+                note("us.dc.electronic-consent", needed && !agreed);
             }
         }
         let telephone = matches!(self.w.channel, Channel::Voice | Channel::Sms);
