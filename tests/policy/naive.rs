@@ -24,7 +24,7 @@ const LISTED: &str = "\
     us.fed.bankruptcy us.fed.regf.after-conversation us.fed.regf.attorney us.fed.regf.cease \
     us.fed.regf.contact-point us.fed.regf.deceased us.fed.regf.dispute us.fed.regf.electronic-consent \
     us.fed.regf.incarcerated us.fed.regf.inconvenient-time us.fed.regf.known-disclosure us.fed.regf.litigation \
-    us.fed.regf.nothing-owed us.fed.regf.opt-out us.fed.regf.opt-out-mail us.fed.regf.reply-pending \
+    us.fed.regf.nothing-owed us.fed.regf.one-location-call us.fed.regf.opt-out us.fed.regf.opt-out-mail us.fed.regf.reply-pending \
     us.fed.regf.seven-in-seven us.fed.regf.stated-inconvenient-time us.fed.regf.text-consent us.fed.regf.workplace \
     us.fed.scra.military us.fed.tcpa.call-consent us.fed.tcpa.reassigned-number us.fed.tcpa.text-consent \
     us.fed.tcpa.three-in-thirty us.fl.hours us.ma.two-in-seven us.ma.two-in-thirty-elsewhere us.nh.hours \
@@ -87,6 +87,7 @@ impl<'w> Naive<'w> {
         };
         self.federal_times(&mut note);
         self.federal_calls(&mut note);
+        self.asked_before(&mut note);
         self.federal_consents(&mut note);
         self.federal_holds(&mut note);
         self.points_and_accounts(&mut note);

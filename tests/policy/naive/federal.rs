@@ -28,6 +28,20 @@ impl<'w> Naive<'w> {
         }
     }
 
+    /// Whoever is asked where the debtor is was spoken to before, over the same number (1006.10(c)).
+    pub(super) fn asked_before(&self, note: &mut dyn FnMut(&'static str, bool)) {
+        let asks = self.voice() && self.w.party == Party::ThirdParty;
+        let again = self.past().any(|call| {
+            call.channel == Channel::Voice
+                && call.direction == Direction::Outbound
+                && call.party == Party::ThirdParty
+                && call.result == R::Conversation
+                && self.about(call, By::Point(self.w.point))
+        });
+        let wanted = self.w.purpose == Purpose::ConsumerRequested;
+        note("us.fed.regf.one-location-call", asks && again && !wanted && self.accounts().any(Self::fdcpa));
+    }
+
     pub(super) fn talked_within_a_week(&self, by: By) -> bool {
         self.past().any(|talk| {
             talk.channel == Channel::Voice
@@ -106,6 +120,9 @@ impl<'w> Naive<'w> {
 
     pub(super) fn federal_times(&self, note: &mut dyn FnMut(&'static str, bool)) {
         let hour = Span::hours(1);
+        if !self.with_us() {
+            return;
+        }
         if self.w.channel != Channel::Letter && self.accounts().any(Self::fdcpa) {
             let broke = |at: Timestamp| Self::outside_at(at, 480, 1_260, &self.zones);
             let excused = self.answers(hour) || self.time_consented(Some(&broke));
@@ -284,11 +301,11 @@ impl<'w> Naive<'w> {
             Channel::Letter | Channel::Visit if notice => {}
             // No confirmation of a stop goes out by mail.
             Channel::Letter | Channel::Visit if self.w.purpose == Purpose::OptOutConfirmation => {
-                note("us.fed.regf.opt-out-mail", true);
+                note("us.fed.regf.opt-out-mail", us);
             }
-            Channel::Letter | Channel::Visit => note("us.fed.regf.opt-out-mail", self.refused(false)),
+            Channel::Letter | Channel::Visit => note("us.fed.regf.opt-out-mail", us && self.refused(false)),
             _ if self.w.purpose == Purpose::OptOutConfirmation => {
-                note("us.fed.regf.opt-out", !self.answers(Span::minutes(5)));
+                note("us.fed.regf.opt-out", us && !self.answers(Span::minutes(5)));
             }
             _ => note("us.fed.regf.opt-out", us && self.refused(true)),
         }
@@ -343,7 +360,7 @@ impl<'w> Naive<'w> {
         let invalid = point.is_some_and(|point| self.w.invalid.contains(&point.point));
         let mute = self.w.channel == Channel::Sms
             && point.is_some_and(|point| point.line_type == LineType::Landline);
-        note("us.fed.regf.contact-point", missing || invalid || mute);
+        note("us.fed.regf.contact-point", self.with_us() && (missing || invalid || mute));
         note("us.fed.regf.reply-pending", point.is_some_and(|point| self.w.frozen.contains(&point.point)));
         let written = matches!(self.w.channel, Channel::Sms | Channel::Email);
         let told = self.past().any(|contact| {
@@ -361,7 +378,7 @@ impl<'w> Naive<'w> {
                     && message.channel == Channel::Email
                     && message.point == self.w.point
             });
-        note("us.fed.regf.workplace", work && !agreed && !wrote);
+        note("us.fed.regf.workplace", self.with_us() && work && !agreed && !wrote);
         if matches!(self.w.channel, Channel::Sms | Channel::Voice) {
             note("us.fed.tcpa.reassigned-number", self.reassigned());
         }

@@ -40,7 +40,8 @@ impl<'w> Naive<'w> {
         if self.in_state("US-DC") && consumer {
             self.district(note, &eastern);
         }
-        if self.in_state("US-FL") && consumer && telephone {
+        let in_hours = telephone || matches!(self.w.channel, Channel::Portal | Channel::Visit);
+        if self.in_state("US-FL") && consumer && in_hours && self.with_us() {
             let excused = self.answers(hour) || self.time_consented(None);
             note("us.fl.hours", self.outside(480, 1_260, &self.zones) && !excused);
         }
@@ -48,7 +49,7 @@ impl<'w> Naive<'w> {
             let broke = |at: Timestamp| Self::outside_at(at, 480, 1_260, &self.zones);
             let excused = self.answers(hour) || self.time_consented(Some(&broke));
             let reached = telephone || self.w.channel == Channel::Visit;
-            note("us.nh.hours", reached && broke(self.w.at) && !excused);
+            note("us.nh.hours", reached && self.with_us() && broke(self.w.at) && !excused);
         }
         if telephone && work && consumer && self.with_us() {
             let calls = || self.ours(CALLS_AND_TEXTS, By::Debtor).filter(|call| self.at_work(call.point));
@@ -126,7 +127,7 @@ impl<'w> Naive<'w> {
             }
         }
         let telephone = matches!(self.w.channel, Channel::Voice | Channel::Sms);
-        if telephone && self.w.purpose != Purpose::OptOutConfirmation {
+        if telephone && self.with_us() && self.w.purpose != Purpose::OptOutConfirmation {
             note("us.dc.hours", self.outside(480, 1_260, eastern));
         }
     }
@@ -158,7 +159,7 @@ impl<'w> Naive<'w> {
             });
             note("us.wa.two-a-day-to-a-cell", today.count() >= 2);
         }
-        if telephone || self.w.channel == Channel::Visit {
+        if self.with_us() && (telephone || self.w.channel == Channel::Visit) {
             let excused = self.answers(Span::hours(1));
             note("us.wa.home-hours", self.outside(450, 1_260, &self.zones) && !excused);
         }
