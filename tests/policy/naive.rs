@@ -28,7 +28,7 @@ const LISTED: &str = "\
     us.fed.regf.seven-in-seven us.fed.regf.stated-inconvenient-time us.fed.regf.text-consent us.fed.regf.workplace \
     us.fed.scra.military us.fed.tcpa.call-consent us.fed.tcpa.reassigned-number us.fed.tcpa.text-consent \
     us.fed.tcpa.three-in-thirty us.fl.hours us.ma.two-in-seven us.ma.two-in-thirty-elsewhere us.nh.hours \
-    us.nh.once-a-month-at-work us.nv.medical-sixty-days us.ny.email-consent us.ny.nyc.contacts-in-seven \
+    us.nh.once-a-month-at-work us.nv.medical-sixty-days us.ny.email-consent us.ny.nyc.contacts-in-seven us.ny.nyc.hours us.ny.nyc.two-in-seven \
     us.ny.nyc.electronic-consent us.or.one-at-work us.wa.home-hours us.wa.three-in-a-week \
     us.wa.two-a-day-to-a-cell us.wv.ten-conversations us.wv.thirty-calls us.fed.regf.many-messages \
     us.fed.regf.rapid-succession us.fed.regf.seven-in-one-day us.fed.regf.sunday-or-holiday \

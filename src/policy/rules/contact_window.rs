@@ -5,7 +5,7 @@
 //! *after* eight and *before* nine). It must be open in every zone where the debtor may be (comment 6(b)(1)(i)-2). Where a
 //! calendar is named, its holidays are closed all day.
 
-use crate::domain::consent::{MinuteOfDay, Weekday};
+use crate::domain::consent::{ConsentForm, MinuteOfDay, Weekday};
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::zone::{Local, Zone};
 use crate::policy::calendar::{Calendar, Named};
@@ -44,6 +44,9 @@ pub(in crate::policy) struct ContactWindow {
     /// Whether a consent to this time opens it (12 CFR 1006.6(b)(4)).
     #[serde(default)]
     pub consent_opens: bool,
+    /// In one of these forms; in any, where empty. A consent whose form is not known has none of them.
+    #[serde(default)]
+    pub consent_forms: Vec<ConsentForm>,
     /// A consent given this soon after a contact that the window barred is void (12 CFR 1006.6(b)(4)(i)).
     #[serde(default)]
     pub taint_within: Option<Span>,
@@ -136,6 +139,7 @@ impl ContactWindow {
         let excuse = Excuse {
             answer: self.answer_within,
             consent_opens: self.consent_opens,
+            forms: &self.consent_forms,
             taint: self.taint_within,
             since: None,
         };

@@ -52,6 +52,7 @@ impl InconvenientTime {
         let excuse = Excuse {
             answer: self.answer_within,
             consent_opens: self.consent_opens,
+            forms: &[],
             taint: self.taint_within,
             since: stated.since,
         };

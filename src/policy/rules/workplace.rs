@@ -4,7 +4,7 @@
 //! consent; an address from which the debtor wrote to us counts as consented to (12 CFR 1006.6(d)(4)(i)).
 
 use crate::domain::channel::{Channel, Direction};
-use crate::domain::consent::{Consent, ConsentScope, covers_all};
+use crate::domain::consent::{Consent, ConsentForm, ConsentScope, covers_all};
 use crate::domain::time::Timestamp;
 use crate::policy::case::{Case, FAR};
 use crate::policy::explain::Words;
@@ -16,6 +16,9 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::policy) struct Workplace {
+    /// In one of these forms; in any, where empty. A consent whose form is not known has none of them.
+    #[serde(default)]
+    pub forms: Vec<ConsentForm>,
     /// Whether an email from the address counts as consent to use it.
     #[serde(default)]
     pub inbound_email_suffices: bool,
@@ -34,6 +37,7 @@ impl Workplace {
         let fits = |given: &&Consent| {
             given.scope == ConsentScope::Workplace
                 && given.channel == case.facts.channel
+                && (self.forms.is_empty() || given.form.is_some_and(|form| self.forms.contains(&form)))
                 && given.point.is_none_or(|point| case.point() == Some(point))
                 && covers_all(&given.accounts, case.facts.accounts)
         };

@@ -197,17 +197,26 @@ impl<'w> Naive<'w> {
             return;
         }
         let (old_law, new_law) = (!self.now().all(|now| now.date().year() >= 2027), self.since("2027-01-01"));
-        if (electronic || self.voice()) && self.with_us() && !wanted {
+        if self.with_us() && !wanted {
             const THREE: &[Channel] = &[Channel::Voice, Channel::Sms, Channel::Email];
-            let week = |by: By<'w>| {
-                let made = self.ours(THREE, by).filter(|contact| {
+            let week = |channels: &'static [Channel], by: By<'w>| {
+                let made = self.ours(channels, by).filter(|contact| {
                     !(Self::asked_for(contact.purpose) || contact.purpose == Purpose::RequiredNotice)
                 });
-                made.filter(|contact| self.age(contact.occurred_at) < 7).count()
+                made.filter(|contact| self.age(contact.occurred_at) < 7).collect::<Vec<_>>()
             };
+            let returned = |contact: &&&Contact| contact.result == R::Bounced;
+            let any = week(Channel::ALL, By::Debtor);
+            let two = any.len() - any.iter().filter(returned).count() >= 2;
+            note("us.ny.nyc.two-in-seven", old_law && two);
             let mut accounts = self.accounts().filter(|account| Self::consumer(account));
-            let three = new_law && accounts.any(|account| week(By::Account(account)) >= 3);
-            note("us.ny.nyc.contacts-in-seven", (old_law && week(By::Debtor) >= 2) || three);
+            let three = accounts.any(|account| week(THREE, By::Account(account)).len() >= 3);
+            note("us.ny.nyc.contacts-in-seven", new_law && THREE.contains(&self.w.channel) && three);
+        }
+        if self.with_us() && new_law && self.w.channel != Channel::Letter {
+            let broke = |at: Timestamp| Self::outside_at(at, 480, 1_260, &self.zones);
+            let excused = self.answers(Span::hours(1)) || self.time_consented(Some(&broke));
+            note("us.ny.nyc.hours", broke(self.w.at) && !excused);
         }
         if electronic && new_law && !confirmation {
             let mut given = self.consents(ConsentScope::Electronic);
