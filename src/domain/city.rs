@@ -34,7 +34,11 @@ pub fn is_city(name: &str) -> bool {
 
 /// The city that a place of a region lies in by its postal code or its name, [`ELSEWHERE`] where it lies in none, and nothing
 /// where neither is known: then it may lie in any.
-pub fn city_of(region: Option<&str>, postal_code: Option<&str>, locality: Option<&str>) -> Option<&'static str> {
+pub fn city_of(
+    region: Option<&str>,
+    postal_code: Option<&str>,
+    locality: Option<&str>,
+) -> Option<&'static str> {
     let code = postal_code.map(str::trim).filter(|code| !code.is_empty());
     let given = locality.map(plain).filter(|name| !name.is_empty());
     if code.is_none() && given.is_none() {
@@ -66,13 +70,17 @@ mod tests {
             let (code, name): (&'static str, &'static str) = (code.to_owned().leak(), name.to_owned().leak());
             city_of(Some("US-NY"), known(code), known(name))
         };
-        for code in ["10001", "10314", "10475-0001", "11004", "11005", "11101", "11201", "11385", "11436", "11697"] {
+        for code in
+            ["10001", "10314", "10475-0001", "11004", "11005", "11101", "11201", "11385", "11436", "11697"]
+        {
             assert_eq!(new_york(code, ""), NYC, "{code}");
         }
         for code in ["10501", "11001", "11003", "11510", "12207", "14201"] {
             assert_eq!(new_york(code, ""), Some(ELSEWHERE), "{code}");
         }
-        for name in ["Brooklyn", "Brooklyn, NY", " Flushing ", "St. Albans", "Long Island City", "NYC", "JAMAICA"] {
+        for name in
+            ["Brooklyn", "Brooklyn, NY", " Flushing ", "St. Albans", "Long Island City", "NYC", "JAMAICA"]
+        {
             assert_eq!(new_york("", name), NYC, "{name}");
         }
         for name in ["Albany", "Yonkers", "Hempstead"] {

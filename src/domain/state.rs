@@ -278,8 +278,10 @@ impl DebtorState {
 
     fn grant(&mut self, grant: PermitGrant) {
         let issued_at = grant.contact.occurred_at;
-        self.permits
-            .insert(grant.permit, PermitState { expires_at: grant.expires_at, issued_at, open: true, late: false });
+        self.permits.insert(
+            grant.permit,
+            PermitState { expires_at: grant.expires_at, issued_at, open: true, late: false },
+        );
         self.count(grant.contact);
     }
 

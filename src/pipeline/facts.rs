@@ -51,9 +51,8 @@ impl Elsewhere {
         };
         let shared = |key: &AccountKey| own.outline.accounts.iter().any(|account| account.account == *key);
         let joint = theirs.iter().any(shared);
-        let shares_account = |contact: &Contact| {
-            (joint && contact.accounts.is_empty()) || contact.accounts.iter().any(shared)
-        };
+        let shares_account =
+            |contact: &Contact| (joint && contact.accounts.is_empty()) || contact.accounts.iter().any(shared);
         self.contacts.extend(
             other
                 .contacts

@@ -115,12 +115,7 @@ fn location(index: usize, place: &Location, faults: &mut Vec<FieldFault>) -> Loc
     let zones = zone::zones_of_location(&country, place.region.as_deref(), place.postal_code.as_deref());
     let region = place.region.clone().or_else(|| by_code.map(str::to_owned));
     let city = city_of(region.as_deref(), place.postal_code.as_deref(), place.locality.as_deref());
-    LocationOutline {
-        locality: city.map(str::to_owned),
-        region,
-        zones,
-        country,
-    }
+    LocationOutline { locality: city.map(str::to_owned), region, zones, country }
 }
 
 fn points(desk: &Desk, points: &[ContactPoint], faults: &mut Vec<FieldFault>) -> Vec<PointOutline> {

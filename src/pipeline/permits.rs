@@ -137,8 +137,7 @@ pub fn used(unit: &mut Unit<'_>, actor: &Actor, permit: PermitId, said: PermitOu
         return Ok(Err(Refusal::invalid("/occurred_at", detail)));
     }
     let occurred_at = said_at.max(known.issued_at).min(now);
-    let body =
-        EventBody::PermitUsed(PermitUse { occurred_at, permit, result: said.result }, Sealed::Gone);
+    let body = EventBody::PermitUsed(PermitUse { occurred_at, permit, result: said.result }, Sealed::Gone);
     let closed = close(unit, actor, permit, body)?;
     if closed.is_ok() {
         filing::close_wrong_number(unit, actor, row.debtor, said.result, point)?;

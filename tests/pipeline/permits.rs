@@ -37,12 +37,9 @@ async fn an_outcome_is_dated_within_its_permit() {
     house.debtor("d1", json!({})).await;
     let permit = issue(&house, "d1", "PT15M").await;
     house.pass(Span::minutes(10));
-    for wrong in [
-        "2026-10-25T20:00:00Z",
-        "2026-11-25T19:54:59Z",
-        "2026-11-25T20:20:01Z",
-        "2026-11-25T20:36:00Z",
-    ] {
+    for wrong in
+        ["2026-10-25T20:00:00Z", "2026-11-25T19:54:59Z", "2026-11-25T20:20:01Z", "2026-11-25T20:36:00Z"]
+    {
         let refused = answer(&house, &permit, "no_answer", wrong).await;
         let Err(Refusal::Invalid(faults)) = refused else { panic!("{wrong}: {refused:?}") };
         assert_eq!(faults[0].pointer, "/occurred_at", "{wrong}");

@@ -39,11 +39,9 @@ async fn calls_about_no_named_account_count_for_a_joint_account() {
     house.debtor("d1", file(&["A-1", "A-2"])).await;
     house.debtor("d2", file(&["A-1"])).await;
     calls(&house, "d2", 7).await;
-    for (id, account, outcome) in [
-        ("d2", "A-1", Outcome::Defer),
-        ("d1", "A-1", Outcome::Defer),
-        ("d1", "A-2", Outcome::Allow),
-    ] {
+    for (id, account, outcome) in
+        [("d2", "A-1", Outcome::Defer), ("d1", "A-1", Outcome::Defer), ("d1", "A-2", Outcome::Allow)]
+    {
         assert_eq!(ask(&house, id, account, "voice").await.outcome, outcome, "{id} {account}");
     }
 }

@@ -1,7 +1,10 @@
 //! The shipped packs load, say what their worked cases say, and refuse what is wrong with them.
 
-use crate::support::{World, account, at, contact, days, load, made_up, rule, shipped, shipped_files};
+use crate::support::{
+    World, account, at, consent, contact, days, load, made_up, rule, shipped, shipped_files,
+};
 use dunwell::domain::channel::Channel;
+use dunwell::domain::consent::{ConsentScope, InconvenientTime, Weekday};
 use dunwell::domain::contact::ContactResult;
 use dunwell::domain::decision::Outcome;
 use dunwell::policy::{Policy, caps, evaluate};
@@ -203,6 +206,38 @@ fn explaining_all_names_the_rules_that_permit() {
     assert!(all.findings.len() > 10 && all.findings.iter().all(|finding| !finding.reason.is_empty()));
     assert!(all.findings.iter().any(|finding| finding.rule == "us.fed.regf.seven-in-seven"));
     assert!(world.decide(&policy).findings.is_empty());
+}
+
+/// A rule that permits says until when, and what it looked at says how old it is and whence it is known.
+#[test]
+fn explaining_all_says_until_when_and_how_old_the_facts_are() {
+    let policy = shipped();
+    let mut world = World::new(at("2026-11-22T17:10:00Z"), &["America/New_York"]);
+    world.debtor.accounts[0].validation_notice_sent_on = Some("2026-11-20".parse().expect("a date"));
+    world.debtor.points[0].workplace = true;
+    world.consents.push(consent(ConsentScope::Workplace, Channel::Voice, at("2026-11-12T17:10:00Z")));
+    world.record(contact(at("2026-11-10T16:00:00Z"), Channel::Voice, ContactResult::Voicemail));
+    world.preferences.inconvenient.push(InconvenientTime {
+        channels: Vec::new(),
+        days: vec![Weekday::Mon],
+        from: "09:00".parse().expect("a time"),
+        places: Vec::new(),
+        since: None,
+        to: "10:00".parse().expect("a time"),
+    });
+    let all = world.with_facts(|facts| evaluate(&policy, facts, None, true));
+    assert_eq!(all.outcome, Outcome::Allow, "{:?}", all.findings);
+    let of = |id: &str| all.findings.iter().find(|finding| finding.rule == id).expect(id);
+    assert_eq!(of("us.fed.regf.inconvenient-time").until, Some(at("2026-11-23T02:00:00Z")));
+    assert_eq!(of("us.fed.regf.stated-inconvenient-time").until, Some(at("2026-11-23T14:00:00Z")));
+    assert_eq!(of("us.fed.regf.seven-in-seven").until, None);
+    assert_eq!(all.permitted_until, all.findings.iter().filter_map(|finding| finding.until).min());
+    let age = |id: &str, name: &str| of(id).facts.get(name).and_then(serde_json::Value::as_i64);
+    assert_eq!(age("us.fed.regf.workplace", "granted_at_age_days"), Some(10));
+    assert_eq!(age("us.fed.regf.debt-collector", "communicated_at_age_days"), Some(12));
+    assert_eq!(of("us.fed.regf.debt-collector").facts["communicated_from"], "reported by upstream");
+    let review = all.reviews.iter().find(|review| review.rule == "us.fed.regf.validation-period");
+    assert_eq!(review.expect("a review").facts["sent_on_age_days"], 2);
 }
 
 #[test]

@@ -43,7 +43,9 @@ pub(super) fn excused(
     let in_form = |consent: &&Consent| {
         excuse.forms.is_empty() || consent.form.is_some_and(|form| excuse.forms.contains(&form))
     };
-    for consent in consents.iter().filter(not_before).filter(in_form).filter(|consent| to_this_time(case, consent)) {
+    for consent in
+        consents.iter().filter(not_before).filter(in_form).filter(|consent| to_this_time(case, consent))
+    {
         if excuse.taint.is_some_and(|within| is_tainted(case, consent, within, barred)) {
             continue;
         }

@@ -7,12 +7,12 @@
 
 use crate::domain::channel::{Channel, Direction, Party, Purpose};
 use crate::domain::consent::{ConsentScope, Weekday};
-use crate::domain::contact::{Contact, ContactResult, ContactSource};
+use crate::domain::contact::{Contact, ContactResult};
 use crate::domain::id::PointKey;
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::zone::{Local, Zone, day_of, weekday};
 use crate::policy::case::{Case, FAR, Unit};
-use crate::policy::explain::{Words, contacts, local_date};
+use crate::policy::explain::{Words, contacts, local_date, source};
 use crate::policy::rule::{Ask, Say};
 use serde::Deserialize;
 use std::ops::Range;
@@ -245,9 +245,8 @@ impl FrequencyCap {
                 && !(self.excess_consent
                     && own
                     && case.excess_consent(unit, contact.point, contact.occurred_at).is_some());
-            let spared = |of: &Spared| {
-                of.purposes.contains(&contact.purpose) && of.results.contains(&contact.result)
-            };
+            let spared =
+                |of: &Spared| of.purposes.contains(&contact.purpose) && of.results.contains(&contact.result);
             if counted && spare.take_if(|of| spared(of)).is_none() {
                 tally.used += 1;
                 tally.oldest = Some(contact);
@@ -343,16 +342,6 @@ impl FrequencyCap {
             words.dated("oldest_at", contact.occurred_at, at).with("oldest_from", source(contact))
         });
         words.with("used", used).with("limit", limit).with("window", self.window(ask.case, at).to_string())
-    }
-}
-
-/// Whence a contact is known.
-fn source(contact: &Contact) -> &'static str {
-    match contact.source {
-        ContactSource::Attempt(_) => "our own attempt",
-        ContactSource::Reported(_) => "reported by upstream",
-        ContactSource::Permit(_) => "a permit",
-        ContactSource::Reply => "the debtor's reply",
     }
 }
 

@@ -76,15 +76,18 @@ impl InconvenientTime {
             Some((stated, zone)) => {
                 let days: Vec<&str> = stated.days.iter().map(|day| day.as_str()).collect();
                 let (from, to) = (stated.from, stated.to);
-                Words::plain(format!(
+                let words = Words::plain(format!(
                     "it is {}; the debtor asked not to be reached from {from} to {to} on {}",
                     clock(zone, at),
                     days.join(", ")
-                ))
-                .with("from", from.to_string())
-                .with("to", to.to_string())
-                .with("days", days)
-                .with("zones", vec![zone.name()])
+                ));
+                let since = stated.since.into_iter();
+                let words = since.fold(words, |words, since| words.dated("since", since, at));
+                words
+                    .with("from", from.to_string())
+                    .with("to", to.to_string())
+                    .with("days", days)
+                    .with("zones", vec![zone.name()])
             }
             None => Words::plain("the debtor named no inconvenient time that holds now"),
         }

@@ -105,9 +105,9 @@ impl<'w> Naive<'w> {
             if self.voice() && self.with_us() {
                 let calls = self.ours(&[Channel::Voice], By::Account(account));
                 let week: Vec<_> = calls.filter(|call| self.age(call.occurred_at) < 7).collect();
-                let called_back = week.iter().any(|call| {
-                    call.purpose == Purpose::ConsumerRequested && call.result == R::Conversation
-                });
+                let called_back = week
+                    .iter()
+                    .any(|call| call.purpose == Purpose::ConsumerRequested && call.result == R::Conversation);
                 note("us.dc.four-in-seven", week.len() - usize::from(called_back) >= 4);
                 let asked = self.w.purpose == Purpose::ConsumerRequested;
                 note("us.dc.after-conversation", !asked && self.talked_within_a_week(By::Account(account)));
