@@ -1,7 +1,7 @@
 //! To whom and to what a rule applies.
 
 use crate::domain::channel::{Channel, Party, Purpose};
-use crate::domain::contact_point::LineType;
+use crate::domain::contact_point::{LineType, PointKind, PointOutline};
 use crate::domain::debtor::{AccountOutline, CollectorRole, DebtType, DebtorOutline, LocationOutline};
 use crate::domain::region::country_of;
 use crate::policy::case::Case;
@@ -111,10 +111,19 @@ impl Applies {
         let mut by_number = numbers.filter(|_| admits(&self.ties, &Tie::Number));
         let mut by_creditor = creditors.filter(|_| admits(&self.ties, &Tie::Creditor));
         let mut by_residence = debtor.locations.iter().filter(|_| admits(&self.ties, &Tie::Residence));
+        let nowhere = debtor.locations.is_empty();
         self.regions.is_empty()
             || by_residence.any(|location| self.covers(location))
-            || by_number.any(|region| self.names(region))
+            || by_number.any(|region| self.names(region) || (nowhere && self.regions.contains(region)))
             || by_creditor.any(|region| self.names(region))
+    }
+
+    /// Whether a contact over a point could fall under the rule.
+    pub fn to_point(&self, point: &PointOutline) -> bool {
+        let over = |channel: &Channel| PointKind::of(*channel) == Some(point.kind);
+        (self.channels.is_empty() || self.channels.iter().any(over))
+            && admits(&self.line_types, &point.line_type)
+            && self.workplace.is_none_or(|workplace| workplace == point.workplace)
     }
 
     /// What ties a case to the place whose law this is; nothing where it holds everywhere.

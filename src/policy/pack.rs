@@ -4,6 +4,7 @@
 mod index;
 mod overriding;
 mod reading;
+mod sense;
 
 use crate::domain::consent::HoldKind;
 use crate::domain::decision::PolicyStamp;

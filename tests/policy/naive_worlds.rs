@@ -36,6 +36,8 @@ const PLACES: &[(&str, &[&str])] = &[
     ("US-OR", &["America/Boise", "America/Los_Angeles"]),
     ("US-NV", &["America/Denver", "America/Los_Angeles"]),
     ("US-NY", &["America/New_York"]),
+    ("US-NY", &["America/New_York"]),
+    ("US-NY", &["America/New_York"]),
     ("US-AZ", &["America/Phoenix", "America/Denver"]),
     ("US-IN", &["America/Indiana/Knox", "America/Indiana/Indianapolis"]),
     ("US-PR", &["America/Puerto_Rico"]),

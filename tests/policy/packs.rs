@@ -75,7 +75,7 @@ fn every_fault_is_named_at_once_with_its_line() {
     ];
     insta::assert_snapshot!(faults(&rules.concat()).join("\n"), @r"
     made-up/rules.toml:3: unknown kind `quiet_hours`; one of account_status, consent, contact_window, cool_down, disclosure, frequency_cap, hold, inconvenient_time, opt_out, reassigned_number, usable_point, waiting_period, workplace
-    made-up/rules.toml:27: unknown field `colour`, expected one of `opens`, `closes`, `days`, `hours`, `closed_on`, `zone`, `answer_within`, `consent_opens`, `taint_within`
+    made-up/rules.toml:27: unknown field `colour`, expected one of `opens`, `closes`, `days`, `hours`, `closed_on`, `zone`, `answer_within`, `consent_opens`, `consent_forms`, `taint_within`
     made-up/rules.toml:37: unknown field `weather`, expected one of `collector_role`, `debt_type`, `debt_type_not`, `channels`, `purposes`, `purposes_not`, `parties`, `parties_not`, `automated`, `line_types`, `workplace`, `regions`, `ties`, `localities`
     made-up/rules.toml:51: the window must open before it closes, not 21:00 to 08:00
     made-up/rules.toml:65: a cap has one window, of `days`, `hours`, `minutes` or `each` week or month, and not zero
@@ -86,6 +86,56 @@ fn every_fault_is_named_at_once_with_its_line() {
     made-up/rules.toml:133: a row says `from` which date it holds, 2021-11-30, and may say `to` which, its last day
     made-up/rules.toml:142: `Atlantis` is neither a country such as US nor a region such as US-MA
     ");
+}
+
+/// What reads well and cannot be meant is a fault, each named once.
+#[test]
+fn what_cannot_be_meant_is_refused() {
+    let cap = "limit = 2\ndays = 7\nper = \"debt\"\n";
+    let no_rows = rule("none", "hold", "", "holds = [\"cease\"]");
+    let no_rows = no_rows.split("[[rule.effective]]").next().expect("a head").to_owned() + "effective = []\n\n";
+    let grounds = "citation = \"c\"\napprover = \"a\"\nreason = \"r\"\nfrom = 2026-01-01\nto = 2026-02-01\n";
+    let relief = |more: &str| format!("[[override]]\nid = \"relief\"\nrule = \"held\"\n{grounds}{more}\n");
+    let held = rule("held", "hold", "", "holds = [\"bankruptcy\"]");
+    for (text, wanted) in [
+        (no_rows, "has no [[rule.effective]]"),
+        (
+            rule("r", "hold", "regions = [\"US-NY\"], localities = [\"New York\"]", "holds = [\"cease\"]"),
+            "no city `New York` is known",
+        ),
+        (rule("r", "hold", "localities = [\"new york city\"]", "holds = [\"cease\"]"), "`localities` narrows"),
+        (rule("r", "hold", "ties = [\"number\"]", "holds = [\"cease\"]"), "`ties` narrows `regions`"),
+        (
+            rule("r", "hold", "parties = [\"spouse\"], parties_not = [\"spouse\"]", "holds = [\"cease\"]"),
+            "`parties` and `parties_not` leave nothing",
+        ),
+        (
+            rule("r", "contact_window", "", "hours = [{ days = [], opens = \"08:00\", closes = \"21:00\" }]"),
+            "names its `days`",
+        ),
+        (
+            rule("r", "frequency_cap", "", &format!("{cap}counts = {{ results = [\"busy\"], results_not = [\"busy\"] }}")),
+            "leave nothing to count",
+        ),
+        (
+            rule("r", "frequency_cap", "channels = [\"sms\"]", &format!("{cap}counts = {{ channels = [\"voice\"] }}")),
+            "none of those that the rule applies to",
+        ),
+        (
+            rule("r", "frequency_cap", "channels = [\"letter\"]", &format!("{}counts = {{}}", cap.replace("debt", "point"))),
+            "counts by contact points",
+        ),
+        (rule("r", "hold", "channels = [\"visit\"], workplace = true", "holds = [\"cease\"]"), "`workplace` is about"),
+        (
+            rule("r", "consent", "channels = [\"sms\", \"portal\"]", "scope = \"electronic\"\ngiven_to = [\"collector\"]"),
+            "`electronic` means nothing on portal",
+        ),
+        (held.clone() + &relief("applies = { regions = [\"Atlantis\"] }"), "`Atlantis` is neither a country"),
+        (held.clone() + &relief("") + &relief(""), "override relief also stands in made-up/rules.toml"),
+    ] {
+        let found = faults(&text);
+        assert!(found.len() == 1 && found[0].contains(wanted), "{wanted}: {found:?}");
+    }
 }
 
 #[test]

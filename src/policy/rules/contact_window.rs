@@ -72,6 +72,9 @@ impl ContactWindow {
         if self.windows().next().is_none() {
             return Some("a contact window says `opens` and `closes`, or lists its `hours`".to_owned());
         }
+        if self.hours.iter().any(|hours| hours.days.is_empty()) {
+            return Some("each of the `hours` names its `days`".to_owned());
+        }
         if let Some((opens, closes, _)) = self.windows().find(|(opens, closes, _)| opens >= closes) {
             return Some(format!("the window must open before it closes, not {opens} to {closes}"));
         }

@@ -358,7 +358,13 @@ impl Per {
         };
         let known = |key: &&_| case.accounts.iter().any(|account| account.account == **key);
         units.extend(case.facts.accounts.iter().filter(|key| !known(key)).map(|key| Unit::Account(*key)));
-        units.dedup();
+        let mut each: Vec<Unit> = Vec::with_capacity(units.len());
+        for unit in units {
+            if !each.contains(&unit) {
+                each.push(unit);
+            }
+        }
+        let mut units = each;
         // A debtor without accounts: whatever was tried counts as about the one thing there is.
         if case.accounts.is_empty() && units.is_empty() {
             units.push(Unit::Debtor);
