@@ -180,14 +180,25 @@ impl<'w> Naive<'w> {
         self.w.contacts.iter().filter(move |contact| contact.occurred_at <= at)
     }
 
+    /// The same, with what stands on other people's files.
+    fn everywhere(&self) -> impl Iterator<Item = &'w Contact> {
+        let at = self.w.at;
+        self.past().chain(self.w.elsewhere.iter().filter(move |contact| contact.occurred_at <= at))
+    }
+
+    fn is_own(&self, contact: &Contact) -> bool {
+        !self.w.elsewhere.iter().any(|other| std::ptr::eq(other, contact))
+    }
+
     fn at_work(&self, point: Option<PointKey>) -> bool {
         self.w.debtor.points.iter().any(|outline| Some(outline.point) == point && outline.workplace)
     }
 
     fn about(&self, contact: &Contact, by: By) -> bool {
-        let none_named = contact.accounts.is_empty();
+        let own = self.is_own(contact);
+        let none_named = own && contact.accounts.is_empty();
         match by {
-            By::Debtor => true,
+            By::Debtor => own,
             By::Point(point) => point.is_some() && contact.point == point,
             By::Account(account) => none_named || contact.accounts.contains(&account.account),
             By::Debt(account) => {
@@ -278,9 +289,11 @@ impl<'w> Naive<'w> {
 
     /// Whether the number proved wrong after, or in, this contact.
     fn misdirected(&self, contact: &Contact) -> bool {
-        let later = self.past().filter(|other| other.occurred_at >= contact.occurred_at);
+        let own = self.is_own(contact);
+        let of_the_same = self.everywhere().filter(|other| self.is_own(other) == own);
+        let mut later = of_the_same.filter(|other| other.occurred_at >= contact.occurred_at);
         contact.point.is_some()
-            && later.into_iter().any(|other| other.result == R::WrongNumber && other.point == contact.point)
+            && later.any(|other| other.result == R::WrongNumber && other.point == contact.point)
     }
 
     fn connected(contact: &Contact) -> bool {
@@ -289,7 +302,7 @@ impl<'w> Naive<'w> {
 
     /// Our own contacts with the party asked about that were connected and not misdirected.
     fn ours(&self, channels: &'static [Channel], by: By<'w>) -> impl Iterator<Item = &'w Contact> + '_ {
-        self.past().filter(move |contact| {
+        self.everywhere().filter(move |contact| {
             channels.contains(&contact.channel)
                 && contact.direction == Direction::Outbound
                 && contact.party == self.w.party

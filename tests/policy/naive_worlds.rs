@@ -312,6 +312,21 @@ fn said_and_done(dice: &mut Dice, world: &mut World) {
             world.record(made);
         }
     }
+    // Somebody who shares a number, an account or both.
+    for _ in 0..(if dice.one_in(3) { dice.roll(9) } else { 0 }) {
+        let mut made = any_contact(dice, world, world.channel);
+        made.accounts = dice.pick(&[
+            Vec::new(),
+            vec![account("card-1")],
+            vec![account("card-1"), account("card-9")],
+            vec![account("card-9")],
+        ]);
+        let at = made.occurred_at;
+        if world.contacts.iter().chain(&world.elsewhere).all(|known| known.occurred_at != at) {
+            world.elsewhere.push(made);
+        }
+    }
+    world.elsewhere.sort_by_key(|contact| contact.occurred_at);
     let accounts = |dice: &mut Dice| {
         dice.pick(&[Vec::new(), Vec::new(), vec![account("card-1")], vec![account("card-2")]])
     };

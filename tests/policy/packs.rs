@@ -1,7 +1,7 @@
 //! The shipped packs load, say what their worked cases say, and refuse what is wrong with them.
 
 use crate::support::{
-    World, account, at, consent, contact, days, load, made_up, rule, shipped, shipped_files,
+    World, account, at, consent, contact, days, load, made_up, point, rule, shipped, shipped_files,
 };
 use dunwell::domain::channel::Channel;
 use dunwell::domain::consent::{ConsentScope, InconvenientTime, Weekday};
@@ -93,7 +93,8 @@ fn every_fault_is_named_at_once_with_its_line() {
 fn what_cannot_be_meant_is_refused() {
     let cap = "limit = 2\ndays = 7\nper = \"debt\"\n";
     let no_rows = rule("none", "hold", "", "holds = [\"cease\"]");
-    let no_rows = no_rows.split("[[rule.effective]]").next().expect("a head").to_owned() + "effective = []\n\n";
+    let no_rows =
+        no_rows.split("[[rule.effective]]").next().expect("a head").to_owned() + "effective = []\n\n";
     let grounds = "citation = \"c\"\napprover = \"a\"\nreason = \"r\"\nfrom = 2026-01-01\nto = 2026-02-01\n";
     let relief = |more: &str| format!("[[override]]\nid = \"relief\"\nrule = \"held\"\n{grounds}{more}\n");
     let held = rule("held", "hold", "", "holds = [\"bankruptcy\"]");
@@ -103,7 +104,10 @@ fn what_cannot_be_meant_is_refused() {
             rule("r", "hold", "regions = [\"US-NY\"], localities = [\"New York\"]", "holds = [\"cease\"]"),
             "no city `New York` is known",
         ),
-        (rule("r", "hold", "localities = [\"new york city\"]", "holds = [\"cease\"]"), "`localities` narrows"),
+        (
+            rule("r", "hold", "localities = [\"new york city\"]", "holds = [\"cease\"]"),
+            "`localities` narrows",
+        ),
         (rule("r", "hold", "ties = [\"number\"]", "holds = [\"cease\"]"), "`ties` narrows `regions`"),
         (
             rule("r", "hold", "parties = [\"spouse\"], parties_not = [\"spouse\"]", "holds = [\"cease\"]"),
@@ -114,20 +118,43 @@ fn what_cannot_be_meant_is_refused() {
             "names its `days`",
         ),
         (
-            rule("r", "frequency_cap", "", &format!("{cap}counts = {{ results = [\"busy\"], results_not = [\"busy\"] }}")),
+            rule(
+                "r",
+                "frequency_cap",
+                "",
+                &format!("{cap}counts = {{ results = [\"busy\"], results_not = [\"busy\"] }}"),
+            ),
             "leave nothing to count",
         ),
         (
-            rule("r", "frequency_cap", "channels = [\"sms\"]", &format!("{cap}counts = {{ channels = [\"voice\"] }}")),
+            rule(
+                "r",
+                "frequency_cap",
+                "channels = [\"sms\"]",
+                &format!("{cap}counts = {{ channels = [\"voice\"] }}"),
+            ),
             "none of those that the rule applies to",
         ),
         (
-            rule("r", "frequency_cap", "channels = [\"letter\"]", &format!("{}counts = {{}}", cap.replace("debt", "point"))),
+            rule(
+                "r",
+                "frequency_cap",
+                "channels = [\"letter\"]",
+                &format!("{}counts = {{}}", cap.replace("debt", "point")),
+            ),
             "counts by contact points",
         ),
-        (rule("r", "hold", "channels = [\"visit\"], workplace = true", "holds = [\"cease\"]"), "`workplace` is about"),
         (
-            rule("r", "consent", "channels = [\"sms\", \"portal\"]", "scope = \"electronic\"\ngiven_to = [\"collector\"]"),
+            rule("r", "hold", "channels = [\"visit\"], workplace = true", "holds = [\"cease\"]"),
+            "`workplace` is about",
+        ),
+        (
+            rule(
+                "r",
+                "consent",
+                "channels = [\"sms\", \"portal\"]",
+                "scope = \"electronic\"\ngiven_to = [\"collector\"]",
+            ),
             "`electronic` means nothing on portal",
         ),
         (held.clone() + &relief("applies = { regions = [\"Atlantis\"] }"), "`Atlantis` is neither a country"),
@@ -307,4 +334,12 @@ fn caps_say_how_far_they_are_used_and_when_one_is_freed() {
     let two = of("us.ma.two-in-seven");
     assert_eq!((two.used, two.limit, two.frees_at), (2, 2, Some(at("2026-04-08T04:00:00Z"))));
     assert_eq!(of("us.ma.two-in-thirty-elsewhere").used, 0);
+
+    // A cap that counts by contact point is listed for the points that its contacts can go to.
+    world.debtor.locations[0].region = Some("US-WA".to_owned());
+    for (name, listed) in [("mobile", true), ("email", false)] {
+        world.point = Some(point(name));
+        let uses = world.with_facts(|facts| caps(&policy, facts));
+        assert_eq!(uses.iter().any(|cap| cap.rule == "us.wa.two-a-day-to-a-cell"), listed, "{name}");
+    }
 }

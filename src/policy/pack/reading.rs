@@ -195,14 +195,14 @@ impl<'f> Reading<'f> {
         };
         let line = at(head.id.span().start);
         let rows = rows.map(Spanned::into_inner);
-        let Some(DeValue::Array(rows)) = rows.filter(|rows| rows.as_array().is_some_and(|all| !all.is_empty()))
+        let Some(DeValue::Array(rows)) =
+            rows.filter(|rows| rows.as_array().is_some_and(|all| !all.is_empty()))
         else {
             let message = format!("rule {} has no [[rule.effective]]", head.id.get_ref());
             return self.faults.push(Fault::at(&file.path, line, message));
         };
         self.check_head(file, &head);
-        let clauses: Vec<Clause> =
-            rows.into_iter().filter_map(|row| self.clause(file, &head, row)).collect();
+        let clauses: Vec<Clause> = rows.into_iter().filter_map(|row| self.clause(file, &head, row)).collect();
         if !Kind::NAMES.contains(&head.kind.get_ref().as_str()) {
             return;
         }
@@ -232,7 +232,8 @@ impl<'f> Reading<'f> {
         }
         let jurisdiction = head.jurisdiction.get_ref();
         if !is_country(jurisdiction) && !is_region(jurisdiction) {
-            let message = format!("`{jurisdiction}` is neither a country such as US nor a region such as US-MA");
+            let message =
+                format!("`{jurisdiction}` is neither a country such as US nor a region such as US-MA");
             wrong(&head.jurisdiction, message);
         }
         for fault in sense::of_scope(&head.applies, &holds_in(&head.applies, jurisdiction)) {
@@ -240,12 +241,7 @@ impl<'f> Reading<'f> {
         }
     }
 
-    fn clause(
-        &mut self,
-        file: &SourceFile,
-        head: &RuleHead,
-        row: Spanned<DeValue<'_>>,
-    ) -> Option<Clause> {
+    fn clause(&mut self, file: &SourceFile, head: &RuleHead, row: Spanned<DeValue<'_>>) -> Option<Clause> {
         let span = row.span();
         let line = Fault::line_of(&file.text, span.start);
         let DeValue::Table(mut table) = row.into_inner() else {

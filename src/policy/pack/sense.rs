@@ -57,7 +57,8 @@ pub(super) fn of_row(applies: &Applies, kind: &Kind) -> Vec<String> {
 
 fn of_cap(applies: &Applies, cap: &FrequencyCap) -> Vec<String> {
     let counts: &Counts = &cap.counts;
-    let mut faults: Vec<String> = cap.lifted_by.and_then(|scope| misfit(applies, scope)).into_iter().collect();
+    let mut faults: Vec<String> =
+        cap.lifted_by.and_then(|scope| misfit(applies, scope)).into_iter().collect();
     if cancels(&counts.results, &counts.results_not) {
         faults.push("`results` and `results_not` leave nothing to count".to_owned());
     }

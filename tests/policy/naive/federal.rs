@@ -22,7 +22,7 @@ impl<'w> Naive<'w> {
             let calls = self.ours(&[Channel::Voice], By::Debt(account));
             let counted = calls
                 .filter(|call| self.age(call.occurred_at) < 7)
-                .filter(|call| !self.wanted(call.occurred_at, call.point, account));
+                .filter(|call| !self.is_own(call) || !self.wanted(call.occurred_at, call.point, account));
             note("us.fed.regf.seven-in-seven", counted.count() >= 7);
             note("us.fed.regf.after-conversation", self.talked_within_a_week(By::Debt(account)));
         }
@@ -31,7 +31,7 @@ impl<'w> Naive<'w> {
     /// Whoever is asked where the debtor is was spoken to before, over the same number (1006.10(c)).
     pub(super) fn asked_before(&self, note: &mut dyn FnMut(&'static str, bool)) {
         let asks = self.voice() && self.w.party == Party::ThirdParty;
-        let again = self.past().any(|call| {
+        let again = self.everywhere().any(|call| {
             call.channel == Channel::Voice
                 && call.direction == Direction::Outbound
                 && call.party == Party::ThirdParty
@@ -43,7 +43,7 @@ impl<'w> Naive<'w> {
     }
 
     pub(super) fn talked_within_a_week(&self, by: By) -> bool {
-        self.past().any(|talk| {
+        self.everywhere().any(|talk| {
             talk.channel == Channel::Voice
                 && talk.result == R::Conversation
                 && talk.party == self.w.party
@@ -210,7 +210,7 @@ impl<'w> Naive<'w> {
         }
         let landline = self.point().is_some_and(|point| point.line_type != LineType::Mobile);
         if self.voice() && self.w.automated && landline && !automated {
-            let calls = self.past().filter(|call| {
+            let calls = self.everywhere().filter(|call| {
                 call.channel == Channel::Voice
                     && call.automated
                     && call.direction == Direction::Outbound
@@ -363,7 +363,7 @@ impl<'w> Naive<'w> {
         note("us.fed.regf.contact-point", self.with_us() && (missing || invalid || mute));
         note("us.fed.regf.reply-pending", point.is_some_and(|point| self.w.frozen.contains(&point.point)));
         let written = matches!(self.w.channel, Channel::Sms | Channel::Email);
-        let told = self.past().any(|contact| {
+        let told = self.everywhere().any(|contact| {
             contact.party == Party::ThirdParty
                 && matches!(contact.channel, Channel::Sms | Channel::Email)
                 && contact.point.is_some()
@@ -425,7 +425,7 @@ impl<'w> Naive<'w> {
             note("us.fed.regf.sunday-or-holiday", self.now().any(quiet));
         }
         if self.voice() && fdcpa && self.with_us() {
-            let unanswered = self.past().any(|call| {
+            let unanswered = self.everywhere().any(|call| {
                 call.channel == Channel::Voice
                     && call.direction == Direction::Outbound
                     && call.party == self.w.party
@@ -454,7 +454,7 @@ impl<'w> Naive<'w> {
 
     /// Our texts, emails and private messages of the past week.
     pub(super) fn messages(&self, by: By<'w>, wrong_counts: bool) -> impl Iterator<Item = &'w Contact> + '_ {
-        self.past().filter(move |message| {
+        self.everywhere().filter(move |message| {
             matches!(message.channel, Channel::Sms | Channel::Email | Channel::Portal)
                 && message.direction == Direction::Outbound
                 && message.party == self.w.party

@@ -151,7 +151,7 @@ impl<'w> Naive<'w> {
         }
         let cell = self.point().is_some_and(|point| point.line_type != LineType::Landline);
         if telephone && cell && !wanted {
-            let today = self.past().filter(made).filter(|contact| {
+            let today = self.everywhere().filter(made).filter(|contact| {
                 matches!(contact.channel, Channel::Voice | Channel::Sms)
                     && contact.result != R::Failed
                     && self.about(contact, By::Point(self.w.point))
