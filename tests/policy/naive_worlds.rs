@@ -306,6 +306,9 @@ fn said_and_done(dice: &mut Dice, world: &mut World) {
             (made.direction, made.party) = (Direction::Outbound, world.party);
             if made.channel == Channel::Voice {
                 made.result = if talkative { ContactResult::Conversation } else { ContactResult::NoAnswer };
+                if dice.one_in(2) {
+                    (made.point, made.automated) = (own, world.automated);
+                }
             }
         }
         if world.contacts.iter().all(|known| known.occurred_at != made.occurred_at) {
