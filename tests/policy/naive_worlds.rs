@@ -45,22 +45,8 @@ const PLACES: &[(&str, &[&str])] = &[
 ];
 
 /// Days about which clocks are set, laws change, years, months and leap days end, and plain ones.
-const DAYS: &[&str] = &[
-    "2026-03-08",
-    "2026-04-01",
-    "2026-06-10",
-    "2026-07-03",
-    "2026-11-01",
-    "2026-11-26",
-    "2026-12-31",
-    "2027-01-01",
-    "2027-01-04",
-    "2027-03-14",
-    "2028-02-29",
-    "2028-03-01",
-    "2026-02-28",
-    "2026-05-31",
-];
+const DAYS: &str = "2026-03-08 2026-04-01 2026-06-10 2026-07-03 2026-11-01 2026-11-26 2026-12-31 2027-01-01 2027-01-04 \
+    2027-03-14 2028-02-29 2028-03-01 2026-02-28 2026-05-31";
 
 /// Splitmix64: the same history for the same number, every time.
 struct Dice(u64);
@@ -85,7 +71,8 @@ impl Dice {
 
 /// A moment near the boundaries of days and hours, in one of the zones.
 fn moment(dice: &mut Dice, zone: &TimeZone) -> Timestamp {
-    let date: jiff::civil::Date = dice.pick(DAYS).parse().expect("a date");
+    let days: Vec<&str> = DAYS.split_whitespace().collect();
+    let date: jiff::civil::Date = dice.pick(&days).parse().expect("a date");
     let date = date
         .checked_add(jiff::Span::new().days(i64::try_from(dice.roll(4)).expect("small") - 1))
         .expect("a date");
@@ -98,7 +85,7 @@ fn moment(dice: &mut Dice, zone: &TimeZone) -> Timestamp {
     Timestamp::from_jiff(midnight.timestamp()).plus(Span::minutes(minute))
 }
 
-/// Some time before, or a little after: whole days, sixty and sixty-one of them, minutes, and whatever.
+/// Some time before, or a little after: whole days, about sixty of them, minutes, and whatever.
 fn about(dice: &mut Dice, now: Timestamp) -> Timestamp {
     let days = |count: u64| Span::days(i64::try_from(count).expect("small"));
     match dice.roll(8) {
@@ -493,7 +480,7 @@ fn every_rule_of_the_naive_law_objects_to_something() {
         for id in Naive::new(&world, zones).objections() {
             missing.remove(id);
         }
-        if missing.len() <= RARE.len() {
+        if missing.iter().all(|id| RARE.contains(id)) {
             break;
         }
     }
