@@ -137,7 +137,7 @@ async fn measure(options: &Options, data: PathBuf) -> anyhow::Result<Figures> {
         bench.figures.faults.extend(done.err().map(|fault| format!("{fault:#}")));
     }
     if options.wants(Section::Scrub) {
-        let done = scrub::measure(&mut bench, options.rebuild).await;
+        let done = scrub::measure(&mut bench, options.rebuild && !options.wants(Section::Start)).await;
         bench.figures.faults.extend(done.err().map(|fault| format!("{fault:#}")));
     }
     if bench.figures.faults.is_empty() {

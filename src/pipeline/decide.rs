@@ -196,8 +196,8 @@ fn paused(
     let from = afterwards.as_ref().filter(|later| later.outcome != Outcome::Block);
     let from = from.and_then(|later| later.permitted_from);
     let from = from.filter(|from| deadline.is_none_or(|end| *from < end));
-    let liftable = from.is_none()
-        && afterwards.as_ref().map_or(lawful.outcome != Outcome::Block || lawful.liftable, |d| d.liftable);
+    // Whoever lifts the pause before its end lets go what is lawful now.
+    let liftable = from.is_none() && (lawful.outcome != Outcome::Block || lawful.liftable);
     let mut findings = lawful.findings.clone();
     findings.extend(laid.findings);
     let point = afterwards.as_ref().and_then(|later| later.point).or(lawful.point);
