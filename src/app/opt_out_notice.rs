@@ -16,7 +16,7 @@ const LINK: &str = "{{unsubscribe_url}}";
 /// What is wrong with the notices among the templates' files.
 pub fn faults(files: &[SourceFile]) -> Vec<Fault> {
     let reader = Reader::shipped();
-    files.iter().filter_map(|file| fault(&reader, file)).collect()
+    files.iter().filter_map(|file| fault(reader, file)).collect()
 }
 
 fn fault(reader: &Reader, file: &SourceFile) -> Option<Fault> {
