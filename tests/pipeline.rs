@@ -16,3 +16,5 @@ mod receipts;
 mod replay;
 #[path = "pipeline/replies.rs"]
 mod replies;
+#[path = "pipeline/webhooks.rs"]
+mod webhooks;
