@@ -153,7 +153,9 @@ fn settings_of_a_provider_are_checked_against_its_manifest() {
 fn webhooks_are_checked_with_their_lines() {
     let desk = Desk::new();
     let good = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-    desk.configure(&format!("[[webhooks]]\nurl = \"https://collections.example/hooks\"\nsecret = \"{good}\"\n"));
+    desk.configure(&format!(
+        "[[webhooks]]\nurl = \"https://collections.example/hooks\"\nsecret = \"{good}\"\n"
+    ));
     let said = desk.run(&["check", "config"]).ok();
     assert!(said.contains("webhook collections.example-hooks"), "{said}");
 

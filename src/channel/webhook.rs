@@ -138,7 +138,11 @@ impl Teller {
     pub async fn tell(&self, id: &str, body: Bytes, now: Timestamp) -> Answer {
         // An address that is written as a number is resolved by nobody, and so judged here.
         if !self.receiver.allow_private && egress::check(&self.receiver.url).is_err() {
-            return Answer::not(if self.receiver.url.scheme() == "https" { "private_address" } else { "not_https" });
+            return Answer::not(if self.receiver.url.scheme() == "https" {
+                "private_address"
+            } else {
+                "not_https"
+            });
         }
         let seconds = now.millis().div_euclid(1000);
         let request = self
@@ -166,7 +170,11 @@ async fn took(mut answer: reqwest::Response, now: Timestamp) -> Answer {
     {
         read += chunk.len();
     }
-    if status.is_success() { Answer::Taken } else { Answer::Not { why: format!("http_{}", status.as_u16()), rest } }
+    if status.is_success() {
+        Answer::Taken
+    } else {
+        Answer::Not { why: format!("http_{}", status.as_u16()), rest }
+    }
 }
 
 /// `Retry-After` in seconds or as a date.
@@ -208,7 +216,10 @@ mod tests {
     /// Vectors made with the `standardwebhooks` package of PyPI.
     #[test]
     fn signatures_are_those_of_the_standard() {
-        let (id, body) = ("msg_p5jXN8AQM9LWM0D4loKWxJek", br#"{"type":"dispatch.delivered","data":{"id":"d-1","channel":"sms"}}"#);
+        let (id, body) = (
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            br#"{"type":"dispatch.delivered","data":{"id":"d-1","channel":"sms"}}"#,
+        );
         let ours = key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
         let expected = "v1,k3dRHbStTiv3jDH8ed91ntFEWjQO1MrkR+P2hYqwsvg=";
         assert_eq!(signatures(std::slice::from_ref(&ours), id, 1_790_000_000, body), expected);

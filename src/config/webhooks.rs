@@ -68,7 +68,8 @@ pub(in crate::config) fn read(root: &mut Section<'_>) -> Vec<WebhookTable> {
     for mut section in root.list_of_sections("webhooks") {
         let named = section.text("name");
         if let Some(name) = named.as_ref().filter(|name| !is_name(&name.value)) {
-            let why = "must have 1 to 100 letters, digits, dots, dashes or underscores, since it stands in paths";
+            let why =
+                "must have 1 to 100 letters, digits, dots, dashes or underscores, since it stands in paths";
             section.fault(&name.place, "name", why);
         }
         let twin = |name: &Located<String>| tables.iter().any(|table| table.name == name.value);
@@ -93,7 +94,11 @@ fn one(section: &mut Section<'_>, named: Option<String>, others: &[WebhookTable]
     match &secrets {
         None => section.fault(&place, "secret", "is missing"),
         Some(secrets) if secrets.value.len() > MOST_SECRETS => {
-            section.fault(&secrets.place, "secret", "names more than two: the one in use and the one to come");
+            section.fault(
+                &secrets.place,
+                "secret",
+                "names more than two: the one in use and the one to come",
+            );
         }
         Some(_) => {}
     }
@@ -135,7 +140,9 @@ fn events(section: &mut Section<'_>) -> Vec<String> {
 
 fn is_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-    (1..=100).contains(&name.len()) && name.chars().all(fits) && name.contains(|c: char| c.is_ascii_alphanumeric())
+    (1..=100).contains(&name.len())
+        && name.chars().all(fits)
+        && name.contains(|c: char| c.is_ascii_alphanumeric())
 }
 
 /// `collections.example-hooks` for `https://collections.example/hooks`; a number follows where that is taken.

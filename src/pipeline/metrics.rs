@@ -67,7 +67,8 @@ impl Metrics {
             "Tries to tell a webhook's receiver: sent, failed, and dead where it was given up",
             metrics.notices.clone(),
         );
-        let backlog = "Notices that a webhook's receiver has not taken yet, as far as the log was read for it";
+        let backlog =
+            "Notices that a webhook's receiver has not taken yet, as far as the log was read for it";
         registry.register("dunwell_webhook_backlog", backlog, metrics.backlog.clone());
         let behind = "Events of the log behind what a webhook's receiver was told";
         registry.register("dunwell_webhook_lag_events", behind, metrics.behind.clone());

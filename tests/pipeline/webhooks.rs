@@ -53,7 +53,8 @@ impl Ear {
                 return;
             }
             self.heard.lock().expect("a lock").push((id, serde_json::from_slice(&body).expect("JSON")));
-            let answer = format!("HTTP/1.1 {} X\r\ncontent-length: 0\r\n\r\n", self.status.load(Ordering::SeqCst));
+            let answer =
+                format!("HTTP/1.1 {} X\r\ncontent-length: 0\r\n\r\n", self.status.load(Ordering::SeqCst));
             if stream.write_all(answer.as_bytes()).await.is_err() {
                 return;
             }
@@ -106,12 +107,17 @@ async fn what_is_not_taken_is_tried_for_days_then_given_up_and_told_again_when_a
         }
         until("the try to be kept", async || {
             let name = "crm".to_owned();
-            let rows = house.pipeline.read(move |store| store.reader()?.webhook_waiting(&name)).await.expect("rows");
+            let rows =
+                house.pipeline.read(move |store| store.reader()?.webhook_waiting(&name)).await.expect("rows");
             rows.iter().any(|row| row.tries as usize == tries).then_some(())
         })
         .await;
         assert_eq!(ear.heard().len(), tries, "not before its time");
-        house.pass(PAUSES[tries - 1].max(Span::seconds(10)).max(Span::millis(PAUSES[tries - 1].as_millis() * 11 / 10)));
+        house.pass(
+            PAUSES[tries - 1]
+                .max(Span::seconds(10))
+                .max(Span::millis(PAUSES[tries - 1].as_millis() * 11 / 10)),
+        );
     }
     let (first, _) = ear.heard()[0].clone();
     assert!(ear.heard().iter().all(|(id, _)| *id == first), "the second waits behind the first");
@@ -152,7 +158,10 @@ async fn of_the_erased_it_is_said_what_happened_and_not_to_whom() {
     let waiting = house.accept(house.request("r1", "d1", &["sms"])).await.expect("accepted");
     until("a first try", async || ear.heard().first().cloned()).await;
     let (id, named) = ear.heard()[0].clone();
-    assert_eq!((&named["type"], &named["data"]["debtor_id"]), (&json!("contact_request.deferred"), &json!("d1")));
+    assert_eq!(
+        (&named["type"], &named["data"]["debtor_id"]),
+        (&json!("contact_request.deferred"), &json!("d1"))
+    );
     house.pipeline.erase(&actor(), "d1").await.expect("erased");
     let before = ear.heard().len();
     ear.status.store(200, Ordering::SeqCst);

@@ -180,7 +180,8 @@ async fn dead_letters(
     Query(wanted): Query<Letters>,
 ) -> Result<Json<List<DeadLetterView>>, Problem> {
     let found = api.pipeline().dead_letters(&name, wanted.from, wanted.limit).await?;
-    let next = (found.len() == wanted.limit).then(|| found.last().map(|letter| letter.row.leaf + 1)).flatten();
+    let next =
+        (found.len() == wanted.limit).then(|| found.last().map(|letter| letter.row.leaf + 1)).flatten();
     Ok(Json(List::of(found.into_iter().map(DeadLetterView::from).collect(), next)))
 }
 
@@ -210,7 +211,10 @@ impl ReplayRequest {
             (None, Some(ids), None, None) => Ok(ReplayWish::Ids(ids)),
             (None, None, Some(leaf), None) => Ok(ReplayWish::After(leaf)),
             (None, None, None, Some(at)) => Ok(ReplayWish::Since(at)),
-            _ => Err(Refusal::invalid("", "must have exactly one of dead_letters (true), ids, after and since")),
+            _ => Err(Refusal::invalid(
+                "",
+                "must have exactly one of dead_letters (true), ids, after and since",
+            )),
         }
     }
 }

@@ -490,7 +490,8 @@ mod tests {
             if lines.tried(1, not("timeout"), now, 1.0) {
                 break;
             }
-            let row = lines.progress().expect("news").kept.into_iter().find(|row| row.leaf == 1).expect("kept");
+            let row =
+                lines.progress().expect("news").kept.into_iter().find(|row| row.leaf == 1).expect("kept");
             let due = row.due_at.expect("due");
             assert!(lines.take(due.minus(Span::millis(1))).is_none());
             now = due;

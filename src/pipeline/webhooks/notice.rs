@@ -6,9 +6,7 @@
 //! went to. A contact point is named only where it is what the notice is about: a stop, a reply, a consent, a dead number.
 //! Once a person is erased, a notice that is still to be told says what happened, and `null` for whom.
 
-use crate::domain::event::{
-    DecisionRecord, Event, EventBody, NoteSecret, PromiseSecret, Sealed, Statement,
-};
+use crate::domain::event::{DecisionRecord, Event, EventBody, NoteSecret, PromiseSecret, Sealed, Statement};
 use crate::domain::id::{AccountKey, AttemptId, PointKey, RequestId};
 use crate::domain::outcome::{FailureCause, FailureClass};
 use crate::domain::request::RequestStatus;

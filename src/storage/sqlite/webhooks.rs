@@ -27,8 +27,7 @@ impl Batch<'_> {
                  ON CONFLICT (name) DO UPDATE SET next_leaf = excluded.next_leaf",
             )?
             .execute((name, int(progress.next_leaf)))?;
-        let mut drop =
-            history.prepare_cached("DELETE FROM webhook_backlog WHERE name = ?1 AND leaf = ?2")?;
+        let mut drop = history.prepare_cached("DELETE FROM webhook_backlog WHERE name = ?1 AND leaf = ?2")?;
         for leaf in &progress.settled {
             drop.execute((name, int(*leaf)))?;
         }
@@ -69,7 +68,12 @@ impl Reader {
 
     /// The notices of a webhook that are to be tried again, in the order of the log.
     pub fn webhook_waiting(&self, name: &str) -> Result<Vec<NoticeRow>, StorageError> {
-        self.notices(&format!("{NOTICE} AND due_at IS NOT NULL AND leaf >= ?2 ORDER BY leaf LIMIT ?3"), name, 0, -1)
+        self.notices(
+            &format!("{NOTICE} AND due_at IS NOT NULL AND leaf >= ?2 ORDER BY leaf LIMIT ?3"),
+            name,
+            0,
+            -1,
+        )
     }
 
     /// The notices of a webhook that were given up, in the order of the log, from a leaf on.
