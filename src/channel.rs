@@ -14,6 +14,7 @@ pub mod email;
 pub mod fetch;
 pub mod http;
 pub mod sandbox;
+pub mod webhook;
 
 use crate::domain::message::{Content, Outgoing};
 use crate::domain::outcome::{Failure, FailureCause, FailureClass, Outcome};

@@ -16,6 +16,7 @@ pub mod master_key;
 mod read;
 pub mod secret;
 pub mod section;
+mod webhooks;
 
 use crate::config::document::{Faults, Place};
 use crate::config::environment::Environment;
@@ -29,6 +30,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+
+pub use webhooks::WebhookTable;
 
 /// Where the configuration is, unless the command line says otherwise.
 pub const DEFAULT_FILE: &str = "config/dunwell.toml";
@@ -74,7 +77,7 @@ pub struct Config {
     pub providers: Vec<ProviderTable>,
     /// `[inbound.email]`: where mail is taken in, if it is.
     pub inbound_email: Option<InboundEmail>,
-    /// `[[webhooks]]`, checked; this version does not deliver to them yet.
+    /// `[[webhooks]]`.
     pub webhooks: Vec<WebhookTable>,
     /// Worth saying, and no reason not to start.
     pub warnings: Vec<Fault>,
@@ -132,19 +135,6 @@ pub struct ProviderTable {
     pub place: Place,
     /// Its settings.
     pub settings: BTreeMap<String, Located<SecretSource>>,
-}
-
-/// `[[webhooks]]`.
-#[derive(Clone, Debug)]
-pub struct WebhookTable {
-    /// `url`.
-    pub url: url::Url,
-    /// `secret`.
-    pub secret: SecretSource,
-    /// `events`; `*` stands for all.
-    pub events: Vec<String>,
-    /// Where it stands.
-    pub place: Place,
 }
 
 /// The configuration is not usable; each line of its text is one fault.

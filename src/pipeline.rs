@@ -38,6 +38,7 @@ pub mod schedule;
 pub mod step;
 pub mod understanding;
 pub mod unit;
+pub mod webhooks;
 pub mod worker;
 pub mod writing;
 

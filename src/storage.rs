@@ -20,8 +20,8 @@ use std::sync::Arc;
 
 pub use error::{StorageError, VerifyError};
 pub use query::{
-    ApiKeyRow, Appended, AttemptRow, HistoryFilter, HistoryRow, Page, PermitRow, PermitStatus, ReportedRow,
-    RequestFilter, RequestRow, ReviewRow, SealedPart,
+    ApiKeyRow, Appended, AttemptRow, EventPlace, HistoryFilter, HistoryRow, NoticeRow, Page, PermitRow,
+    PermitStatus, ReportedRow, RequestFilter, RequestRow, ReviewRow, SealedPart, WebhookProgress,
 };
 pub use seal::Lookup;
 pub use sqlite::{Batch, Chain, Checkpoint, Reader, Writer, Written};

@@ -150,15 +150,37 @@ fn settings_of_a_provider_are_checked_against_its_manifest() {
 }
 
 #[test]
-fn a_configured_webhook_is_named_and_not_silently_ignored() {
+fn webhooks_are_checked_with_their_lines() {
     let desk = Desk::new();
-    desk.configure("[[webhooks]]\nurl = \"https://collections.example/hooks\"\nsecret = \"S3CRET\"\n");
+    let good = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    desk.configure(&format!(
+        "[[webhooks]]\nurl = \"https://collections.example/hooks\"\nsecret = \"{good}\"\n"
+    ));
     let said = desk.run(&["check", "config"]).ok();
-    assert!(
-        said.contains("config/dunwell.toml:10: https://collections.example/hooks is not told anything"),
-        "{said}"
-    );
-    assert!(!said.contains("S3CRET"), "{said}");
+    assert!(said.contains("webhook collections.example-hooks"), "{said}");
+
+    desk.configure(&format!(
+        "[[webhooks]]\nname = \"a\"\nurl = \"https://10.0.0.7/hooks\"\nsecret = \"S3CRET\"\n\
+         [[webhooks]]\nname = \"a\"\nurl = \"ftp://collections.example\"\nsecret = [\"{good}\", \"{good}\", \"{good}\"]\n\
+         events = [\"contact_request.*\", \"contact_request.lost\"]\ntimeout = \"PT1H\"\nallow_private = \"yes\"\n\
+         [[webhooks]]\nname = \"a/b\"\nurl = \"https://collections.example\"\nsecret = {{ env = \"NOT_SET\" }}\n"
+    ));
+    let said = desk.run(&["check", "config"]).refused(1);
+    for wanted in [
+        "dunwell.toml:10: [[webhooks]] url leads to a private address, so it is not told anything",
+        "dunwell.toml:13: [[webhooks]] secret is not a Standard Webhooks secret: write `whsec_`",
+        "dunwell.toml:15: [[webhooks]] name is another webhook's name too",
+        "dunwell.toml:16: [[webhooks]] url is not a web address",
+        "dunwell.toml:17: [[webhooks]] secret names more than two",
+        "dunwell.toml:18: [[webhooks]] events names `contact_request.lost`, but we tell of contact_request.deferred",
+        "dunwell.toml:19: [[webhooks]] timeout must be between PT1S and PT1M",
+        "dunwell.toml:20: [[webhooks]] allow_private is text, but must be true or false",
+        "dunwell.toml:22: [[webhooks]] name must have 1 to 100 letters",
+        "dunwell.toml:24: [[webhooks]] secret cannot be had: the environment variable NOT_SET is not set",
+    ] {
+        assert!(said.contains(wanted), "{wanted}\n{said}");
+    }
+    assert!(!said.contains("S3CRET") && !said.contains(good), "a secret is never shown: {said}");
 }
 
 #[test]

@@ -20,3 +20,5 @@ mod replay;
 mod replies;
 #[path = "pipeline/shared.rs"]
 mod shared;
+#[path = "pipeline/webhooks.rs"]
+mod webhooks;

@@ -1,11 +1,13 @@
 //! The four engines, loaded from the folders that the configuration names.
 
 use crate::app::opt_out_notice;
+use crate::channel::webhook::{Receiver, SigningKey};
 use crate::config::document::Place;
 use crate::config::environment::Environment;
 use crate::config::{Config, Refused, folder};
 use crate::domain::channel::Channel;
 use crate::domain::fault::{Fault, SourceFile};
+use crate::pipeline::webhooks::Webhook;
 use crate::policy::Policy;
 use crate::provider;
 use crate::provider::manifest::Manifest;
@@ -35,6 +37,8 @@ pub struct Engines {
     pub templates: template::catalogue::Catalogue,
     /// Who carries what, in the order to try.
     pub providers: Vec<Provider>,
+    /// Whom we tell what happened.
+    pub webhooks: Vec<Webhook>,
 }
 
 /// Loads everything.
@@ -45,13 +49,44 @@ pub fn load(config: &Config, environment: &Environment) -> Result<Engines, Vec<F
     let policy = policy(config);
     let templates = templates(config);
     let providers = vendors(config).and_then(|vendors| providers(config, &vendors, environment));
-    match (policy, templates, providers) {
-        (Ok((policy, _)), Ok(templates), Ok(providers)) => Ok(Engines { policy, templates, providers }),
-        (policy, templates, providers) => {
-            let faults = [policy.err(), templates.err(), providers.err()];
+    let webhooks = webhooks(config, environment);
+    match (policy, templates, providers, webhooks) {
+        (Ok((policy, _)), Ok(templates), Ok(providers), Ok(webhooks)) => {
+            Ok(Engines { policy, templates, providers, webhooks })
+        }
+        (policy, templates, providers, webhooks) => {
+            let faults = [policy.err(), templates.err(), providers.err(), webhooks.err()];
             Err(faults.into_iter().flatten().flatten().collect())
         }
     }
+}
+
+/// Whom we tell what happened, with what each notice is signed with.
+///
+/// # Errors
+/// Every secret that cannot be had, or that nothing can be signed with.
+pub fn webhooks(config: &Config, environment: &Environment) -> Result<Vec<Webhook>, Vec<Fault>> {
+    let (mut webhooks, mut faults) = (Vec::new(), Vec::new());
+    for table in &config.webhooks {
+        let mut keys = Vec::new();
+        match table.fetch(config, environment) {
+            Ok(secrets) => {
+                for secret in secrets {
+                    match SigningKey::read(&secret.value) {
+                        Ok(key) => keys.push(key),
+                        Err(why) => {
+                            faults.push(config.fault(&secret.place, format!("[[webhooks]] secret {why}")));
+                        }
+                    }
+                }
+            }
+            Err(found) => faults.extend(found),
+        }
+        let (url, allow_private, timeout) = (table.url.clone(), table.allow_private, table.timeout);
+        let receiver = Receiver { url, keys, allow_private, timeout };
+        webhooks.push(Webhook { name: table.name.clone(), receiver, events: table.events.clone() });
+    }
+    if faults.is_empty() { Ok(webhooks) } else { Err(faults) }
 }
 
 /// The law in force, and the files it was read from.

@@ -64,7 +64,7 @@ impl Gateway {
         let mut registry = Registry::default();
         let meters = Meters::register(&mut registry);
         let metrics = Arc::new(Metrics::register(&mut registry));
-        let Engines { policy, templates, providers } = engines;
+        let Engines { policy, templates, providers, webhooks } = engines;
         let desk = Arc::new(Desk {
             policy: ArcSwap::from_pointee(policy),
             templates,
@@ -78,6 +78,7 @@ impl Gateway {
             settings: settings(config),
         });
         let pipeline = Pipeline::start(Parts { store: store.clone(), desk, metrics }).await?;
+        pipeline.tell(webhooks).await?;
         let keyring = Keyring::open(config, store.clone())?;
         let router = http::router(http::Setup {
             pipeline: pipeline.clone(),

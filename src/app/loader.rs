@@ -25,7 +25,8 @@ use std::sync::Arc;
 pub fn open(config: &Config, environment: &Environment, providers: bool) -> anyhow::Result<Pipeline> {
     let clock: Arc<dyn Clock> = Arc::new(MachineClock);
     let (policy, templates, carriers) = if providers {
-        let Engines { policy, templates, providers } = engines::load(config, environment).map_err(Refused)?;
+        let Engines { policy, templates, providers, webhooks: _ } =
+            engines::load(config, environment).map_err(Refused)?;
         (policy, templates, carriers(providers, &clock)?)
     } else {
         let (policy, _) = engines::policy(config).map_err(Refused)?;

@@ -94,14 +94,23 @@ pub fn check(url: &url::Url) -> Result<(), NotPublic> {
 /// # Errors
 /// What kept the client library from starting.
 pub fn client(timeout: std::time::Duration) -> Result<reqwest::Client, crate::channel::ChannelError> {
-    reqwest::Client::builder()
-        .dns_resolver(Arc::new(PublicOnly))
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .no_proxy()
+    public_only()
         .timeout(timeout)
         .build()
         .map_err(|error| crate::channel::ChannelError::Start(error.to_string()))
+}
+
+/// The beginnings of a client that resolves names to public addresses only.
+pub fn public_only() -> reqwest::ClientBuilder {
+    anywhere().dns_resolver(Arc::new(PublicOnly))
+}
+
+/// The beginnings of a client that may call our own network too.
+pub fn anywhere() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::cli::{What, print};
 use crate::config::environment::Environment;
 use crate::config::{Config, folder};
 use crate::domain::fault::Fault;
+use crate::pipeline::webhooks::Webhook;
 use crate::policy::Policy;
 use std::fmt::Write;
 use std::path::Path;
@@ -37,6 +38,7 @@ fn look(config: &Config, environment: &Environment, what: What, findings: &mut F
     findings.warnings.extend(config.warnings.iter().cloned());
     if all || what == What::Config {
         findings.sound.push(format!("{}: sound", config.file));
+        look_at_webhooks(config, environment, findings);
     }
     if all || matches!(what, What::Policy | What::Law) {
         look_at_policy(config, what == What::Law, findings);
@@ -46,6 +48,16 @@ fn look(config: &Config, environment: &Environment, what: What, findings: &mut F
     }
     if all || what == What::Providers {
         look_at_providers(config, environment, findings);
+    }
+}
+
+fn look_at_webhooks(config: &Config, environment: &Environment, findings: &mut Findings) {
+    match engines::webhooks(config, environment) {
+        Ok(webhooks) => {
+            let sound = |webhook: &Webhook| format!("{}: webhook {}", config.file, webhook.name);
+            findings.sound.extend(webhooks.iter().map(sound));
+        }
+        Err(faults) => findings.faults.extend(faults),
     }
 }
 

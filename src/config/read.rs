@@ -4,9 +4,10 @@ use crate::config::document::{Faults, Place};
 use crate::config::environment::Environment;
 use crate::config::secret::SecretSource;
 use crate::config::section::{Located, Section};
+use crate::config::webhooks;
 use crate::config::{
     BOOTSTRAP_KEY, BOOTSTRAP_KEY_LENGTH, CollectorChoice, Config, InboundEmail, PolicyChoice, ProviderTable,
-    SANDBOX, WebhookTable,
+    SANDBOX,
 };
 use crate::domain::channel::Channel;
 use crate::domain::contact_point::{PointKind, PointValue};
@@ -20,29 +21,6 @@ use std::path::{Path, PathBuf};
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 const DEFAULT_MANIFESTS: &str = "providers";
 const DEFAULT_EXPIRY: Span = Span::days(7);
-
-/// What upstream may be told of, for `[[webhooks]] events`.
-const WEBHOOK_EVENTS: &[&str] = &[
-    "*",
-    "contact_request.deferred",
-    "contact_request.sent",
-    "contact_request.delivered",
-    "contact_request.failed",
-    "contact_request.unknown",
-    "contact_request.blocked",
-    "contact_request.expired",
-    "contact_request.cancelled",
-    "consent.granted",
-    "consent.revoked",
-    "opt_out.received",
-    "reply.received",
-    "dispute.received",
-    "promise.received",
-    "callback.requested",
-    "hold.placed",
-    "hold.lifted",
-    "contact_point.invalid",
-];
 
 /// Reads everything; nothing if what is required is missing, which the faults then say.
 pub fn config(
@@ -64,7 +42,7 @@ pub fn config(
     let channels = channels(root);
     let providers = providers(root);
     let inbound_email = inbound_email(root);
-    let webhooks = webhooks(root);
+    let webhooks = webhooks::read(root);
     let bootstrap_key = bootstrap_key(environment, faults);
     let mut config = Config {
         file: file.to_owned(),
@@ -99,7 +77,7 @@ fn server(root: &mut Section<'_>) -> (SocketAddr, Option<url::Url>) {
     (listen.map_or(DEFAULT_LISTEN, |listen| listen.value), public_url.map(|url| url.value))
 }
 
-fn web_address(text: &str, example: &str) -> Result<url::Url, String> {
+pub(in crate::config) fn web_address(text: &str, example: &str) -> Result<url::Url, String> {
     match url::Url::parse(text.trim_end_matches('/')) {
         Ok(url)
             if matches!(url.scheme(), "http" | "https")
@@ -353,37 +331,6 @@ fn providers(root: &mut Section<'_>) -> Vec<ProviderTable> {
     providers
 }
 
-fn webhooks(root: &mut Section<'_>) -> Vec<WebhookTable> {
-    let mut webhooks = Vec::new();
-    for mut section in root.list_of_sections("webhooks") {
-        let place = section.place();
-        let url = section.required("url").and_then(|url| {
-            let parsed = web_address(&url.value, "https://collections.example/hooks");
-            parsed.map_err(|why| section.fault(&url.place, "url", &why)).ok()
-        });
-        let secret = section.secret("secret");
-        if secret.is_none() {
-            section.fault(&place, "secret", "is missing");
-        }
-        let events = section.list("events").map(|list| list.value);
-        for event in events.iter().flatten() {
-            if !WEBHOOK_EVENTS.contains(&event.value.as_str()) {
-                let why = format!("names `{}`, but we tell of {}", event.value, WEBHOOK_EVENTS.join(", "));
-                section.fault(&event.place, "events", &why);
-            }
-        }
-        section.finish();
-        let events = events.map_or_else(
-            || vec!["*".to_owned()],
-            |events| events.into_iter().map(|event| event.value).collect(),
-        );
-        if let (Some(url), Some(secret)) = (url, secret) {
-            webhooks.push(WebhookTable { url, secret: secret.value, events, place });
-        }
-    }
-    webhooks
-}
-
 fn bootstrap_key(environment: &Environment, faults: &Faults) -> Option<secrecy::SecretString> {
     let key = environment.get(BOOTSTRAP_KEY).filter(|key| !key.is_empty())?;
     let fits = key.chars().count() >= BOOTSTRAP_KEY_LENGTH && key.chars().all(|c| c.is_ascii_graphic());
@@ -399,12 +346,7 @@ fn bootstrap_key(environment: &Environment, faults: &Faults) -> Option<secrecy::
 /// What is worth saying although it does not keep us from starting.
 fn warnings(config: &Config) -> Vec<Fault> {
     let mut warnings = Vec::new();
-    for webhook in &config.webhooks {
-        warnings.push(config.fault(
-            &webhook.place,
-            format!("{} is not told anything: this version does not deliver webhooks yet", webhook.url),
-        ));
-    }
+    warnings.extend(webhooks::warnings(config));
     for table in &config.providers {
         let named = config.channels.get(&table.channel).is_some_and(|providers| {
             let same =

@@ -181,6 +181,39 @@ impl<'f> Section<'f> {
         }
     }
 
+    /// Secrets, not fetched: one, or a list of them.
+    pub fn secrets(&mut self, key: &'static str) -> Option<Located<Vec<Located<SecretSource>>>> {
+        let node = self.take(key)?;
+        let place = node.place.clone();
+        let items = match node.value {
+            Value::List(items) => items,
+            _ => vec![node],
+        };
+        let mut found = Vec::with_capacity(items.len());
+        for item in items {
+            match secret(&item) {
+                Ok(value) => found.push(Located { value, place: item.place }),
+                Err(why) => self.fault(&item.place, key, &format!("is not a secret: {why}")),
+            }
+        }
+        Some(Located { value: found, place })
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&mut self, key: &'static str) -> Option<Located<bool>> {
+        let Node { value, place } = self.take(key)?;
+        match &value {
+            Value::Flag(value) => Some(Located { value: *value, place }),
+            Value::Untyped(text) if matches!(text.trim(), "true" | "false") => {
+                Some(Located { value: text.trim() == "true", place })
+            }
+            other => {
+                self.fault(&place, key, &format!("is {}, but must be true or false", other.kind()));
+                None
+            }
+        }
+    }
+
     /// Every key of it, as text: for a table whose keys are data.
     pub fn texts(&mut self) -> Vec<(String, Located<String>)> {
         let mut found = Vec::new();

@@ -14,6 +14,7 @@ pub mod policy;
 pub mod request_view;
 pub mod requests;
 pub mod reviews;
+pub mod webhooks;
 
 use crate::http::Api;
 use utoipa_axum::router::OpenApiRouter;
@@ -30,5 +31,6 @@ pub(in crate::http) fn routes() -> OpenApiRouter<Api> {
         .merge(pauses::routes())
         .merge(reviews::routes())
         .merge(history::routes())
+        .merge(webhooks::routes())
         .merge(keys::routes())
 }

@@ -30,6 +30,7 @@ use utoipa::{Modify, OpenApi};
         (name = "Pauses", description = "The kill switch"),
         (name = "Reviews", description = "Replies held until understood"),
         (name = "History", description = "Everything that was recorded, with its proof"),
+        (name = "Webhooks", description = "How far upstream has been told, and telling it again"),
         (name = "API keys", description = "Who may call"),
         (name = "Callbacks", description = "What vendors tell us"),
         (name = "Debtors' own", description = "What debtors do by a signed link"),

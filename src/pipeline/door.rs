@@ -32,7 +32,7 @@ use crate::pipeline::{
 };
 use crate::policy::Policy;
 use crate::storage::{RequestRow, StorageError, Store};
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -59,8 +59,8 @@ pub struct Recorded {
 /// The running pipeline. Cheap to clone.
 #[derive(Clone)]
 pub struct Pipeline {
-    shop: Arc<Workshop>,
-    store: Store,
+    pub(in crate::pipeline) shop: Arc<Workshop>,
+    pub(in crate::pipeline) store: Store,
 }
 
 impl Pipeline {
@@ -111,6 +111,7 @@ impl Pipeline {
             barrier,
             metrics,
             amended: ArcSwapOption::empty(),
+            couriers: ArcSwap::default(),
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });

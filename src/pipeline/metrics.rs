@@ -22,6 +22,17 @@ struct CallbackLabels {
     result: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NoticeLabels {
+    webhook: String,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WebhookLabels {
+    webhook: String,
+}
+
 /// The pipeline's counters.
 #[derive(Default)]
 pub struct Metrics {
@@ -29,6 +40,10 @@ pub struct Metrics {
     callbacks: Family<CallbackLabels, Counter>,
     accepted: Counter,
     agenda: Gauge,
+    notices: Family<NoticeLabels, Counter>,
+    backlog: Family<WebhookLabels, Gauge>,
+    behind: Family<WebhookLabels, Gauge>,
+    away: Family<WebhookLabels, Gauge>,
 }
 
 impl Metrics {
@@ -47,6 +62,18 @@ impl Metrics {
             "Requests and permits waiting for a moment",
             metrics.agenda.clone(),
         );
+        registry.register(
+            "dunwell_webhook_notices",
+            "Tries to tell a webhook's receiver: sent, failed, and dead where it was given up",
+            metrics.notices.clone(),
+        );
+        let backlog =
+            "Notices that a webhook's receiver has not taken yet, as far as the log was read for it";
+        registry.register("dunwell_webhook_backlog", backlog, metrics.backlog.clone());
+        let behind = "Events of the log behind what a webhook's receiver was told";
+        registry.register("dunwell_webhook_lag_events", behind, metrics.behind.clone());
+        let away = "Whether a webhook's receiver takes nothing at all (1) or not (0)";
+        registry.register("dunwell_webhook_away", away, metrics.away.clone());
         metrics
     }
 
@@ -74,6 +101,19 @@ impl Metrics {
     pub fn callback(&self, channel: Channel, provider: &str, result: &'static str) {
         let labels = CallbackLabels { channel: channel.as_str(), provider: provider.to_owned(), result };
         self.callbacks.get_or_create(&labels).inc();
+    }
+
+    /// A notice was `sent`, `failed` once, or is `dead`.
+    pub fn webhook(&self, webhook: &str, result: &'static str) {
+        self.notices.get_or_create(&NoticeLabels { webhook: webhook.to_owned(), result }).inc();
+    }
+
+    /// Where a webhook's receiver stands.
+    pub fn webhook_standing(&self, webhook: &str, backlog: usize, behind: u64, away: bool) {
+        let labels = WebhookLabels { webhook: webhook.to_owned() };
+        self.backlog.get_or_create(&labels).set(i64::try_from(backlog).unwrap_or(i64::MAX));
+        self.behind.get_or_create(&labels).set(i64::try_from(behind).unwrap_or(i64::MAX));
+        self.away.get_or_create(&labels).set(i64::from(away));
     }
 
     /// So much stands on the agenda.

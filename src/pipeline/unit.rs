@@ -344,7 +344,7 @@ fn named_point(body: &EventBody) -> Option<PointKey> {
 }
 
 /// The request that an event is about.
-fn request_of(state: &DebtorState, body: &EventBody) -> Option<RequestId> {
+pub(in crate::pipeline) fn request_of(state: &DebtorState, body: &EventBody) -> Option<RequestId> {
     let of_attempt = |attempt: AttemptId| state.attempts.get(&attempt).map(|attempt| attempt.request);
     match body {
         EventBody::RequestAccepted(order, _) => Some(order.request),

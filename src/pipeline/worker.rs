@@ -11,8 +11,9 @@ use crate::pipeline::carriers::{Carrier, Slot};
 use crate::pipeline::metrics::Metrics;
 use crate::pipeline::recorder::Recorder;
 use crate::pipeline::step::{Departure, Step};
+use crate::pipeline::webhooks::Courier;
 use crate::pipeline::{Desk, dispatch, permits};
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -41,6 +42,8 @@ pub struct Workshop {
     pub metrics: Arc<Metrics>,
     /// What the newest change of the law did to what was pending, once that is counted.
     pub amended: ArcSwapOption<Effects>,
+    /// Who tells upstream what happened.
+    pub(in crate::pipeline) couriers: ArcSwap<Vec<Arc<Courier>>>,
     /// Says when to begin nothing more.
     pub closing: CancellationToken,
     /// Everything that has begun.

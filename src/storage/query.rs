@@ -139,6 +139,51 @@ impl HistoryRow {
     }
 }
 
+/// Where an event stands in the log, without what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventPlace {
+    /// Its index in the whole log, from 0.
+    pub leaf: u64,
+    /// Whose chain it stands in.
+    pub stream: Stream,
+    /// Its place in its stream, from 1.
+    pub seq: u64,
+    /// Its leaf hash.
+    pub leaf_hash: LeafHash,
+}
+
+/// A notice that a webhook's receiver has not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoticeRow {
+    /// The event that it tells of.
+    pub leaf: u64,
+    /// Whose chain that stands in.
+    pub stream: Stream,
+    /// Its type, `contact_request.sent`.
+    pub type_name: String,
+    /// How often it was tried.
+    pub tries: u32,
+    /// When it was tried first.
+    pub first_tried_at: Option<Timestamp>,
+    /// When it was tried last.
+    pub last_tried_at: Option<Timestamp>,
+    /// When it is tried next; none once it is given up.
+    pub due_at: Option<Timestamp>,
+    /// Why the last try failed: a word of ours, `http_500`.
+    pub error: Option<String>,
+}
+
+/// What a webhook has got on with since this was last kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WebhookProgress {
+    /// Everything before this leaf was taken, or stands among the notices that were not.
+    pub next_leaf: u64,
+    /// Notices to keep.
+    pub kept: Vec<NoticeRow>,
+    /// Leaves whose notices need not be kept any more.
+    pub settled: Vec<u64>,
+}
+
 /// Where an attempt belongs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptRow {

@@ -15,6 +15,7 @@ mod rebuild;
 mod requests;
 mod rows;
 mod schema;
+mod webhooks;
 mod write;
 
 use crate::domain::time::Entropy;

@@ -653,8 +653,8 @@ fn projections(house: &House) -> Vec<Table> {
         .expect("counts");
     assert_eq!(
         all as usize,
-        tables.len() + 5,
-        "a new table belongs here, or is events, indexed, meta, api_keys or migrations"
+        tables.len() + 7,
+        "a new table belongs here, or is events, indexed, meta, api_keys, webhooks, webhook_backlog or migrations"
     );
     let dump = |table: &'static str| -> Table {
         let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).expect("prepares");

@@ -42,14 +42,19 @@ impl Reader {
         self.pair.as_ref().expect("a reader has its connections")
     }
 
-    fn history(&self) -> &Connection {
+    pub(super) fn history(&self) -> &Connection {
         &self.pair().history
     }
 
     /// A stream's whole history in the domain's words.
     pub fn load(&self, stream: Stream) -> Result<Vec<Event>, StorageError> {
+        self.load_after(stream, 0)
+    }
+
+    /// A stream's events behind a place, in the domain's words.
+    pub fn load_after(&self, stream: Stream, seq: u64) -> Result<Vec<Event>, StorageError> {
         let keys = keyring::all(&self.pair().keys, &self.database.wrapping, &stream)?;
-        let leaves = self.database.index.leaves(self.history(), &stream, 0, usize::MAX)?;
+        let leaves = self.database.index.leaves(self.history(), &stream, seq, usize::MAX)?;
         let mut events = Vec::with_capacity(leaves.len());
         rows::each_at(self.history(), &stream, &leaves, |leaf, _, entry| {
             events.push(rows::event(leaf, &entry, &keys)?);
@@ -132,7 +137,7 @@ impl Reader {
     }
 
     /// The first leaf recorded at a moment or later, by halving: times rise with the leaves.
-    fn first_leaf_from(&self, at: Timestamp, size: u64) -> Result<u64, StorageError> {
+    pub(super) fn first_leaf_from(&self, at: Timestamp, size: u64) -> Result<u64, StorageError> {
         let failed = failed("reading the log");
         let mut statement =
             self.history().prepare_cached("SELECT at FROM events WHERE leaf = ?1").map_err(failed)?;

@@ -6,7 +6,9 @@ use aws_lc_rs::digest;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// The history's database.
-pub(super) const HISTORY: Schema = Schema { versions: &[include_str!("migrations/0001_history.sql")] };
+pub(super) const HISTORY: Schema = Schema {
+    versions: &[include_str!("migrations/0001_history.sql"), include_str!("migrations/0002_webhooks.sql")],
+};
 /// The wrapped keys' database.
 pub(super) const KEYS: Schema = Schema { versions: &[include_str!("keys/0001_keys.sql")] };
 

@@ -517,11 +517,11 @@ impl Batch<'_> {
         Ok(keys)
     }
 
-    fn sound(&self) -> Result<(), StorageError> {
+    pub(super) fn sound(&self) -> Result<(), StorageError> {
         if self.spoiled { Err(StorageError::Spoiled) } else { Ok(()) }
     }
 
-    fn spoil_on<T>(&mut self, result: Result<T, StorageError>) -> Result<T, StorageError> {
+    pub(super) fn spoil_on<T>(&mut self, result: Result<T, StorageError>) -> Result<T, StorageError> {
         self.spoiled |= result.is_err();
         result
     }
