@@ -17,6 +17,7 @@ use crate::pipeline::carriers::{Carrier, CarrierParts, Carriers};
 use crate::pipeline::metrics::Metrics;
 use crate::pipeline::parking::Parking;
 use crate::pipeline::{Desk, Parts, Pipeline, Settings};
+use crate::portal;
 use crate::storage::Store;
 use crate::template::context::Collector;
 use anyhow::Context;
@@ -79,7 +80,8 @@ impl Gateway {
         });
         let pipeline = Pipeline::start(Parts { store: store.clone(), desk, metrics }).await?;
         let keyring = Keyring::open(config, store.clone())?;
-        let router = http::router(http::Setup {
+        let faces = portal::router(pipeline.clone());
+        let setup = http::Setup {
             pipeline: pipeline.clone(),
             gate: keyring.gate(),
             registry: Arc::new(registry),
@@ -89,7 +91,8 @@ impl Gateway {
             clock,
             timer,
             entropy,
-        });
+        };
+        let router = http::router_with(setup, faces);
         Ok(Self { store, keyring, pipeline, router })
     }
 
