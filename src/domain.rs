@@ -3,6 +3,7 @@
 //! Everything above speaks in these words: a *debtor* owes on *accounts* and is reached at *contact points*;
 //! upstream posts *contact requests*; the gateway takes *decisions*, makes *attempts* and records *events*.
 
+pub mod access;
 pub mod attempt;
 pub mod channel;
 pub mod city;

@@ -101,17 +101,22 @@ impl Api {
     }
 }
 
-/// Everything, on one listener.
+/// The contract, on one listener.
 pub fn router(setup: Setup) -> Router {
+    router_with(setup, Router::new())
+}
+
+/// Everything, on one listener: the contract, and the pages of the faces.
+pub fn router_with(setup: Setup, faces: Router) -> Router {
     let (routes, document) = described();
-    finish(routes, state(setup, document))
+    finish(routes, faces, state(setup, document))
 }
 
 /// Only what vendors and debtors need, for a listener that faces the outside.
-pub fn outside(setup: Setup) -> Router {
+pub fn outside(setup: Setup, portal: Router) -> Router {
     let (_, document) = described();
     let routes = callback::routes().merge(unsubscribe::routes()).merge(health::probes());
-    finish(routes.into(), state(setup, document))
+    finish(routes.into(), portal, state(setup, document))
 }
 
 /// The description of the whole API, as `/openapi.json` serves it and `dunwell openapi` prints it.
@@ -138,8 +143,9 @@ fn state(setup: Setup, document: utoipa::openapi::OpenApi) -> Api {
     Api(Arc::new(Parts { setup, request_ids, description }))
 }
 
-fn finish(routes: Router<Api>, api: Api) -> Router {
+fn finish(routes: Router<Api>, faces: Router, api: Api) -> Router {
     routes
+        .merge(faces.with_state(()))
         .fallback(problem::nothing_here)
         .method_not_allowed_fallback(problem::other_method)
         .layer(CatchPanicLayer::custom(problem::after_panic))

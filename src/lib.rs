@@ -24,6 +24,9 @@ pub mod pipeline;
 // Floor 4: HTTP.
 pub mod http;
 
+// Floor 5: the faces.
+pub mod portal;
+
 // Floor 6: the assembly.
 pub mod app;
 pub mod cli;

@@ -17,6 +17,7 @@ use crate::pipeline::carriers::{Carrier, CarrierParts, Carriers};
 use crate::pipeline::metrics::Metrics;
 use crate::pipeline::parking::Parking;
 use crate::pipeline::{Desk, Parts, Pipeline, Settings};
+use crate::portal;
 use crate::storage::Store;
 use crate::template::context::Collector;
 use anyhow::Context;
@@ -80,7 +81,8 @@ impl Gateway {
         let pipeline = Pipeline::start(Parts { store: store.clone(), desk, metrics }).await?;
         pipeline.tell(webhooks).await?;
         let keyring = Keyring::open(config, store.clone())?;
-        let router = http::router(http::Setup {
+        let faces = portal::router(pipeline.clone());
+        let setup = http::Setup {
             pipeline: pipeline.clone(),
             gate: keyring.gate(),
             registry: Arc::new(registry),
@@ -90,7 +92,8 @@ impl Gateway {
             clock,
             timer,
             entropy,
-        });
+        };
+        let router = http::router_with(setup, faces);
         Ok(Self { store, keyring, pipeline, router })
     }
 

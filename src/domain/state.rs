@@ -1,5 +1,6 @@
 //! The fold: a debtor's state is what its events say, and nothing else.
 
+use crate::domain::access::{self, Visit};
 use crate::domain::attempt::AttemptStatus;
 use crate::domain::channel::{Channel, Direction, Party, Purpose};
 use crate::domain::consent::{Consent, Hold, OptOut, Preferences};
@@ -51,6 +52,8 @@ pub struct DebtorState {
     pub attempts: BTreeMap<AttemptId, Box<AttemptState>>,
     /// Every permit.
     pub permits: BTreeMap<PermitId, PermitState>,
+    /// The newest visits by signed link.
+    pub visits: Vec<Visit>,
 }
 
 /// A contact request as of the debtor's newest event.
@@ -207,11 +210,11 @@ impl DebtorState {
             }
             EventBody::ContactPointInvalid(invalid, _) => self.invalid_points.push(invalid),
             EventBody::InboundReceived(inbound, _) => self.hear(&inbound, at),
+            EventBody::AccessRecorded(access, _) => access::remember(&mut self.visits, &access.subject, at),
             EventBody::DisputeReceived(..)
             | EventBody::PromiseReceived(..)
             | EventBody::CallbackRequested(..)
             | EventBody::PolicyChanged(..)
-            | EventBody::AccessRecorded(..)
             | EventBody::PausePlaced(..)
             | EventBody::PauseLifted(..) => {}
         }

@@ -6,6 +6,7 @@ pub mod debtors;
 pub mod decisions;
 pub mod history;
 pub mod holds;
+pub mod inbox;
 pub mod keys;
 pub mod naming;
 pub mod pauses;
@@ -28,6 +29,7 @@ pub(in crate::http) fn routes() -> OpenApiRouter<Api> {
         .merge(policy::routes())
         .merge(permits::routes())
         .merge(requests::routes())
+        .merge(inbox::routes())
         .merge(pauses::routes())
         .merge(reviews::routes())
         .merge(history::routes())

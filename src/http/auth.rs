@@ -5,8 +5,8 @@
 //!
 //! | role | may |
 //! |---|---|
-//! | `upstream` | state every fact about a debtor, erase, post and cancel requests, ask decisions and permits, report contacts; read debtors, requests and pauses |
-//! | `operator` | place and lift holds and pauses, resolve reviews, ask decisions; read everything but keys |
+//! | `upstream` | state every fact about a debtor, erase, post and cancel requests, ask decisions and permits, report contacts, serve inboxes; read debtors, requests and pauses |
+//! | `operator` | place and lift holds and pauses, resolve reviews, serve inboxes, ask decisions; read everything but keys |
 //! | `compliance` | read everything but keys, ask decisions (previews record nothing); change nothing |
 //! | `admin` | all of that, and keys |
 //!
@@ -183,6 +183,8 @@ grants! {
     Writes = [Upstream],
     /// Place and lift holds.
     Holds = [Upstream, Operator],
+    /// Serve the debtor's inbox in a portal.
+    Carries = [Upstream, Operator],
     /// Ask what would be decided.
     Asks = [Upstream, Compliance, Operator],
     /// Read debtors, requests and pauses.

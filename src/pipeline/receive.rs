@@ -4,6 +4,7 @@
 use crate::domain::attempt::AttemptStatus;
 use crate::domain::channel::Channel;
 use crate::domain::consent::{OptOut, OptOutChannel};
+use crate::domain::contact_point::PointKind;
 use crate::domain::event::{Actor, DeliveryUpdate, EventBody, Inbound, OptOutSecret, Sealed, Understanding};
 use crate::domain::id::{AttemptId, DebtorKey, PointKey};
 use crate::domain::intent::Intent;
@@ -129,16 +130,21 @@ pub fn stop(
 
 /// A one-click unsubscribe (RFC 8058): clicked twice, it is one stop.
 pub fn unsubscribe(unit: &mut Unit<'_>, debtor: DebtorKey, point: PointKey) -> Result<(), StorageError> {
-    if stopped(unit, debtor, Channel::Email, point)? {
+    // Only emails and portal entries carry such a link.
+    let channel = match unit.debtor(debtor)?.point(point).map(|on_file| on_file.kind) {
+        Some(PointKind::Portal) => Channel::Portal,
+        Some(PointKind::Email | PointKind::Phone) | None => Channel::Email,
+    };
+    if stopped(unit, debtor, channel, point)? {
         return Ok(());
     }
     let inbound = Inbound {
-        channel: Channel::Email,
+        channel,
         intents: vec![Intent::Stop],
         point: Some(point),
         provider_ref: None,
         understood: Understanding::Stop,
     };
     unit.record(debtor, &Actor::Debtor, EventBody::InboundReceived(inbound, Sealed::Gone))?;
-    stop(unit, &Actor::Debtor, debtor, Channel::Email, point, None)
+    stop(unit, &Actor::Debtor, debtor, channel, point, None)
 }

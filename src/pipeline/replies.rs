@@ -58,7 +58,7 @@ pub fn receive_from_stranger(
 }
 
 /// What one debtor's file learns from a reply.
-fn take(
+pub fn take(
     unit: &mut Unit<'_>,
     actor: &Actor,
     debtor: DebtorKey,

@@ -6,7 +6,7 @@ use crate::domain::decision::{Decision, Disclosure};
 use crate::domain::id::{DebtorKey, PointKey, Pseudonym};
 use crate::domain::state::{DebtorState, RequestState};
 use crate::domain::time::{Date, Timestamp};
-use crate::pipeline::Desk;
+use crate::pipeline::{Desk, links};
 use crate::policy::zones_in_play;
 use crate::template::context::Context;
 use crate::template::render::Rendered;
@@ -31,13 +31,14 @@ pub fn write(
     };
     let links = matches!(decision.channel, Channel::Email | Channel::Portal);
     let unsubscribe = links.then(|| unsubscribe_url(desk, debtor, point));
+    let portal = portal_url(desk, debtor, decision.channel);
     let context = Context {
         accounts: accounts(desk, state, request),
         collector: &desk.settings.collector,
         disclosures: &decision.disclosures,
         licence_regions: &regions,
         name: file.name.as_ref(),
-        portal_url: None,
+        portal_url: portal.as_deref(),
         today: today(state, now),
         unsubscribe_url: unsubscribe.as_deref(),
         variables: &secret.variables,
@@ -63,6 +64,21 @@ fn today(state: &DebtorState, now: Timestamp) -> Date {
     match zones_in_play(&state.outline).first() {
         Some(zone) => zone.local(now).date(),
         None => now.utc_date(),
+    }
+}
+
+/// Where the debtor can answer online, where this installation has a portal: by a link of the message's own, or from within
+/// the portal by its form.
+fn portal_url(desk: &Desk, debtor: DebtorKey, channel: Channel) -> Option<String> {
+    if !desk.carriers.has(Channel::Portal) {
+        return None;
+    }
+    match channel {
+        Channel::Email | Channel::Sms => {
+            Some(links::url(desk, &links::mint(desk, debtor, links::MESSAGE_LINK_LIFE, false)))
+        }
+        Channel::Portal => Some(format!("{}/portal/write", desk.settings.public_url.trim_end_matches('/'))),
+        Channel::Voice | Channel::Letter | Channel::Visit => None,
     }
 }
 
