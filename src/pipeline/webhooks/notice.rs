@@ -6,7 +6,11 @@
 //! went to. A contact point is named only where it is what the notice is about: a stop, a reply, a consent, a dead number.
 //! Once a person is erased, a notice that is still to be told says what happened, and `null` for whom.
 
-use crate::domain::event::{DecisionRecord, Event, EventBody, NoteSecret, PromiseSecret, Sealed, Statement};
+use crate::domain::consent::{Consent, OptOut};
+use crate::domain::event::{
+    ConsentSecret, DecisionRecord, Event, EventBody, NoteSecret, OptOutSecret, PromiseSecret, Sealed,
+    Statement,
+};
 use crate::domain::id::{AccountKey, AttemptId, PointKey, RequestId};
 use crate::domain::outcome::{FailureCause, FailureClass};
 use crate::domain::request::RequestStatus;
@@ -77,26 +81,10 @@ pub fn status_before(state: &DebtorState, body: &EventBody) -> Option<RequestSta
 /// What upstream is told of an event that is now part of the state; `before` is what [`status_before`] said.
 pub fn of(event: &Event, before: Option<RequestStatus>, state: &DebtorState) -> Option<Notice> {
     let (type_name, mut data) = match &event.body {
-        EventBody::ConsentGranted(consent, secret) => (
-            "consent.granted",
-            members(json!({
-                "channel": consent.channel, "scope": consent.scope, "granted_at": consent.granted_at,
-                "expires_at": consent.expires_at,
-                "contact_point": value(state, consent.point, secret.open().and_then(|s| s.contact_point.clone())),
-                "account_ids": accounts(state, &consent.accounts, secret.open().map(|s| &s.account_ids)),
-                "source": secret.open().and_then(|s| s.source.clone()),
-            })),
-        ),
-        EventBody::ConsentRevoked(stop, secret) | EventBody::OptOutReceived(stop, secret) => (
-            event.body.type_name(),
-            members(json!({
-                "channel": stop.channel, "received_at": stop.received_at,
-                "contact_point": value(state, stop.point, secret.open().and_then(|s| s.contact_point.clone())),
-                "account_ids": accounts(state, &stop.accounts, secret.open().map(|s| &s.account_ids)),
-                "source": secret.open().and_then(|s| s.source.clone()),
-                "text": secret.open().and_then(|s| s.text.clone()),
-            })),
-        ),
+        EventBody::ConsentGranted(consent, secret) => ("consent.granted", granted(state, consent, secret)),
+        EventBody::ConsentRevoked(stop, secret) | EventBody::OptOutReceived(stop, secret) => {
+            (event.body.type_name(), stopped(state, stop, secret))
+        }
         EventBody::HoldPlaced(hold, secret) => (
             "hold.placed",
             members(json!({
@@ -222,6 +210,28 @@ fn attempt(id: AttemptId, attempt: &AttemptState) -> Value {
         "id": id, "channel": attempt.channel, "provider": attempt.provider, "provider_ref": attempt.provider_ref,
         "status": attempt.status, "started_at": attempt.started_at, "finished_at": attempt.finished_at, "error": error,
     })
+}
+
+fn granted(state: &DebtorState, consent: &Consent, secret: &Sealed<ConsentSecret>) -> Map<String, Value> {
+    let secret = secret.open();
+    members(json!({
+        "channel": consent.channel, "scope": consent.scope, "granted_at": consent.granted_at,
+        "expires_at": consent.expires_at,
+        "contact_point": value(state, consent.point, secret.and_then(|s| s.contact_point.clone())),
+        "account_ids": accounts(state, &consent.accounts, secret.map(|s| &s.account_ids)),
+        "source": secret.and_then(|s| s.source.clone()),
+    }))
+}
+
+fn stopped(state: &DebtorState, stop: &OptOut, secret: &Sealed<OptOutSecret>) -> Map<String, Value> {
+    let secret = secret.open();
+    members(json!({
+        "channel": stop.channel, "received_at": stop.received_at,
+        "contact_point": value(state, stop.point, secret.and_then(|s| s.contact_point.clone())),
+        "account_ids": accounts(state, &stop.accounts, secret.map(|s| &s.account_ids)),
+        "source": secret.and_then(|s| s.source.clone()),
+        "text": secret.and_then(|s| s.text.clone()),
+    }))
 }
 
 fn stated(state: &DebtorState, said: &Statement, note: &Sealed<NoteSecret>) -> Map<String, Value> {
