@@ -262,12 +262,10 @@ impl Pipeline {
         let desk = self.desk().clone();
         let prepared: Vec<_> = said.into_iter().map(|request| intake::prepare(&desk, request)).collect();
         let actor = actor.clone();
-        let accept = move |unit: &mut Unit<'_>, prepared| match prepared {
-            Ok(prepared) => intake::accept(unit, &actor, prepared),
-            Err(refusal) => Ok(Err(refusal)),
-        };
+        let accept = move |unit: &mut Unit<'_>, prepared| intake::accept(unit, &actor, prepared);
         let results = self.each(prepared, accept).await;
-        self.shop.metrics.accepted(u64::try_from(results.iter().filter(|r| r.is_ok()).count()).unwrap_or(0));
+        let new = results.iter().flatten().filter(|accepted| !accepted.repeated).count();
+        self.shop.metrics.accepted(u64::try_from(new).unwrap_or(0));
         results
     }
 

@@ -21,10 +21,14 @@ pub struct Accepted {
     pub request_id: String,
     /// Always `accepted`: what became of it since is for `GET` to say.
     pub status: RequestStatus,
+    /// Whether it was taken before.
+    pub repeated: bool,
 }
 
-/// A request that has passed every check that needs no history.
+/// A request, checked as far as that needs no history.
 pub struct Prepared {
+    /// What is wrong with it by itself. A repeat still gets its first answer: what was right then may be past now.
+    faults: Vec<FieldFault>,
     debtor: DebtorKey,
     order: RequestOrder,
     secret: RequestSecret,
@@ -33,7 +37,7 @@ pub struct Prepared {
 }
 
 /// Checks what a request says by itself; nothing is recorded.
-pub fn prepare(desk: &Desk, request: ContactRequest) -> Result<Prepared, Refusal> {
+pub fn prepare(desk: &Desk, request: ContactRequest) -> Prepared {
     let now = desk.clock.now();
     let mut faults = Vec::new();
     naming::check_id(&mut faults, "/request_id", &request.request_id);
@@ -54,9 +58,6 @@ pub fn prepare(desk: &Desk, request: ContactRequest) -> Result<Prepared, Refusal
     };
     let expires_at = request.expires_at.unwrap_or_else(|| now.plus(desk.settings.expire_after));
     let purpose = request.purpose.or_else(|| desk.templates.purpose(&request.template));
-    if !faults.is_empty() {
-        return Err(Refusal::Invalid(faults));
-    }
     let order = RequestOrder {
         accounts: keys(desk, &request.account_ids),
         body_digest: naming::digest(&request),
@@ -79,7 +80,7 @@ pub fn prepare(desk: &Desk, request: ContactRequest) -> Result<Prepared, Refusal
         request_id: request.request_id,
         variables: request.variables,
     };
-    Ok(Prepared { debtor: desk.names.debtor(&request.debtor_id), order, secret, points })
+    Prepared { faults, debtor: desk.names.debtor(&request.debtor_id), order, secret, points }
 }
 
 /// Takes a prepared request, and decides at once what is due at once: one commit for both.
@@ -108,20 +109,23 @@ pub fn admit(
     actor: &Actor,
     prepared: Prepared,
 ) -> Result<Result<(Accepted, Option<Due>), Refusal>, StorageError> {
-    let Prepared { debtor, mut order, secret, points } = prepared;
+    let Prepared { mut faults, debtor, mut order, secret, points } = prepared;
     if let Some(earlier) = unit.batch.request_by_key(order.request_key)? {
         return Ok(if hex::encode(earlier.body_digest) == order.body_digest {
             let (id, status) = (earlier.request, RequestStatus::Accepted);
-            Ok((Accepted { id, request_id: secret.request_id, status }, None))
+            Ok((Accepted { id, request_id: secret.request_id, status, repeated: true }, None))
         } else {
             Err(Refusal::Conflict("this request_id was used before with another body".to_owned()))
         });
+    }
+    if !faults.is_empty() {
+        return Ok(Err(Refusal::Invalid(faults)));
     }
     let state = unit.debtor(debtor)?;
     if !state.is_on_file() {
         return Ok(Err(Refusal::invalid("/debtor_id", "is not a debtor on file")));
     }
-    let mut faults = naming::unknown_accounts(state, "/account_ids", &order.accounts);
+    faults.extend(naming::unknown_accounts(state, "/account_ids", &order.accounts));
     order.point = points.iter().copied().find(|key| state.point(*key).is_some());
     if !points.is_empty() && order.point.is_none() {
         faults.push(FieldFault::new("/contact_point", "is not on this debtor's file"));
@@ -133,7 +137,7 @@ pub fn admit(
     let at = order.not_before.unwrap_or(unit.now()).max(unit.now());
     let due = Due { at, priority: order.priority, task: Task::Request(id), debtor };
     unit.record(debtor, actor, EventBody::RequestAccepted(order, secret.into()))?;
-    Ok(Ok((Accepted { id, request_id, status: RequestStatus::Accepted }, Some(due))))
+    Ok(Ok((Accepted { id, request_id, status: RequestStatus::Accepted, repeated: false }, Some(due))))
 }
 
 /// Upstream takes a request back, as long as nothing of it is on its way.

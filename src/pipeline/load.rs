@@ -56,13 +56,10 @@ fn file(unit: &mut Unit<'_>, actor: &Actor, item: Item) -> Filed<Loaded> {
             let repeated = filing::record_contact(unit, actor, said)?;
             Ok(repeated.map(|repeated| if repeated { Loaded::There } else { Loaded::New }))
         }
-        Item::Request(said) => match intake::prepare(unit.desk, *said) {
-            Ok(prepared) => {
-                let admitted = intake::admit(unit, actor, prepared)?;
-                Ok(admitted.map(|(_, due)| if due.is_some() { Loaded::New } else { Loaded::There }))
-            }
-            Err(refusal) => Ok(Err(refusal)),
-        },
+        Item::Request(said) => {
+            let admitted = intake::admit(unit, actor, intake::prepare(unit.desk, *said))?;
+            Ok(admitted.map(|(_, due)| if due.is_some() { Loaded::New } else { Loaded::There }))
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use dunwell::domain::attempt::AttemptStatus;
 use dunwell::domain::decision::Outcome;
 use dunwell::domain::outcome::FailureCause;
 use dunwell::domain::time::{Clock, Span};
-use dunwell::pipeline::Refusal;
 use dunwell::pipeline::receive::Report;
+use dunwell::pipeline::{Accepted, Refusal};
 use serde_json::json;
 use std::time::Duration;
 
@@ -59,13 +59,28 @@ async fn the_same_request_gets_the_same_answer_for_ever() {
     let house = House::new().await;
     house.debtor("d1", json!({})).await;
     let first = house.accept(house.request("r1", "d1", &["sms"])).await.expect("accepted");
-    assert_eq!(house.accept(house.request("r1", "d1", &["sms"])).await.expect("accepted"), first);
+    let repeat = Accepted { repeated: true, ..first };
+    assert_eq!(house.accept(house.request("r1", "d1", &["sms"])).await.expect("accepted"), repeat);
     let other = house.request("r1", "d1", &["email"]);
     assert!(matches!(house.accept(other).await, Err(Refusal::Conflict(_))));
     let (place, clock) = house.close().await;
     let house = House::at(place, clock).await;
-    assert_eq!(house.accept(house.request("r1", "d1", &["sms"])).await.expect("accepted"), first);
+    assert_eq!(house.accept(house.request("r1", "d1", &["sms"])).await.expect("accepted"), repeat);
     house.close().await;
+}
+
+#[tokio::test]
+async fn a_repeat_is_answered_even_when_its_time_has_passed() {
+    let house = House::new().await;
+    house.debtor("d1", json!({})).await;
+    let mut request = house.request("r1", "d1", &["sms"]);
+    request.expires_at = Some(house.pipeline.desk().clock.now().plus(Span::hours(1)));
+    let first = house.accept(request.clone()).await.expect("accepted");
+    house.pass(Span::hours(2));
+    let again = house.accept(request.clone()).await.expect("the first answer");
+    assert_eq!((again.id, first.repeated, again.repeated), (first.id, false, true));
+    request.request_id = "r2".to_owned();
+    assert!(matches!(house.accept(request).await, Err(Refusal::Invalid(_))), "a new one is refused");
 }
 
 #[tokio::test]
