@@ -11,6 +11,7 @@ pub mod naming;
 pub mod pauses;
 pub mod permits;
 pub mod policy;
+pub mod providers;
 pub mod request_view;
 pub mod requests;
 pub mod reviews;
@@ -28,6 +29,7 @@ pub(in crate::http) fn routes() -> OpenApiRouter<Api> {
         .merge(permits::routes())
         .merge(requests::routes())
         .merge(pauses::routes())
+        .merge(providers::routes())
         .merge(reviews::routes())
         .merge(history::routes())
         .merge(keys::routes())
