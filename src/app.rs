@@ -7,6 +7,7 @@ pub mod gateway;
 pub mod keyring;
 pub mod loader;
 pub mod mailroom;
+pub mod opt_out_notice;
 pub mod telemetry;
 
 use crate::app::clock::{MachineClock, MachineEntropy};

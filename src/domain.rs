@@ -5,6 +5,7 @@
 
 pub mod attempt;
 pub mod channel;
+pub mod city;
 pub mod consent;
 pub mod contact;
 pub mod contact_point;

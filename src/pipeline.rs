@@ -19,6 +19,7 @@ pub mod facts;
 pub mod filing;
 pub mod fleet;
 pub mod intake;
+pub mod landing;
 pub mod load;
 mod mail;
 pub mod metrics;

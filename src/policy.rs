@@ -28,7 +28,7 @@ mod worked;
 pub use cap_use::{CapUse, caps};
 pub use evaluate::{HORIZON, evaluate};
 pub use facts::{Facts, zones_in_play};
-pub use pack::{CalendarEntry, Pack, Policy};
+pub use pack::{CalendarEntry, ExpiredPermits, Pack, Policy};
 pub use page::{CaseTitle, page};
 pub use rule::{Effect, Override, Row, Rule, Status};
 pub use worked::CaseReport;

@@ -24,7 +24,7 @@ pub use query::{
     RequestFilter, RequestRow, ReviewRow, SealedPart,
 };
 pub use seal::Lookup;
-pub use sqlite::{Batch, Chain, Checkpoint, Reader, Writer};
+pub use sqlite::{Batch, Chain, Checkpoint, Reader, Writer, Written};
 
 /// Where the store is and what opens it.
 pub struct Settings {

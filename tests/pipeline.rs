@@ -14,9 +14,13 @@ mod flow;
 mod house;
 #[path = "pipeline/month.rs"]
 mod month;
+#[path = "pipeline/permits.rs"]
+mod permits;
 #[path = "pipeline/receipts.rs"]
 mod receipts;
 #[path = "pipeline/replay.rs"]
 mod replay;
 #[path = "pipeline/replies.rs"]
 mod replies;
+#[path = "pipeline/shared.rs"]
+mod shared;

@@ -36,6 +36,21 @@ impl Process {
         resident(&self.child.id().to_string())
     }
 
+    /// Waits until it has ended well; gives the most memory that it was resident with, in bytes.
+    pub fn finish(mut self, within: Duration) -> anyhow::Result<f64> {
+        let (begun, mut peak) = (Instant::now(), 0.0_f64);
+        while begun.elapsed() < within {
+            if let Some(status) = self.child.try_wait()? {
+                anyhow::ensure!(status.success(), "it ended with {status}");
+                return Ok(peak);
+            }
+            // The high-water mark only grows; between the last look and the end it may still have.
+            peak = peak.max(status_of(&self.child.id().to_string(), "VmHWM:").unwrap_or(0.0));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        anyhow::bail!("it did not end within {within:?}")
+    }
+
     /// Fails if the process has already ended.
     pub fn alive(&mut self) -> anyhow::Result<()> {
         match self.child.try_wait()? {
@@ -126,9 +141,14 @@ fn cpu_of(process: &str) -> anyhow::Result<f64> {
 
 /// Resident memory of a process (`self`, or an id) in bytes.
 pub fn resident(process: &str) -> anyhow::Result<f64> {
+    status_of(process, "VmRSS:")
+}
+
+/// A size that `/proc/PID/status` names, in bytes.
+fn status_of(process: &str, name: &str) -> anyhow::Result<f64> {
     let status =
         fs::read_to_string(format!("/proc/{process}/status")).context("reading the process's memory")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).context("no such size")?;
     let kibibytes: f64 = line.trim().trim_end_matches(" kB").trim().parse()?;
     Ok(kibibytes * 1024.0)
 }

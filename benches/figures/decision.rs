@@ -60,7 +60,8 @@ pub fn measure(bench: &mut Bench) -> anyhow::Result<()> {
         let mut all = Vec::new();
         for question in &questions {
             let mut nanos = timed(&policy, &debtor, question, noon, decisions)?;
-            notes.push(format!("{}: {}", question.what, spread(&mut nanos)));
+            let taken = allocated(&policy, &debtor, question, noon);
+            notes.push(format!("{}: {}, {taken}", question.what, spread(&mut nanos)));
             all.append(&mut nanos);
         }
         notes.push(format!("together: {}", spread(&mut all)));
@@ -95,6 +96,24 @@ fn timed(
         );
     }
     Ok(nanos)
+}
+
+/// What one decision takes from the allocator, counted over a few hundred: a count, and so the same on every machine.
+fn allocated(policy: &Policy, debtor: &Debtor, question: &Question, noon: Timestamp) -> String {
+    const COUNTED: i64 = 200;
+    let (mut most, mut count, mut bytes) = (0, 0, 0);
+    for turn in 0..COUNTED {
+        let at = noon.plus(question.from_noon).plus(Span::millis(turn * 7_919 % 3_600_000));
+        let facts = debtor.facts(question, at);
+        let taken = allocation_counter::measure(|| {
+            let _decision = black_box(policy::evaluate(policy, black_box(&facts), None, false));
+        });
+        most = most.max(taken.count_total);
+        count += taken.count_total;
+        bytes += taken.bytes_total;
+    }
+    let each = COUNTED.unsigned_abs();
+    format!("{} allocations (most {most}) of {} bytes together", count / each, bytes / each)
 }
 
 fn spread(nanos: &mut [u32]) -> String {

@@ -37,11 +37,12 @@ pub enum Name {
     Start,
     Memory,
     Restart,
+    Scrub,
 }
 
 impl Name {
     /// Every figure, in the order of the table.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Intake32,
         Self::Intake128,
         Self::Batch,
@@ -51,6 +52,7 @@ impl Name {
         Self::Start,
         Self::Memory,
         Self::Restart,
+        Self::Scrub,
     ];
 
     /// Its definition.
@@ -93,6 +95,7 @@ impl Name {
                 2.0,
                 1.2,
             ),
+            Self::Scrub => goal("scrub of a list, by rows", "", "rows/s", AtLeast, 2_000.0, 10_000.0),
             Self::Restart => goal("kill -9 under full load, to first accept", "", "s", AtMost, 2.0, 0.5),
         }
     }

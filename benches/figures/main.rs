@@ -22,6 +22,7 @@ mod noop;
 mod options;
 mod portfolio;
 mod reference;
+mod scrub;
 mod sink;
 mod start;
 mod stencil;

@@ -8,7 +8,7 @@ use crate::load::{Load, Tally, succeeded};
 use crate::options::{Options, Section, Sizes};
 use crate::portfolio::{OHIO, Upstream};
 use crate::sink::Sink;
-use crate::{batch, crash, decision, dispatch, intake, machine, start, table};
+use crate::{batch, crash, decision, dispatch, intake, machine, scrub, start, table};
 use anyhow::Context;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -134,6 +134,10 @@ async fn measure(options: &Options, data: PathBuf) -> anyhow::Result<Figures> {
     }
     if options.wants(Section::Start) {
         let done = start::measure(&mut bench, options.rebuild).await;
+        bench.figures.faults.extend(done.err().map(|fault| format!("{fault:#}")));
+    }
+    if options.wants(Section::Scrub) {
+        let done = scrub::measure(&mut bench, options.rebuild && !options.wants(Section::Start)).await;
         bench.figures.faults.extend(done.err().map(|fault| format!("{fault:#}")));
     }
     if bench.figures.faults.is_empty() {

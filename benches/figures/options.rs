@@ -14,7 +14,7 @@ pub struct Options {
     /// One short round on small data: shows that everything works, its figures mean nothing.
     #[arg(long)]
     pub quick: bool,
-    /// Start with 1,000,000 debtors and 5,000,000 events on file (made once, then kept; takes minutes).
+    /// Start with 1,000,000 debtors and 5,000,000 events on file, and scrub as many rows (made once, then kept; takes minutes).
     #[arg(long)]
     pub large: bool,
     /// Rounds, each measuring every figure and its reference in turn.
@@ -75,6 +75,8 @@ pub enum Section {
     Decision,
     /// Start with debtors on file, and the memory they take.
     Start,
+    /// A list scrubbed.
+    Scrub,
 }
 
 /// How much is done for each figure.
@@ -91,6 +93,8 @@ pub struct Sizes {
     pub on_file: u64,
     /// Decisions of each kind, timed alone.
     pub decisions: i64,
+    /// Rows of the list that is scrubbed.
+    pub rows: u64,
 }
 
 impl Options {
@@ -102,10 +106,11 @@ impl Options {
     /// The sizes that follow from the options.
     pub fn sizes(&self) -> Sizes {
         let on_file = if self.large { 1_000_000 } else { 50_000 };
+        let rows = if self.large { 1_000_000 } else { 100_000 };
         if self.quick {
             let time = Duration::from_millis(500);
-            let on_file = if self.large { on_file } else { 1_000 };
-            return Sizes { rounds: 1, time, plain: 500, messages: 500, on_file, decisions: 200 };
+            let (on_file, rows) = if self.large { (on_file, rows) } else { (1_000, 2_000) };
+            return Sizes { rounds: 1, time, plain: 500, messages: 500, on_file, decisions: 200, rows };
         }
         Sizes {
             rounds: self.rounds.max(1),
@@ -114,6 +119,7 @@ impl Options {
             messages: 30_000,
             on_file,
             decisions: 20_000,
+            rows,
         }
     }
 

@@ -96,7 +96,7 @@ fn mebibytes(bytes: f64) -> f64 {
 }
 
 /// The store with so many debtors: kept from an earlier run, or made now.
-async fn store(bench: &Bench, debtors: u64, rebuild: bool) -> anyhow::Result<Setup> {
+pub async fn store(bench: &Bench, debtors: u64, rebuild: bool) -> anyhow::Result<Setup> {
     let folder = bench.folder.with_file_name(format!("store-{debtors}"));
     let setup = Setup { folder: folder.clone(), ..bench.setup.clone() };
     let mark = folder.join("complete");

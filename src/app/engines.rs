@@ -1,5 +1,6 @@
 //! The four engines, loaded from the folders that the configuration names.
 
+use crate::app::opt_out_notice;
 use crate::config::document::Place;
 use crate::config::environment::Environment;
 use crate::config::{Config, Refused, folder};
@@ -94,7 +95,12 @@ pub fn policy(config: &Config) -> Result<(Policy, Vec<SourceFile>), Vec<Fault>> 
 /// Every fault, its file named from the working directory.
 pub fn templates(config: &Config) -> Result<template::catalogue::Catalogue, Vec<Fault>> {
     let files = folder::read(&config.templates)?;
-    template::catalogue::Catalogue::load(&files).map_err(|faults| folder::located(&config.templates, faults))
+    let mut faults = opt_out_notice::faults(&files);
+    let loaded = template::catalogue::Catalogue::load(&files).map_err(|more| faults.extend(more));
+    match loaded {
+        Ok(loaded) if faults.is_empty() => Ok(loaded),
+        Ok(_) | Err(()) => Err(folder::located(&config.templates, faults)),
+    }
 }
 
 /// Every vendor that there is a manifest of.

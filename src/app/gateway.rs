@@ -84,7 +84,7 @@ impl Gateway {
             gate: keyring.gate(),
             registry: Arc::new(registry),
             meters,
-            readiness: readiness(&store),
+            readiness: readiness(&pipeline),
             public_url: public_url(config),
             clock,
             timer,
@@ -216,11 +216,13 @@ fn public_url(config: &Config) -> String {
     config.public_url.as_str().trim_end_matches('/').to_owned()
 }
 
-/// Store and policy are loaded before anything answers; what remains to ask is whether the store can still be read.
-fn readiness(store: &Store) -> Arc<dyn Fn() -> Result<(), &'static str> + Send + Sync> {
-    let store = store.clone();
-    Arc::new(move || match store.reader() {
-        Ok(_) => Ok(()),
-        Err(_) => Err("the store cannot be read"),
+/// Store and policy are loaded before anything answers; what remains to ask is whether the store can still be read and written.
+fn readiness(pipeline: &Pipeline) -> Arc<dyn Fn() -> Result<(), &'static str> + Send + Sync> {
+    let pipeline = pipeline.clone();
+    Arc::new(move || {
+        if !pipeline.is_writable() {
+            return Err("the disk failed to keep what was written: stop, look at the disk, start again");
+        }
+        pipeline.store().reader().map(|_| ()).map_err(|_| "the store cannot be read")
     })
 }

@@ -21,7 +21,9 @@ use indicatif::ProgressBar;
 pub use kind::Kind;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fs::File;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -78,6 +80,7 @@ pub fn run(config: &Config, environment: &Environment, import: &Import) -> anyho
         pipeline: pipeline.clone(),
         rejects,
         sink: None,
+        described: HashSet::new(),
         tally: Tally::default(),
         bar,
     };
@@ -108,6 +111,8 @@ struct Office<'a> {
     rejects: PathBuf,
     /// Made with the first rejected row.
     sink: Option<Sink<BufWriter<File>>>,
+    /// Hashes of the debtors that rows of CSV have described: a later row by itself would replace them.
+    described: HashSet<u64>,
     tally: Tally,
     bar: ProgressBar,
 }
@@ -167,7 +172,7 @@ impl Office<'_> {
 
     /// Joins the rows of CSV that follow each other about one debtor; gives back what is complete.
     fn join(
-        &self,
+        &mut self,
         pending: &mut Option<Draft>,
         row: Row,
         members: Map<String, Value>,
@@ -186,6 +191,12 @@ impl Office<'_> {
                 }
                 Err(fault) => Err((row, fault)),
             };
+        }
+        let id = members.get("debtor_id").and_then(Value::as_str).unwrap_or_default();
+        if !self.described.insert(BuildHasherDefault::<DefaultHasher>::default().hash_one(id)) {
+            let fault = "/debtor_id: rows before these, and apart from them, describe this debtor: sort the list by \
+                         debtor_id and import it again";
+            return Err((row, fault.to_owned()));
         }
         Ok(pending.replace(Draft { rows: vec![row], members }))
     }

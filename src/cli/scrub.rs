@@ -8,6 +8,8 @@ use crate::cli::table::{Row, Source, Text};
 use crate::cli::{Scrub, folio, progress};
 use crate::config::environment::Environment;
 use crate::config::{Config, Refused};
+use crate::domain::channel::Channel;
+use crate::domain::contact_point::PointKind;
 use crate::domain::decision::{Decision, Outcome};
 use crate::domain::statement::DecisionQuery;
 use crate::domain::time::{Clock, Timestamp};
@@ -27,17 +29,13 @@ use std::process::ExitCode;
 const CHUNK: usize = 1_024;
 /// The columns that are added.
 static ANSWER: [&str; 6] = ["outcome", "permitted_from", "permitted_until", "rule", "citation", "reason"];
-/// The columns that are read, and what else they are called in lists.
-const ASKED: &[(&str, &[&str])] = &[
-    ("debtor_id", &[]),
-    ("channel", &[]),
-    ("account_ids", &["account_id"]),
-    ("contact_point", &["phone", "email"]),
-    ("party", &[]),
-    ("purpose", &[]),
-    ("automated", &[]),
-    ("at", &[]),
-];
+/// The columns and members that are read.
+const ASKED: &[&str] =
+    &["debtor_id", "channel", "account_ids", "contact_point", "party", "purpose", "automated", "at"];
+/// What stands for the accounts where those are not named: the one there is.
+const ACCOUNT: &str = "account_id";
+/// What stands for the contact point where that is not named, by the kind of point that the channel reaches.
+const POINTS: &[(&str, PointKind)] = &[("phone", PointKind::Phone), ("email", PointKind::Email)];
 
 /// One row's answer, a value for each added column.
 type Answer = [Cow<'static, str>; ANSWER.len()];
@@ -208,7 +206,7 @@ impl Tally {
 
 /// Where in a list the questions stand.
 struct Sheet {
-    /// For CSV: the member and its column.
+    /// For CSV: the name and its column.
     columns: Vec<(&'static str, usize)>,
     /// For rows that name none.
     channel: Option<Value>,
@@ -217,12 +215,8 @@ struct Sheet {
 impl Sheet {
     fn of(source: &Source, scrub: &Scrub) -> Result<Self, String> {
         let channel = scrub.channel.map(|channel| Value::from(channel.as_str()));
-        let mut columns = Vec::new();
-        for (member, others) in ASKED {
-            let column = |name: &str| source.head.iter().position(|head| head.eq_ignore_ascii_case(name));
-            let place = column(member).or_else(|| others.iter().find_map(|name| column(name)));
-            columns.extend(place.map(|place| (*member, place)));
-        }
+        let column = |name: &str| source.head.iter().position(|head| head.eq_ignore_ascii_case(name));
+        let columns: Vec<_> = names().filter_map(|name| column(name).map(|place| (name, place))).collect();
         let named = |member: &str| columns.iter().any(|(known, _)| *known == member);
         if !source.head.is_empty() && !named("debtor_id") {
             return Err("there is no column `debtor_id`".to_owned());
@@ -238,33 +232,54 @@ impl Sheet {
         if let Some(fault) = &row.fault {
             return Err(fault.clone());
         }
-        let mut members = match &row.text {
+        let mut members: Map<String, Value> = match &row.text {
             Text::Cells(cells) => self
                 .columns
                 .iter()
-                .filter_map(|(member, place)| {
+                .filter_map(|(name, place)| {
                     let cell = std::str::from_utf8(cells.get(*place)?).ok()?.trim();
-                    (!cell.is_empty()).then(|| ((*member).to_owned(), value(member, cell)))
+                    (!cell.is_empty()).then(|| ((*name).to_owned(), value(name, cell)))
                 })
                 .collect(),
-            Text::Line(line) => {
-                let mut members: Map<String, Value> =
-                    body::parse(line).map_err(|problem| problem.in_words())?;
-                members.retain(|name, _| ASKED.iter().any(|(member, _)| member == name));
-                members
-            }
+            Text::Line(line) => body::parse(line).map_err(|problem| problem.in_words())?,
         };
+        members.retain(|name, said| names().any(|known| known == name) && !said.is_null());
         if let Some(channel) = &self.channel {
             members.entry("channel").or_insert_with(|| channel.clone());
         }
-        body::parse(Value::from(members).to_string().as_bytes()).map_err(|problem| problem.in_words())
+        let question = Value::from(plainly(members)).to_string();
+        body::parse(question.as_bytes()).map_err(|problem| problem.in_words())
     }
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    let others = POINTS.iter().map(|(name, _)| *name);
+    ASKED.iter().copied().chain([ACCOUNT]).chain(others)
+}
+
+/// The members by their proper names: lists hold an account, a telephone number and an email address in columns of their own,
+/// and the channel says which of them is meant.
+fn plainly(mut members: Map<String, Value>) -> Map<String, Value> {
+    if let Some(account) = members.remove(ACCOUNT) {
+        let accounts = if account.is_array() { account } else { vec![account].into() };
+        members.entry("account_ids").or_insert(accounts);
+    }
+    let channel = members.get("channel").and_then(Value::as_str).and_then(Channel::from_word);
+    for (name, kind) in POINTS {
+        let Some(point) = members.remove(*name) else { continue };
+        if channel.and_then(PointKind::of) == Some(*kind) {
+            members.entry("contact_point").or_insert(point);
+        }
+    }
+    members
 }
 
 fn value(member: &str, cell: &str) -> Value {
     match member {
-        "account_ids" if cell.starts_with('[') => serde_json::from_str(cell).unwrap_or_else(|_| cell.into()),
-        "account_ids" => {
+        "account_ids" | ACCOUNT if cell.starts_with('[') => {
+            serde_json::from_str(cell).unwrap_or_else(|_| cell.into())
+        }
+        "account_ids" | ACCOUNT => {
             cell.split([',', ';', '|']).map(str::trim).filter(|id| !id.is_empty()).map(Value::from).collect()
         }
         "automated" => match cell.to_ascii_lowercase().as_str() {

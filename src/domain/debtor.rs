@@ -233,7 +233,8 @@ pub struct AccountOutline {
 pub struct LocationOutline {
     /// ISO 3166-1 alpha-2.
     pub country: String,
-    /// The locality where a city has rules of its own (lower case); none otherwise.
+    /// The city that has rules of its own, `elsewhere` in any other place, none where that is not known: see
+    /// [`crate::domain::city::city_of`].
     pub locality: Option<String>,
     /// ISO 3166-2, `US-FL`.
     pub region: Option<String>,

@@ -110,8 +110,12 @@ pub struct AttemptState {
 pub struct PermitState {
     /// Until when it may be used.
     pub expires_at: Timestamp,
+    /// From when it may be used.
+    pub issued_at: Timestamp,
     /// Whether it awaits its outcome.
     pub open: bool,
+    /// Whether it expired unanswered and counts as used, so that its outcome is still welcome.
+    pub late: bool,
 }
 
 impl DebtorState {
@@ -175,7 +179,12 @@ impl DebtorState {
             }
             EventBody::PermitIssued(grant, _) => self.grant(grant),
             EventBody::PermitUsed(used, _) => self.use_permit(&used),
-            EventBody::PermitExpired(expiry, _) => self.close_permit(expiry.permit, expiry.counts),
+            EventBody::PermitExpired(expiry, _) => {
+                self.close_permit(expiry.permit, expiry.counts);
+                if let Some(state) = self.permits.get_mut(&expiry.permit) {
+                    state.late = expiry.counts;
+                }
+            }
             EventBody::PermitReturned(returned, _) => self.close_permit(returned.permit, false),
             EventBody::RequestAccepted(order, secret) => {
                 self.requests.insert(order.request, Box::new(RequestState::new(order, secret, at)));
@@ -272,7 +281,11 @@ impl DebtorState {
     }
 
     fn grant(&mut self, grant: PermitGrant) {
-        self.permits.insert(grant.permit, PermitState { expires_at: grant.expires_at, open: true });
+        let issued_at = grant.contact.occurred_at;
+        self.permits.insert(
+            grant.permit,
+            PermitState { expires_at: grant.expires_at, issued_at, open: true, late: false },
+        );
         self.count(grant.contact);
     }
 
@@ -288,7 +301,7 @@ impl DebtorState {
 
     fn close_permit(&mut self, permit: PermitId, counts: bool) {
         if let Some(state) = self.permits.get_mut(&permit) {
-            state.open = false;
+            (state.open, state.late) = (false, false);
         }
         if !counts {
             self.contacts.retain(|contact| contact.source != ContactSource::Permit(permit));

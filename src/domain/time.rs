@@ -111,10 +111,15 @@ pub struct Span(i64);
 
 /// The text is not an ISO 8601 duration of weeks, days, hours, minutes and seconds.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("not an ISO 8601 duration of days, hours, minutes and seconds, such as PT24H or P7D")]
+#[error(
+    "not an ISO 8601 duration of days, hours, minutes and seconds, such as PT24H or P7D, of at most P36500D"
+)]
 pub struct InvalidSpan;
 
 impl Span {
+    /// The longest that is read: a hundred years.
+    const LONGEST: Self = Self::days(36_500);
+
     /// Of milliseconds.
     pub const fn millis(millis: i64) -> Self {
         Self(millis)
@@ -181,8 +186,9 @@ impl FromStr for Span {
         span.to_duration(jiff::SpanRelativeTo::days_are_24_hours())
             .ok()
             .and_then(|duration| i64::try_from(duration.as_millis()).ok())
-            .filter(|millis| *millis >= 0)
             .map(Self)
+            // What is written must read back: days have a bound that hours do not.
+            .filter(|span| (Self(0)..=Self::LONGEST).contains(span))
             .ok_or(InvalidSpan)
     }
 }
@@ -245,7 +251,12 @@ mod tests {
         assert_eq!("P1W".parse(), Ok(Span::days(7)));
         assert_eq!(Span::days(7).to_string(), "P7D");
         assert_eq!(Span::minutes(15).to_string(), "PT15M");
-        for bad in ["15m", "P1M", "P1Y", "-PT5M", ""] {
+        // Whatever is read is read again as it is written.
+        for long in ["P36500D", "PT876000H", "PT52560000M", "PT0S"] {
+            let span: Span = long.parse().expect("a span");
+            assert_eq!(span.to_string().parse(), Ok(span), "{long}");
+        }
+        for bad in ["15m", "P1M", "P1Y", "-PT5M", "", "P36501D", "PT175307640H"] {
             assert_eq!(bad.parse::<Span>(), Err(InvalidSpan), "{bad}");
         }
     }

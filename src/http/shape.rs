@@ -26,8 +26,8 @@ enum Holds {
 
 fn holds(member: &str) -> Holds {
     match member {
-        "name" | "balance" | "reassignment_check" => Holds::Object,
-        "account_ids" | "channels" | "days" | "places" => Holds::Values,
+        "name" | "balance" | "reassignment_check" | "creditor_notice" => Holds::Object,
+        "account_ids" | "channels" | "days" | "places" | "states" => Holds::Values,
         "locations" | "contact_points" | "accounts" | "inconvenient" => Holds::Objects,
         "variables" | "evidence" => Holds::Anything,
         _ => Holds::Value,

@@ -58,13 +58,12 @@ pub struct Turn {
 
 /// Puts another policy in force, unless it is the one in force; says whether it did.
 pub fn adopt(unit: &mut Unit<'_>, actor: &Actor, policy: Arc<Policy>) -> Filed<bool> {
-    if unit.desk.policy.load().digest() == policy.digest() {
+    if unit.policy().digest() == policy.digest() {
         return Ok(Ok(false));
     }
     let body = EventBody::PolicyChanged(policy.stamp(), Sealed::Gone);
     unit.record_installation(actor, &body)?;
-    // Whatever is decided after this stands behind it in the history.
-    unit.desk.policy.store(policy);
+    unit.effect(Effect::Policy(policy));
     unit.effect(Effect::AllOvertaken);
     Ok(Ok(true))
 }

@@ -38,7 +38,8 @@ pub const PROVIDERS_DOWN: &str = "house.providers-down";
 /// … and when its message cannot be written.
 pub const NO_MESSAGE: &str = "house.message";
 
-/// The decision for one intent: over the point it names, or over the best usable one.
+/// The decision for one intent: over the point it names, or over the best usable one; the pauses in force lie over what the
+/// law says.
 pub fn decide(
     here: Circumstances<'_>,
     policy: &Policy,
@@ -46,6 +47,24 @@ pub fn decide(
     intent: &Intent,
     terms: Terms,
 ) -> Decision {
+    let lawful = by_law(policy, subject, intent, terms);
+    let mut pauses =
+        here.pauses.iter().filter(|pause| binds(here.names, pause, subject.state(), intent)).peekable();
+    if pauses.peek().is_none() {
+        return lawful;
+    }
+    // One without an end is longer than any other; those that end leave nothing behind that could bind later.
+    let longest = pauses.max_by_key(|pause| (pause.until.is_none(), pause.until));
+    let Some(pause) = longest else { return lawful };
+    let afterwards = pause.until.map(|at| {
+        let later = Intent { at, ..intent.clone() };
+        by_law(policy, subject, &later, Terms { explain_all: false, ..terms })
+    });
+    paused(pause, intent, lawful, afterwards, terms.deadline)
+}
+
+/// What the law says, pauses apart.
+fn by_law(policy: &Policy, subject: &Subject<'_>, intent: &Intent, terms: Terms) -> Decision {
     let invalid = subject.invalid(intent.channel);
     let mut best: Option<Decision> = None;
     for point in subject.points(intent.channel).filter(|p| intent.point.is_none_or(|key| key == p.point)) {
@@ -58,11 +77,10 @@ pub fn decide(
             break;
         }
     }
-    let decision = best.unwrap_or_else(|| {
+    best.unwrap_or_else(|| {
         let facts = subject.facts(intent, None, &invalid);
         policy::evaluate(policy, &facts, terms.deadline, terms.explain_all)
-    });
-    paused(here, subject.state(), intent, decision)
+    })
 }
 
 /// The earlier answer first: allow before defer before block, then the sooner; equal answers keep their order.
@@ -131,11 +149,15 @@ fn no_channel(order: &RequestOrder, now: Timestamp) -> Decision {
     )
 }
 
-/// Lays the pauses in force over a decision: the kill switch is in force for the next send.
-fn paused(here: Circumstances<'_>, state: &DebtorState, intent: &Intent, mut decision: Decision) -> Decision {
-    let Some(pause) = here.pauses.iter().find(|pause| binds(here.names, pause, state, intent)) else {
-        return decision;
-    };
+/// Lays a pause over a decision: the kill switch is in force for the next send. Where the pause ends by itself, the contact
+/// becomes lawful when the law, asked for that moment, says so.
+fn paused(
+    pause: &Pause,
+    intent: &Intent,
+    lawful: Decision,
+    afterwards: Option<Decision>,
+    deadline: Option<Timestamp>,
+) -> Decision {
     let laid = house_block(
         intent.channel,
         intent.at,
@@ -145,22 +167,29 @@ fn paused(here: Circumstances<'_>, state: &DebtorState, intent: &Intent, mut dec
         pause.until,
         true,
     );
-    match decision.outcome {
-        Outcome::Allow => Decision { point: decision.point, ..laid },
-        Outcome::Defer | Outcome::Block => {
-            decision.findings.extend(laid.findings);
-            if decision.outcome == Outcome::Defer {
-                match pause.until {
-                    Some(until) => decision.permitted_from = decision.permitted_from.max(Some(until)),
-                    None => {
-                        decision.outcome = Outcome::Block;
-                        decision.permitted_from = None;
-                        decision.liftable = true;
-                    }
-                }
-            }
-            decision
+    let from = afterwards.as_ref().filter(|later| later.outcome != Outcome::Block);
+    let from = from.and_then(|later| later.permitted_from);
+    let from = from.filter(|from| deadline.is_none_or(|end| *from < end));
+    // Whoever lifts the pause before its end lets go what is lawful now.
+    let liftable = from.is_none() && (lawful.outcome != Outcome::Block || lawful.liftable);
+    let mut findings = lawful.findings.clone();
+    findings.extend(laid.findings);
+    let point = afterwards.as_ref().and_then(|later| later.point).or(lawful.point);
+    // What stands in the way once the pause is over had its say too.
+    for finding in afterwards.into_iter().flat_map(|later| later.findings) {
+        let named = |known: &Finding| known.rule == finding.rule && known.effect != Outcome::Allow;
+        if !findings.iter().any(named) {
+            findings.push(finding);
         }
+    }
+    Decision {
+        findings,
+        liftable,
+        outcome: if from.is_some() { Outcome::Defer } else { Outcome::Block },
+        permitted_from: from,
+        permitted_until: None,
+        point,
+        ..lawful
     }
 }
 

@@ -48,7 +48,7 @@ pub fn look(
     let now = unit.now();
     let elsewhere = unit.elsewhere(debtor)?;
     let desk = unit.desk;
-    let policy = desk.policy.load();
+    let policy = unit.policy();
     let pauses = unit.pauses();
     let state = unit.debtor(debtor)?;
     let Some(request) = state.requests.get(&id).filter(|request| is_due(request)) else {

@@ -15,6 +15,7 @@ use crate::pipeline::amend::{self, Effects};
 use crate::pipeline::barrier::Barrier;
 use crate::pipeline::decide::Circumstances;
 use crate::pipeline::filing::Filed;
+use crate::pipeline::landing::Landing;
 use crate::pipeline::metrics::Metrics;
 use crate::pipeline::permits::Permit;
 use crate::pipeline::preview::{Counsel, Standing};
@@ -23,7 +24,7 @@ use crate::pipeline::recorder::{Bench, Recorder, Unavailable};
 use crate::pipeline::recovery::StartError;
 use crate::pipeline::roster::Roster;
 use crate::pipeline::step::Step;
-use crate::pipeline::unit::Unit;
+use crate::pipeline::unit::{InForce, Unit};
 use crate::pipeline::worker::Workshop;
 use crate::pipeline::{
     Accepted, DecisionAnswer, Desk, Refusal, filing, intake, oversight, permits, preview, receive, recovery,
@@ -92,15 +93,17 @@ impl Pipeline {
         let Parts { store, desk, metrics } = parts;
         let (agenda, barrier) = (Arc::new(Agenda::default()), Arc::new(Barrier::new(desk.clock.clone())));
         let (steps, taken) = tokio::sync::mpsc::unbounded_channel();
+        let writer = store.writer()?;
+        desk.pauses.store(Arc::new(store.reader()?.pauses()?));
         let bench = Bench {
-            steps,
-            writer: store.writer()?,
+            writer,
             roster: Roster::new(desk.settings.roster),
             desk: desk.clone(),
-            agenda: agenda.clone(),
-            barrier: barrier.clone(),
+            in_force: InForce { policy: desk.policy.load_full(), pauses: desk.pauses.load_full() },
         };
-        let recorder = Arc::new(Recorder::start(bench).map_err(|error| StartError::Thread(error.kind()))?);
+        let landing = Landing { desk: desk.clone(), agenda: agenda.clone(), barrier: barrier.clone(), steps };
+        let recorder = Recorder::start(bench, landing).map_err(|error| StartError::Thread(error.kind()))?;
+        let recorder = Arc::new(recorder);
         let shop = Arc::new(Workshop {
             desk,
             recorder,
@@ -131,6 +134,11 @@ impl Pipeline {
                 });
             }));
         }
+    }
+
+    /// Whether the history can be written; once it cannot, only a new start can tell what the disk has.
+    pub fn is_writable(&self) -> bool {
+        self.shop.recorder.is_sound()
     }
 
     /// The law in force.
@@ -333,16 +341,10 @@ impl Pipeline {
 
     /// Puts another policy in force: recorded, everything pending decided anew. `false` if it is the one in force.
     pub async fn change_policy(&self, actor: &Actor, policy: Policy) -> Result<bool, Refusal> {
-        let (actor, next, before) = (actor.clone(), Arc::new(policy), self.desk().policy.load_full());
+        let (actor, next) = (actor.clone(), Arc::new(policy));
         let pending = self.read(amend::pending).await?;
-        match self.file(move |unit| amend::adopt(unit, &actor, next)).await {
-            Ok(true) => {}
-            Ok(false) => return Ok(false),
-            Err(refusal) => {
-                // What is not recorded is not in force.
-                self.desk().policy.store(before);
-                return Err(refusal);
-            }
+        if !self.file(move |unit| amend::adopt(unit, &actor, next)).await? {
+            return Ok(false);
         }
         let shop = self.shop.clone();
         self.read(move |store| recovery::renew(store, &shop.agenda, shop.desk.clock.now())).await?;
@@ -480,8 +482,13 @@ impl Pipeline {
         F: Fn(&mut Unit<'_>, I) -> Filed<T> + Send + 'static,
     {
         let count = items.len();
-        let run =
-            self.shop.recorder.run(move |unit| items.into_iter().map(|item| work(unit, item)).collect());
+        let run = self.shop.recorder.run(move |unit| {
+            let one = |item| match unit.alone(|unit| work(unit, item))? {
+                Ok(done) => Ok(done),
+                Err(_told) => Ok(Err(Refusal::Unavailable)),
+            };
+            items.into_iter().map(one).collect()
+        });
         match run.await {
             Ok(results) => results,
             Err(Unavailable) => (0..count).map(|_| Err(Refusal::Unavailable)).collect(),

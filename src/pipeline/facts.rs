@@ -44,15 +44,21 @@ impl Elsewhere {
     /// Takes in what another debtor's file says.
     pub fn add(&mut self, own: &DebtorState, other: &DebtorState) {
         let shares_point = |point: Option<PointKey>| point.is_some_and(|key| own.point(key).is_some());
-        let shares_account = |contact: &Contact| {
-            contact.accounts.iter().any(|key| own.outline.accounts.iter().any(|a| a.account == *key))
+        // What named no account was about every account of the one whose file it stands on, and about no other.
+        let theirs: Vec<AccountKey> = other.outline.accounts.iter().map(|account| account.account).collect();
+        let about = |contact: &'_ Contact| -> Vec<AccountKey> {
+            if contact.accounts.is_empty() { theirs.clone() } else { contact.accounts.clone() }
         };
+        let shared = |key: &AccountKey| own.outline.accounts.iter().any(|account| account.account == *key);
+        let joint = theirs.iter().any(shared);
+        let shares_account =
+            |contact: &Contact| (joint && contact.accounts.is_empty()) || contact.accounts.iter().any(shared);
         self.contacts.extend(
             other
                 .contacts
                 .iter()
                 .filter(|contact| shares_account(contact) || shares_point(contact.point))
-                .cloned(),
+                .map(|contact| Contact { accounts: about(contact), ..contact.clone() }),
         );
         self.opt_outs.extend(other.opt_outs.iter().filter(|stop| shares_point(stop.point)).map(|stop| {
             // On another's file the stop is the number's own: it is about the point, not about the accounts named there.

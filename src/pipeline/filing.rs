@@ -1,14 +1,15 @@
 //! What upstream states of a debtor is filed: checked, recorded, and everything pending decided anew.
 
 use crate::domain::consent::{Consent, GivenTo, Hold, HoldKind, OptOut, OptOutChannel, Preferences};
-use crate::domain::contact::{Contact, ContactSource};
+use crate::domain::contact::{Contact, ContactResult, ContactSource};
 use crate::domain::contact_point::PointKind;
 use crate::domain::debtor::DebtorFile;
 use crate::domain::event::{
     Actor, ConsentSecret, ContactReport, ContactSecret, DebtorSecret, EventBody, HoldLift, HoldSecret,
-    Nothing, OptOutSecret, Sealed,
+    Nothing, OptOutSecret, PointInvalid, Sealed,
 };
 use crate::domain::id::{AccountKey, DebtorKey, PointKey};
+use crate::domain::outcome::FailureCause;
 use crate::domain::statement::{ConsentStatement, ContactEvent, FieldFault, HoldStatement, OptOutStatement};
 use crate::pipeline::unit::Unit;
 use crate::pipeline::{Desk, Refusal, naming, outline};
@@ -240,10 +241,28 @@ pub fn record_contact(unit: &mut Unit<'_>, actor: &Actor, said: ContactEvent) ->
         contact_point: said.contact_point,
         event_id: said.event_id,
     };
-    let report = ContactReport { body_digest, contact };
+    let (result, report) = (contact.result, ContactReport { body_digest, contact });
     unit.record(key, actor, EventBody::ContactRecorded(report, secret.into()))?;
+    close_wrong_number(unit, actor, key, result, point)?;
     unit.facts_changed(key)?;
     Ok(Ok(false))
+}
+
+/// A number that proved wrong is not the debtor's: nothing goes there any more, over whatever channel (12 CFR 1006.6(d)(1)).
+pub fn close_wrong_number(
+    unit: &mut Unit<'_>,
+    actor: &Actor,
+    key: DebtorKey,
+    result: ContactResult,
+    point: Option<PointKey>,
+) -> Result<(), StorageError> {
+    let Some(point) = point.filter(|_| result == ContactResult::WrongNumber) else { return Ok(()) };
+    let closed = |known: &PointInvalid| known.point == point && known.channel.is_none();
+    if unit.debtor(key)?.invalid_points.iter().any(closed) {
+        return Ok(());
+    }
+    let invalid = PointInvalid { cause: FailureCause::InvalidAddress, channel: None, point };
+    unit.record(key, actor, EventBody::ContactPointInvalid(invalid, Sealed::Gone))
 }
 
 /// What a statement is about, by keys. None where the debtor is not on file; faults where something named is not.

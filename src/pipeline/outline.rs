@@ -1,5 +1,6 @@
 //! From a debtor as upstream describes it to the outline that the law counts by; every fault in it at once.
 
+use crate::domain::city::city_of;
 use crate::domain::contact_point::{InvalidPoint, LineType, PointKind, PointOutline, PointValue};
 use crate::domain::debtor::{
     Account, AccountOutline, AccountStatus, ContactPoint, DebtorFile, DebtorOutline, Location,
@@ -112,12 +113,9 @@ fn location(index: usize, place: &Location, faults: &mut Vec<FieldFault>) -> Loc
     }
     let by_code = place.postal_code.as_deref().and_then(|code| region::of_postal_code(&country, code));
     let zones = zone::zones_of_location(&country, place.region.as_deref(), place.postal_code.as_deref());
-    LocationOutline {
-        locality: place.locality.as_deref().map(str::to_lowercase),
-        region: place.region.clone().or_else(|| by_code.map(str::to_owned)),
-        zones,
-        country,
-    }
+    let region = place.region.clone().or_else(|| by_code.map(str::to_owned));
+    let city = city_of(region.as_deref(), place.postal_code.as_deref(), place.locality.as_deref());
+    LocationOutline { locality: city.map(str::to_owned), region, zones, country }
 }
 
 fn points(desk: &Desk, points: &[ContactPoint], faults: &mut Vec<FieldFault>) -> Vec<PointOutline> {

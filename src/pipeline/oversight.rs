@@ -12,6 +12,7 @@ use crate::pipeline::filing::Filed;
 use crate::pipeline::unit::{Effect, Unit};
 use crate::pipeline::{Refusal, receive};
 use crate::storage::StorageError;
+use std::sync::Arc;
 
 /// Places or replaces a pause: in force for the next send.
 pub fn pause(unit: &mut Unit<'_>, actor: &Actor, name: String, said: PauseStatement) -> Filed<()> {
@@ -29,7 +30,7 @@ pub fn pause(unit: &mut Unit<'_>, actor: &Actor, name: String, said: PauseStatem
     // In the order in which a start finds them, so that which one speaks does not depend on when they were placed.
     pauses.sort_by(|a, b| a.name.cmp(&b.name));
     unit.record_installation(actor, &EventBody::PausePlaced(pause, Sealed::Gone))?;
-    unit.effect(Effect::Pauses(pauses));
+    unit.effect(Effect::Pauses(Arc::new(pauses)));
     unit.effect(Effect::AllOvertaken);
     Ok(Ok(()))
 }
@@ -41,7 +42,7 @@ pub fn lift(unit: &mut Unit<'_>, actor: &Actor, name: String) -> Filed<()> {
     }
     let pauses = pauses_without(unit, &name);
     unit.record_installation(actor, &EventBody::PauseLifted(PauseEnd { name }, Sealed::Gone))?;
-    unit.effect(Effect::Pauses(pauses));
+    unit.effect(Effect::Pauses(Arc::new(pauses)));
     Ok(Ok(()))
 }
 

@@ -18,11 +18,14 @@ use crate::pipeline::facts::{Intent, Subject};
 use crate::pipeline::filing::{self, Filed};
 use crate::pipeline::unit::{Effect, Unit};
 use crate::pipeline::{Refusal, answer};
+use crate::policy::ExpiredPermits;
 
 /// How long a permit is good for where nothing is said.
 const USUAL: Span = Span::minutes(15);
 /// How long it may be good for at most.
 const LONGEST: Span = Span::days(1);
+/// A contact may be reported this far outside its permit, for clocks that differ.
+const CLOCK_SKEW: Span = Span::minutes(5);
 
 /// A contact reserved for somebody else.
 #[derive(Clone, Debug)]
@@ -67,7 +70,7 @@ pub fn issue(unit: &mut Unit<'_>, actor: &Actor, said: PermitQuery) -> Filed<Per
     };
     let elsewhere = unit.elsewhere(key)?;
     let desk = unit.desk;
-    let policy = desk.policy.load();
+    let policy = unit.policy();
     let pauses = unit.pauses();
     let state = unit.debtor(key)?;
     let here = Circumstances { names: &*desk.names, pauses: &pauses };
@@ -77,7 +80,8 @@ pub fn issue(unit: &mut Unit<'_>, actor: &Actor, said: PermitQuery) -> Filed<Per
         return Ok(Err(Refusal::Refused(Box::new(answer))));
     }
     let permit = PermitId::new(now, &desk.entropy.ten());
-    let expires_at = now.plus(ttl);
+    // No permit outlives its own permission: the hours may close before the time asked for has run.
+    let expires_at = decision.permitted_until.map_or(now.plus(ttl), |until| until.min(now.plus(ttl)));
     let grant = PermitGrant {
         contact: reserved(&intent, decision.point, permit),
         decision: decide::record(&policy, state, Asked::default(), decision),
@@ -108,16 +112,38 @@ fn reserved(intent: &Intent, point: Option<crate::domain::id::PointKey>, permit:
     }
 }
 
-/// Says what became of it.
+/// Says what became of it. The contact was made while the permit was good: dated otherwise it would leave the windows of the
+/// caps that it was reserved under.
 pub fn used(unit: &mut Unit<'_>, actor: &Actor, permit: PermitId, said: PermitOutcome) -> Filed<()> {
-    if said.occurred_at > unit.now().plus(Span::minutes(5)) {
-        return Ok(Err(Refusal::invalid("/occurred_at", "lies in the future")));
+    let now = unit.now();
+    let Some(row) = unit.batch.permit(permit)? else { return Ok(Err(Refusal::NotFound("permit"))) };
+    let state = unit.debtor(row.debtor)?;
+    let Some(known) = state.permits.get(&permit).cloned() else {
+        return Ok(Err(Refusal::NotFound("permit")));
+    };
+    let reserved = state.contacts.iter().find(|contact| contact.source == ContactSource::Permit(permit));
+    let point = reserved.and_then(|contact| contact.point);
+    let said_at = said.occurred_at;
+    let fault = if said_at > now.plus(CLOCK_SKEW) {
+        Some("lies in the future")
+    } else if said_at < known.issued_at.minus(CLOCK_SKEW) {
+        Some("lies before the permit was issued")
+    } else if said_at > known.expires_at.plus(CLOCK_SKEW) {
+        Some("lies after the permit expired: report such a contact with POST /v1/contact-events")
+    } else {
+        None
+    };
+    if let Some(detail) = fault {
+        return Ok(Err(Refusal::invalid("/occurred_at", detail)));
     }
-    let body = EventBody::PermitUsed(
-        PermitUse { occurred_at: said.occurred_at.min(unit.now()), permit, result: said.result },
-        Sealed::Gone,
-    );
-    close(unit, actor, permit, body)
+    let occurred_at = said_at.max(known.issued_at).min(now);
+    let body = EventBody::PermitUsed(PermitUse { occurred_at, permit, result: said.result }, Sealed::Gone);
+    let closed = close(unit, actor, permit, body)?;
+    if closed.is_ok() {
+        filing::close_wrong_number(unit, actor, row.debtor, said.result, point)?;
+        unit.facts_changed(row.debtor)?;
+    }
+    Ok(closed)
 }
 
 /// Gives it back unused.
@@ -125,9 +151,13 @@ pub fn returned(unit: &mut Unit<'_>, actor: &Actor, permit: PermitId) -> Filed<(
     close(unit, actor, permit, EventBody::PermitReturned(PermitReturn { permit }, Sealed::Gone))
 }
 
-/// Nobody said: it goes on counting as used, the stricter reading.
+/// Nobody said: it goes on counting as used, the stricter reading, unless the packs in force give it back.
 pub fn expire(unit: &mut Unit<'_>, permit: PermitId) -> Filed<()> {
-    let body = EventBody::PermitExpired(PermitExpiry { counts: true, permit }, Sealed::Gone);
+    let counts = match unit.desk.policy.load().expired_permits() {
+        ExpiredPermits::Used => true,
+        ExpiredPermits::GivenBack => false,
+    };
+    let body = EventBody::PermitExpired(PermitExpiry { counts, permit }, Sealed::Gone);
     close(unit, &Actor::Gateway, permit, body)
 }
 
@@ -136,7 +166,7 @@ fn close(unit: &mut Unit<'_>, actor: &Actor, permit: PermitId, body: EventBody) 
     let key = row.debtor;
     match unit.debtor(key)?.permits.get(&permit) {
         None => Ok(Err(Refusal::NotFound("permit"))),
-        Some(state) if !state.open => {
+        Some(state) if !(state.open || (state.late && matches!(body, EventBody::PermitUsed(..)))) => {
             Ok(Err(Refusal::Conflict("the permit was used, given back or expired before".to_owned())))
         }
         Some(_) => {

@@ -33,7 +33,6 @@ pub async fn recover(
     recorder: &Recorder,
     agenda: &Agenda,
 ) -> Result<bool, StartError> {
-    desk.pauses.store(Arc::new(store.reader()?.pauses()?));
     let in_doubt = store.reader()?.open_attempts()?;
     if !in_doubt.is_empty() {
         tracing::warn!(attempts = in_doubt.len(), "recovery.attempts_in_doubt");

@@ -10,7 +10,8 @@ use crate::pipeline::facts::Elsewhere;
 use crate::pipeline::roster::{Entry, Roster};
 use crate::pipeline::schedule;
 use crate::pipeline::step::Step;
-use crate::storage::{Batch, StorageError};
+use crate::policy::Policy;
+use crate::storage::{Batch, StorageError, Written};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -29,7 +30,28 @@ pub enum Effect {
     /// What is about to leave for anybody may have become unlawful.
     AllOvertaken,
     /// The pauses in force.
-    Pauses(Vec<Pause>),
+    Pauses(Arc<Vec<Pause>>),
+    /// The law in force.
+    Policy(Arc<Policy>),
+}
+
+/// What is in force for whatever the recorder decides next: ahead of the desk's by what is written but not durable yet.
+#[derive(Clone)]
+pub struct InForce {
+    /// The law.
+    pub policy: Arc<Policy>,
+    /// The pauses, ended ones too.
+    pub pauses: Arc<Vec<Pause>>,
+}
+
+/// A batch that is written; nothing follows from it before it is durable.
+pub struct Ended {
+    /// What is to become durable.
+    pub written: Written,
+    /// What follows then.
+    pub effects: Vec<Effect>,
+    /// What the next batch decides under.
+    pub in_force: InForce,
 }
 
 /// One batch's view of the world.
@@ -43,26 +65,51 @@ pub struct Unit<'a> {
     /// What the batch changes on the agenda; of several changes to a task the last counts.
     agenda: HashMap<Task, Option<Due>>,
     now: Timestamp,
-    /// The pauses in force, those that this batch places among them.
-    pauses: Arc<Vec<Pause>>,
+    /// What is in force, what this batch changes of it included.
+    in_force: InForce,
 }
 
 impl<'a> Unit<'a> {
-    pub(in crate::pipeline) fn new(batch: Batch<'a>, roster: &'a mut Roster, desk: &'a Desk) -> Self {
-        let (now, pauses) = (desk.clock.now(), desk.pauses.load_full());
-        Self { batch, desk, roster, effects: Vec::new(), agenda: HashMap::new(), now, pauses }
+    pub(in crate::pipeline) fn new(
+        batch: Batch<'a>,
+        roster: &'a mut Roster,
+        desk: &'a Desk,
+        in_force: InForce,
+    ) -> Self {
+        let now = desk.clock.now();
+        Self { batch, desk, roster, effects: Vec::new(), agenda: HashMap::new(), now, in_force }
     }
 
     pub(in crate::pipeline) fn begin_command(&mut self) {
         self.now = self.desk.clock.now();
     }
 
-    pub(in crate::pipeline) fn commit(self) -> Result<Vec<Effect>, StorageError> {
-        self.batch.commit()?;
+    pub(in crate::pipeline) fn write(self) -> Result<Ended, StorageError> {
+        let written = self.batch.write()?;
         let mut effects = self.effects;
         effects
             .extend(self.agenda.into_iter().map(|(task, due)| due.map_or(Effect::Done(task), Effect::Due)));
-        Ok(effects)
+        Ok(Ended { written, effects, in_force: self.in_force })
+    }
+
+    /// Takes a step that may fail by itself: if the store failed it before it recorded anything, what else the batch holds
+    /// goes on, and the inner answer says why.
+    ///
+    /// # Errors
+    /// The step has recorded a part of what it should, or the batch is spoiled: nothing of the batch may stay.
+    pub(in crate::pipeline) fn alone<T>(
+        &mut self,
+        step: impl FnOnce(&mut Self) -> Result<T, StorageError>,
+    ) -> Result<Result<T, StorageError>, StorageError> {
+        let (appended, effects) = (self.batch.appended(), self.effects.len());
+        match step(self) {
+            Err(error) if self.batch.appended() == appended && !self.batch.is_spoiled() => {
+                self.effects.truncate(effects);
+                tracing::error!(error = %error, "recorder.step_failed");
+                Ok(Err(error))
+            }
+            other => other.map(Ok),
+        }
     }
 
     /// The moment at which this command runs.
@@ -107,7 +154,12 @@ impl<'a> Unit<'a> {
 
     /// The pauses in force once this batch commits, by name.
     pub fn pauses(&self) -> Arc<Vec<Pause>> {
-        Arc::clone(&self.pauses)
+        Arc::clone(&self.in_force.pauses)
+    }
+
+    /// The law in force once this batch commits.
+    pub fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.in_force.policy)
     }
 
     /// Adds something that follows from the commit.
@@ -115,10 +167,14 @@ impl<'a> Unit<'a> {
         match effect {
             Effect::Due(due) => drop(self.agenda.insert(due.task, Some(due))),
             Effect::Done(task) => drop(self.agenda.insert(task, None)),
+            // What is decided after these two, in this batch and the next, already heeds them.
             Effect::Pauses(pauses) => {
-                // What is decided after it in this batch already heeds it.
-                self.pauses = Arc::new(pauses.clone());
+                self.in_force.pauses = Arc::clone(&pauses);
                 self.effects.push(Effect::Pauses(pauses));
+            }
+            Effect::Policy(policy) => {
+                self.in_force.policy = Arc::clone(&policy);
+                self.effects.push(Effect::Policy(policy));
             }
             Effect::Step(..) | Effect::Standing(..) | Effect::Overtaken(_) | Effect::AllOvertaken => {
                 self.effects.push(effect);

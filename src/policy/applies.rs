@@ -1,7 +1,7 @@
 //! To whom and to what a rule applies.
 
 use crate::domain::channel::{Channel, Party, Purpose};
-use crate::domain::contact_point::LineType;
+use crate::domain::contact_point::{LineType, PointKind, PointOutline};
 use crate::domain::debtor::{AccountOutline, CollectorRole, DebtType, DebtorOutline, LocationOutline};
 use crate::domain::region::country_of;
 use crate::policy::case::Case;
@@ -52,7 +52,7 @@ pub(in crate::policy) struct Applies {
     /// By which ties to the place it holds; by any, where empty.
     #[serde(default)]
     pub ties: Vec<Tie>,
-    /// In which localities of the regions, lower case.
+    /// In which cities of the regions, as `data/cities.csv` names them.
     #[serde(default)]
     pub localities: Vec<String>,
 }
@@ -111,10 +111,19 @@ impl Applies {
         let mut by_number = numbers.filter(|_| admits(&self.ties, &Tie::Number));
         let mut by_creditor = creditors.filter(|_| admits(&self.ties, &Tie::Creditor));
         let mut by_residence = debtor.locations.iter().filter(|_| admits(&self.ties, &Tie::Residence));
+        let nowhere = debtor.locations.is_empty();
         self.regions.is_empty()
             || by_residence.any(|location| self.covers(location))
-            || by_number.any(|region| self.names(region))
+            || by_number.any(|region| self.names(region) || (nowhere && self.regions.contains(region)))
             || by_creditor.any(|region| self.names(region))
+    }
+
+    /// Whether a contact over a point could fall under the rule.
+    pub fn to_point(&self, point: &PointOutline) -> bool {
+        let over = |channel: &Channel| PointKind::of(*channel) == Some(point.kind);
+        (self.channels.is_empty() || self.channels.iter().any(over))
+            && admits(&self.line_types, &point.line_type)
+            && self.workplace.is_none_or(|workplace| workplace == point.workplace)
     }
 
     /// What ties a case to the place whose law this is; nothing where it holds everywhere.
@@ -131,7 +140,9 @@ impl Applies {
         match tie {
             Tie::Residence => case.facts.debtor.locations.iter().any(|location| self.covers(location)),
             Tie::Number => {
-                case.facts.point.is_some_and(|point| point.regions.iter().any(|region| self.names(region)))
+                let nowhere = case.facts.debtor.locations.is_empty();
+                let mut regions = case.facts.point.into_iter().flat_map(|point| &point.regions);
+                regions.any(|region| self.names(region) || (nowhere && self.regions.contains(region)))
             }
             Tie::Creditor => case
                 .accounts
@@ -150,8 +161,9 @@ impl Applies {
     fn covers(&self, location: &LocationOutline) -> bool {
         let here =
             |region: &String| location.region.as_deref() == Some(region) || location.country == *region;
+        // A place of the region of which no more is known may lie in the city: when in doubt, its law holds.
         let city = || {
-            location.locality.as_deref().is_some_and(|name| self.localities.iter().any(|city| city == name))
+            location.locality.as_deref().is_none_or(|name| self.localities.iter().any(|city| city == name))
         };
         self.regions.iter().any(here) && (self.localities.is_empty() || city())
     }

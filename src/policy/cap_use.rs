@@ -58,7 +58,11 @@ fn of_rule(rule: &Rule, case: &Case) -> Vec<CapUse> {
         | Kind::Workplace(_) => None,
     });
     let ask = Ask { case, applies: &rule.applies };
-    caps.flat_map(|cap| cap.units(&ask).into_iter().map(move |unit| (cap, unit)))
+    let concerned = |unit: &Unit| match unit {
+        Unit::Point(_) => case.facts.point.is_some_and(|point| rule.applies.to_point(point)),
+        Unit::Debt(_) | Unit::Account(_) | Unit::Debtor => true,
+    };
+    caps.flat_map(|cap| cap.units(&ask).into_iter().filter(concerned).map(move |unit| (cap, unit)))
         .map(|(cap, unit)| cap_use(rule, cap, case, unit))
         .collect()
 }

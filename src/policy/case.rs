@@ -128,11 +128,13 @@ impl<'a> Case<'a> {
         own.unwrap_or(FAR).min(elsewhere.unwrap_or(FAR))
     }
 
-    /// Whether a contact counts for a unit. One that named no account counts for every account of its own debtor.
+    /// Whether a contact counts for a unit. One that named no account counts for every account of its own debtor, and for
+    /// none on another's file.
     pub fn counts_for(&self, contact: &Contact, own: bool, unit: Unit) -> bool {
+        let about_all = own && contact.accounts.is_empty();
         match unit {
             Unit::Debt(debt) => {
-                contact.accounts.is_empty()
+                about_all
                     || self
                         .facts
                         .debtor
@@ -140,7 +142,7 @@ impl<'a> Case<'a> {
                         .iter()
                         .any(|outline| outline.debt == debt && contact.accounts.contains(&outline.account))
             }
-            Unit::Account(account) => contact.accounts.is_empty() || contact.accounts.contains(&account),
+            Unit::Account(account) => about_all || contact.accounts.contains(&account),
             Unit::Point(point) => contact.point == Some(point),
             Unit::Debtor => own,
         }
@@ -231,12 +233,29 @@ impl<'a> Case<'a> {
     pub fn answers_debtor(&self, at: Timestamp, within: Span) -> Option<Timestamp> {
         match self.facts.purpose {
             Purpose::OptOutConfirmation => self.confirms_stop(at, within),
+            Purpose::ConsumerRequested
+            | Purpose::PaymentReceipt
+            | Purpose::Collection
+            | Purpose::ValidationNotice
+            | Purpose::RequiredNotice => self.answers_since(at, within, Timestamp::from_millis(i64::MIN)),
+        }
+    }
+
+    /// Whether the contact is the only answer to one that the debtor began within a span before `at` and after a moment,
+    /// such as that of a refusal. Gives until when it is.
+    pub fn answers_since(&self, at: Timestamp, within: Span, since: Timestamp) -> Option<Timestamp> {
+        match self.facts.purpose {
             Purpose::ConsumerRequested | Purpose::PaymentReceipt => {
                 let newest = self.newest_here(at).next()?;
-                let answers = newest.direction == Direction::Inbound && at < newest.occurred_at.plus(within);
+                let answers = newest.direction == Direction::Inbound
+                    && newest.occurred_at > since
+                    && at < newest.occurred_at.plus(within);
                 answers.then(|| newest.occurred_at.plus(within).min(self.next_contact(at)))
             }
-            Purpose::Collection | Purpose::ValidationNotice | Purpose::RequiredNotice => None,
+            Purpose::OptOutConfirmation
+            | Purpose::Collection
+            | Purpose::ValidationNotice
+            | Purpose::RequiredNotice => None,
         }
     }
 

@@ -1,8 +1,9 @@
 //! Findings in words: one plain sentence with the real figures, and what the rule looked at.
 
+use crate::domain::contact::{Contact, ContactSource};
 use crate::domain::decision::{Finding, Outcome};
-use crate::domain::time::Timestamp;
-use crate::domain::zone::Zone;
+use crate::domain::time::{Date, Timestamp};
+use crate::domain::zone::{Zone, day_of};
 use crate::policy::case::Case;
 use crate::policy::rule::{Ask, Rule, Say};
 use serde_json::Value;
@@ -27,6 +28,12 @@ impl Words {
         self.with(name, on.to_string()).with(&format!("{name}_age_days"), age)
     }
 
+    /// The same with a dated fact of a calendar day: which, and how many days ago it is, where that is fewest.
+    pub fn dated_on(self, name: &str, on: Date, case: &Case, at: Timestamp) -> Self {
+        let age = case.zones.iter().map(|zone| zone.local(at).day - day_of(on)).min().unwrap_or(0);
+        self.with(name, on.to_string()).with(&format!("{name}_age_days"), age)
+    }
+
     /// The same with one more figure.
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.facts.insert(name.to_owned(), value.into());
@@ -37,7 +44,7 @@ impl Words {
 /// The finding of a rule at an instant; `limit` is how far the search for its end goes.
 pub(in crate::policy) fn finding(rule: &Rule, case: &Case, at: Timestamp, limit: Timestamp) -> Finding {
     let (effect, until) = match rule.say(case, at) {
-        Say::Permit { .. } => (Outcome::Allow, None),
+        Say::Permit { .. } => (Outcome::Allow, rule.next_bar(case, at, limit)),
         Say::Bar { .. } => match rule.next_permit(case, at, limit) {
             Some(until) => (Outcome::Defer, Some(until)),
             None => (Outcome::Block, None),
@@ -89,5 +96,15 @@ pub(in crate::policy) fn contacts(channel: crate::domain::channel::Channel) -> &
         Channel::Portal => "portal messages",
         Channel::Letter => "letters",
         Channel::Visit => "visits",
+    }
+}
+
+/// Whence a contact is known.
+pub(in crate::policy) fn source(contact: &Contact) -> &'static str {
+    match contact.source {
+        ContactSource::Attempt(_) => "our own attempt",
+        ContactSource::Reported(_) => "reported by upstream",
+        ContactSource::Permit(_) => "a permit",
+        ContactSource::Reply => "the debtor's reply",
     }
 }

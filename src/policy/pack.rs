@@ -4,6 +4,7 @@
 mod index;
 mod overriding;
 mod reading;
+mod sense;
 
 use crate::domain::consent::HoldKind;
 use crate::domain::decision::PolicyStamp;
@@ -14,6 +15,7 @@ use crate::policy::rule::{Effect, Rule};
 use crate::policy::rules::Kind;
 use index::Index;
 use reading::Reading;
+use serde::Deserialize;
 use std::sync::Arc;
 
 /// A pack that has been loaded: a folder of the policy directory.
@@ -25,6 +27,18 @@ pub struct Pack {
     pub title: String,
     /// Its version, raised with every change.
     pub version: u32,
+    /// What becomes of a permit that nobody answered, if the pack says.
+    pub expired_permits: Option<ExpiredPermits>,
+}
+
+/// What becomes of a permit that expires unanswered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExpiredPermits {
+    /// It counts as a contact that was made.
+    Used,
+    /// It never counted.
+    GivenBack,
 }
 
 /// The law in force: every rule of every pack, and the digest of the files it was read from.
@@ -100,6 +114,13 @@ impl Policy {
     /// The packs, in the order they were asked for.
     pub fn packs(&self) -> &[Pack] {
         &self.packs
+    }
+
+    /// What becomes of a permit that nobody answered: the strictest of what the packs say, and used where none does.
+    pub fn expired_permits(&self) -> ExpiredPermits {
+        let mut said = self.packs.iter().filter_map(|pack| pack.expired_permits).peekable();
+        let given_back = said.peek().is_some() && said.all(|choice| choice == ExpiredPermits::GivenBack);
+        if given_back { ExpiredPermits::GivenBack } else { ExpiredPermits::Used }
     }
 
     /// Every calendar, by its name.

@@ -215,6 +215,26 @@ impl Rule {
     }
 }
 
+impl Rule {
+    /// The first instant after `at` up to `limit` at which this rule alone objects, known that it permits `at`.
+    pub(in crate::policy) fn next_bar(
+        &self,
+        case: &Case,
+        at: Timestamp,
+        limit: Timestamp,
+    ) -> Option<Timestamp> {
+        let mut now = at;
+        while now <= limit {
+            match self.say(case, now) {
+                Say::Bar { .. } => return Some(now),
+                Say::Permit { until } if now < until && until < FAR => now = until,
+                Say::Permit { .. } => return None,
+            }
+        }
+        None
+    }
+}
+
 impl Override {
     /// When it holds: only while every candidate zone is within its dates.
     fn term(&self, case: &Case) -> (Timestamp, Timestamp) {

@@ -24,7 +24,7 @@ use crate::policy::rule::{Ask, Say};
 use serde::Deserialize;
 use std::sync::Arc;
 
-pub(in crate::policy) use frequency_cap::FrequencyCap;
+pub(in crate::policy) use frequency_cap::{Counts, FrequencyCap, Per};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $variant:ident = $word:literal ($module:ident)),+ $(,)?) => {

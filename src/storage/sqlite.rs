@@ -1,4 +1,4 @@
-//! The embedded store: SQLite in WAL mode with `synchronous=FULL`, one writer, readers beside it.
+//! The embedded store: SQLite in WAL mode, every commit synced before anybody hears of it, one writer, readers beside it.
 //!
 //! Two files: the history, and `keys.db` with the wrapped keys.
 
@@ -32,7 +32,7 @@ pub(in crate::storage) use audit::verify_log;
 pub use chain::Chain;
 pub(in crate::storage) use copy::restore;
 pub use read::Reader;
-pub use write::{Batch, Writer};
+pub use write::{Batch, Writer, Written};
 
 const KEYS_FILE: &str = "keys.db";
 const LOOKUP_PLACE: &[u8] = b"lookup key";

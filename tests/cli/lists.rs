@@ -191,6 +191,69 @@ fn a_row_that_cannot_be_asked_about_says_why_and_keeps_its_place() {
     }
 }
 
+/// Lists hold a telephone number, an email address and an account in columns of their own, whatever they are written in.
+#[test]
+fn the_channel_says_which_of_a_row_s_points_is_meant() {
+    let desk = Desk::new();
+    let line =
+        |channel: &str, more: &str| format!("{{\"debtor_id\":\"D-1\",\"channel\":\"{channel}\"{more}}}\n");
+    desk.write(
+        "d.csv",
+        "debtor_id,postal_code,phone,line_type,email,account_id,creditor_region\n\
+         D-1,33101,+13055550101,mobile,one@example.com,A-1,US-MA\n",
+    );
+    assert!(desk.run(&["import", "debtors", "d.csv"]).ok().contains("1 new"));
+    let consent = "granted_at\":\"2026-01-01T00:00:00Z\",\"source\":\"x\",\"scope\":\"electronic\",\"channel\":\"email\"";
+    desk.write("c.ndjson", format!("{{\"debtor_id\":\"D-1\",\"{consent}}}\n"));
+    desk.run(&["import", "consents", "c.ndjson"]).ok();
+    desk.write(
+        "list.csv",
+        "debtor_id,phone,email,account_id\nD-1,+13055550101,one@example.com,A-1\n\
+         D-1,+13055550101,other@example.com,A-1\nD-1,+13055550199,one@example.com,A-9\n",
+    );
+    let ask = |channel: &str| {
+        let said = desk.run(&["scrub", "list.csv", "--channel", channel, "--at", "2026-11-17T15:00:00Z"]);
+        let outcome = |row: &str| row.split(',').nth(4).unwrap_or_default().to_owned();
+        said.out.lines().skip(1).map(outcome).collect::<Vec<_>>()
+    };
+    assert_eq!(ask("email"), ["allow", "error", "error"], "the other address and account are not on file");
+    assert_eq!(ask("voice"), ["allow", "allow", "error"], "calls are asked about by number");
+    let rows = [
+        line("voice", ",\"phone\":\"+13055550101\",\"account_id\":\"A-1\""),
+        line("voice", ",\"phone\":\"+13055550199\",\"email\":\"one@example.com\""),
+        line("voice", ",\"account_id\":\"A-9\""),
+        line("email", ",\"phone\":\"+13055550199\",\"email\":\"one@example.com\",\"account_ids\":null"),
+    ];
+    desk.write("list.ndjson", rows.concat());
+    let said = desk.run(&["scrub", "list.ndjson", "--at", "2026-11-17T15:00:00Z"]);
+    let outcomes: Vec<String> = said
+        .out
+        .lines()
+        .map(|row| serde_json::from_str::<serde_json::Value>(row).expect("JSON")["outcome"].to_string())
+        .collect();
+    assert_eq!(outcomes, ["\"allow\"", "\"error\"", "\"error\"", "\"allow\""], "{said:?}");
+}
+
+/// The rows of a debtor follow each other; one that stands apart would replace what they said.
+#[test]
+fn a_row_apart_from_its_debtor_s_others_is_rejected() {
+    let desk = Desk::new();
+    desk.write(
+        "d.csv",
+        "debtor_id,phone,contact_points.0.kind,contact_points.0.value,contact_points.0.creditor_notice.sent_on,\
+         contact_points.0.creditor_notice.opt_out_until,contact_points.0.creditor_notice.states\n\
+         D-1,+13055550101,email,one@example.com,2026-01-01,2026-02-10,transfer;deadline\n\
+         D-2,+13055550102,,,,,\nD-1,+13055550103,,,,,\n",
+    );
+    let said = desk.run(&["import", "debtors", "d.csv"]).ok();
+    assert!(said.contains("3 rows: 2 new, 0 changed, 0 there already, 1 rejected"), "{said}");
+    let rejected = desk.read("d.rejected.csv");
+    assert!(
+        rejected.contains("4,\"/debtor_id: rows before these") || rejected.contains("4,/debtor_id: rows"),
+        "{rejected}"
+    );
+}
+
 #[test]
 fn a_recorded_history_is_asked_again() {
     let desk = Desk::new();

@@ -66,6 +66,14 @@ fn one_click_unsubscribes_and_a_look_does_not() {
     let page = anyone.get(path);
     assert_eq!(page.status(), 200);
     assert!(page.header("content-type").is_some_and(|kind| kind.starts_with("text/html")));
+    // It asks for nothing: no more than the wish and the address may be required (12 CFR 1006.6(e)).
+    let words = page.text();
+    assert_eq!(words.matches("<input").count(), 1, "{words}");
+    assert!(
+        words.contains("<input type=\"hidden\" name=\"List-Unsubscribe\" value=\"One-Click\">"),
+        "{words}"
+    );
+    assert!(!words.contains("<textarea") && !words.contains("<select"), "{words}");
     assert_eq!(decide(&client, &sample.query("email"))["outcome"], "allow");
     let forged = format!("{}x", path);
     assert_eq!(anyone.send("POST", &forged, &form, b"List-Unsubscribe=One-Click").status(), 404);

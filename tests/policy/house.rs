@@ -6,7 +6,7 @@ use crate::support::{World, at, load, made_up, rule, shipped, shipped_files};
 use dunwell::domain::decision::{Decision, Outcome};
 use dunwell::domain::fault::SourceFile;
 use dunwell::domain::time::Timestamp;
-use dunwell::policy::{Policy, page};
+use dunwell::policy::{ExpiredPermits, Policy, page};
 
 /// How many random histories each property is put to.
 const HISTORIES: u64 = 400;
@@ -227,5 +227,31 @@ fn the_page_of_the_law_has_every_rule_and_every_case() {
         ["us-federal@", "not verified against the text of the law", "From 2027-01-01 on", "Juneteenth"]
     {
         assert!(html.contains(told), "{told}");
+    }
+}
+
+#[test]
+fn the_strictest_pack_says_what_an_unanswered_permit_is() {
+    let pack = |name: &str, says: &str| {
+        let head = format!("[pack]\ntitle = \"Made up\"\nversion = 1\n{says}");
+        let rules = rule(&format!("{name}.rule"), "hold", "", "holds = [\"cease\"]");
+        [("pack.toml", head), ("rules.toml", rules)]
+            .map(|(file, text)| SourceFile { path: format!("{name}/{file}"), text })
+    };
+    let files: Vec<SourceFile> = [
+        pack("silent", ""),
+        pack("mild", "expired_permits = \"given_back\"\n"),
+        pack("strict", "expired_permits = \"used\"\n"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    for (packs, expected) in [
+        (&["silent"][..], ExpiredPermits::Used),
+        (&["mild"], ExpiredPermits::GivenBack),
+        (&["silent", "mild"], ExpiredPermits::GivenBack),
+        (&["mild", "strict"], ExpiredPermits::Used),
+    ] {
+        assert_eq!(load(&files, packs).expired_permits(), expected, "{packs:?}");
     }
 }

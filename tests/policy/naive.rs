@@ -20,15 +20,15 @@ use std::collections::BTreeSet;
 
 /// Every rule that is written down here.
 const LISTED: &str = "\
-    us.dc.after-conversation us.dc.five-messages-in-seven us.dc.four-in-seven us.dc.hours us.dc.notice-first \
+    us.dc.after-conversation us.dc.electronic-consent us.dc.five-messages-in-seven us.dc.four-in-seven us.dc.hours us.dc.notice-first \
     us.fed.bankruptcy us.fed.regf.after-conversation us.fed.regf.attorney us.fed.regf.cease \
     us.fed.regf.contact-point us.fed.regf.deceased us.fed.regf.dispute us.fed.regf.electronic-consent \
     us.fed.regf.incarcerated us.fed.regf.inconvenient-time us.fed.regf.known-disclosure us.fed.regf.litigation \
-    us.fed.regf.nothing-owed us.fed.regf.opt-out us.fed.regf.opt-out-mail us.fed.regf.reply-pending \
+    us.fed.regf.nothing-owed us.fed.regf.one-location-call us.fed.regf.opt-out us.fed.regf.opt-out-mail us.fed.regf.reply-pending \
     us.fed.regf.seven-in-seven us.fed.regf.stated-inconvenient-time us.fed.regf.text-consent us.fed.regf.workplace \
     us.fed.scra.military us.fed.tcpa.call-consent us.fed.tcpa.reassigned-number us.fed.tcpa.text-consent \
     us.fed.tcpa.three-in-thirty us.fl.hours us.ma.two-in-seven us.ma.two-in-thirty-elsewhere us.nh.hours \
-    us.nh.once-a-month-at-work us.nv.medical-sixty-days us.ny.email-consent us.ny.nyc.contacts-in-seven \
+    us.nh.once-a-month-at-work us.nv.medical-sixty-days us.ny.email-consent us.ny.nyc.contacts-in-seven us.ny.nyc.hours us.ny.nyc.two-in-seven \
     us.ny.nyc.electronic-consent us.or.one-at-work us.wa.home-hours us.wa.three-in-a-week \
     us.wa.two-a-day-to-a-cell us.wv.ten-conversations us.wv.thirty-calls us.fed.regf.many-messages \
     us.fed.regf.rapid-succession us.fed.regf.seven-in-one-day us.fed.regf.sunday-or-holiday \
@@ -87,6 +87,7 @@ impl<'w> Naive<'w> {
         };
         self.federal_times(&mut note);
         self.federal_calls(&mut note);
+        self.asked_before(&mut note);
         self.federal_consents(&mut note);
         self.federal_holds(&mut note);
         self.points_and_accounts(&mut note);
@@ -179,14 +180,25 @@ impl<'w> Naive<'w> {
         self.w.contacts.iter().filter(move |contact| contact.occurred_at <= at)
     }
 
+    /// The same, with what stands on other people's files.
+    fn everywhere(&self) -> impl Iterator<Item = &'w Contact> {
+        let at = self.w.at;
+        self.past().chain(self.w.elsewhere.iter().filter(move |contact| contact.occurred_at <= at))
+    }
+
+    fn is_own(&self, contact: &Contact) -> bool {
+        !self.w.elsewhere.iter().any(|other| std::ptr::eq(other, contact))
+    }
+
     fn at_work(&self, point: Option<PointKey>) -> bool {
         self.w.debtor.points.iter().any(|outline| Some(outline.point) == point && outline.workplace)
     }
 
     fn about(&self, contact: &Contact, by: By) -> bool {
-        let none_named = contact.accounts.is_empty();
+        let own = self.is_own(contact);
+        let none_named = own && contact.accounts.is_empty();
         match by {
-            By::Debtor => true,
+            By::Debtor => own,
             By::Point(point) => point.is_some() && contact.point == point,
             By::Account(account) => none_named || contact.accounts.contains(&account.account),
             By::Debt(account) => {
@@ -277,9 +289,11 @@ impl<'w> Naive<'w> {
 
     /// Whether the number proved wrong after, or in, this contact.
     fn misdirected(&self, contact: &Contact) -> bool {
-        let later = self.past().filter(|other| other.occurred_at >= contact.occurred_at);
+        let own = self.is_own(contact);
+        let of_the_same = self.everywhere().filter(|other| self.is_own(other) == own);
+        let mut later = of_the_same.filter(|other| other.occurred_at >= contact.occurred_at);
         contact.point.is_some()
-            && later.into_iter().any(|other| other.result == R::WrongNumber && other.point == contact.point)
+            && later.any(|other| other.result == R::WrongNumber && other.point == contact.point)
     }
 
     fn connected(contact: &Contact) -> bool {
@@ -288,7 +302,7 @@ impl<'w> Naive<'w> {
 
     /// Our own contacts with the party asked about that were connected and not misdirected.
     fn ours(&self, channels: &'static [Channel], by: By<'w>) -> impl Iterator<Item = &'w Contact> + '_ {
-        self.past().filter(move |contact| {
+        self.everywhere().filter(move |contact| {
             channels.contains(&contact.channel)
                 && contact.direction == Direction::Outbound
                 && contact.party == self.w.party

@@ -36,6 +36,8 @@ const PLACES: &[(&str, &[&str])] = &[
     ("US-OR", &["America/Boise", "America/Los_Angeles"]),
     ("US-NV", &["America/Denver", "America/Los_Angeles"]),
     ("US-NY", &["America/New_York"]),
+    ("US-NY", &["America/New_York"]),
+    ("US-NY", &["America/New_York"]),
     ("US-AZ", &["America/Phoenix", "America/Denver"]),
     ("US-IN", &["America/Indiana/Knox", "America/Indiana/Indianapolis"]),
     ("US-PR", &["America/Puerto_Rico"]),
@@ -43,22 +45,8 @@ const PLACES: &[(&str, &[&str])] = &[
 ];
 
 /// Days about which clocks are set, laws change, years, months and leap days end, and plain ones.
-const DAYS: &[&str] = &[
-    "2026-03-08",
-    "2026-04-01",
-    "2026-06-10",
-    "2026-07-03",
-    "2026-11-01",
-    "2026-11-26",
-    "2026-12-31",
-    "2027-01-01",
-    "2027-01-04",
-    "2027-03-14",
-    "2028-02-29",
-    "2028-03-01",
-    "2026-02-28",
-    "2026-05-31",
-];
+const DAYS: &str = "2026-03-08 2026-04-01 2026-06-10 2026-07-03 2026-11-01 2026-11-26 2026-12-31 2027-01-01 2027-01-04 \
+    2027-03-14 2028-02-29 2028-03-01 2026-02-28 2026-05-31";
 
 /// Splitmix64: the same history for the same number, every time.
 struct Dice(u64);
@@ -83,7 +71,8 @@ impl Dice {
 
 /// A moment near the boundaries of days and hours, in one of the zones.
 fn moment(dice: &mut Dice, zone: &TimeZone) -> Timestamp {
-    let date: jiff::civil::Date = dice.pick(DAYS).parse().expect("a date");
+    let days: Vec<&str> = DAYS.split_whitespace().collect();
+    let date: jiff::civil::Date = dice.pick(&days).parse().expect("a date");
     let date = date
         .checked_add(jiff::Span::new().days(i64::try_from(dice.roll(4)).expect("small") - 1))
         .expect("a date");
@@ -96,7 +85,7 @@ fn moment(dice: &mut Dice, zone: &TimeZone) -> Timestamp {
     Timestamp::from_jiff(midnight.timestamp()).plus(Span::minutes(minute))
 }
 
-/// Some time before, or a little after: whole days, sixty and sixty-one of them, minutes, and whatever.
+/// Some time before, or a little after: whole days, about sixty of them, minutes, and whatever.
 fn about(dice: &mut Dice, now: Timestamp) -> Timestamp {
     let days = |count: u64| Span::days(i64::try_from(count).expect("small"));
     match dice.roll(8) {
@@ -211,7 +200,8 @@ pub fn history(number: u64) -> (World, Vec<TimeZone>) {
     };
     let mut world = World::new(now, names);
     world.debtor.locations[0].region = Some(region.to_owned());
-    world.debtor.locations[0].locality = dice.one_in(2).then(|| "brooklyn".to_owned());
+    world.debtor.locations[0].locality =
+        dice.pick(&[None, Some("new york city"), Some("elsewhere")]).map(str::to_owned);
     world.channel = dice.pick(&[
         Channel::Voice,
         Channel::Voice,
@@ -303,12 +293,30 @@ fn said_and_done(dice: &mut Dice, world: &mut World) {
             (made.direction, made.party) = (Direction::Outbound, world.party);
             if made.channel == Channel::Voice {
                 made.result = if talkative { ContactResult::Conversation } else { ContactResult::NoAnswer };
+                if dice.one_in(2) {
+                    (made.point, made.automated) = (own, world.automated);
+                }
             }
         }
         if world.contacts.iter().all(|known| known.occurred_at != made.occurred_at) {
             world.record(made);
         }
     }
+    // Somebody who shares a number, an account or both.
+    for _ in 0..(if dice.one_in(3) { dice.roll(9) } else { 0 }) {
+        let mut made = any_contact(dice, world, world.channel);
+        made.accounts = dice.pick(&[
+            Vec::new(),
+            vec![account("card-1")],
+            vec![account("card-1"), account("card-9")],
+            vec![account("card-9")],
+        ]);
+        let at = made.occurred_at;
+        if world.contacts.iter().chain(&world.elsewhere).all(|known| known.occurred_at != at) {
+            world.elsewhere.push(made);
+        }
+    }
+    world.elsewhere.sort_by_key(|contact| contact.occurred_at);
     let accounts = |dice: &mut Dice| {
         dice.pick(&[Vec::new(), Vec::new(), vec![account("card-1")], vec![account("card-2")]])
     };
@@ -467,12 +475,12 @@ fn the_engine_and_the_naive_law_agree_on_every_history() {
 #[test]
 fn every_rule_of_the_naive_law_objects_to_something() {
     let mut missing: BTreeSet<&str> = rules().collect();
-    for number in 0..60_000 {
+    for number in 0..400_000 {
         let (world, zones) = history(number);
         for id in Naive::new(&world, zones).objections() {
             missing.remove(id);
         }
-        if missing.len() <= RARE.len() {
+        if missing.iter().all(|id| RARE.contains(id)) {
             break;
         }
     }

@@ -1,7 +1,10 @@
 //! The shipped packs load, say what their worked cases say, and refuse what is wrong with them.
 
-use crate::support::{World, account, at, contact, days, load, made_up, rule, shipped, shipped_files};
+use crate::support::{
+    World, account, at, consent, contact, days, load, made_up, point, rule, shipped, shipped_files,
+};
 use dunwell::domain::channel::Channel;
+use dunwell::domain::consent::{ConsentScope, InconvenientTime, Weekday};
 use dunwell::domain::contact::ContactResult;
 use dunwell::domain::decision::Outcome;
 use dunwell::policy::{Policy, caps, evaluate};
@@ -72,7 +75,7 @@ fn every_fault_is_named_at_once_with_its_line() {
     ];
     insta::assert_snapshot!(faults(&rules.concat()).join("\n"), @r"
     made-up/rules.toml:3: unknown kind `quiet_hours`; one of account_status, consent, contact_window, cool_down, disclosure, frequency_cap, hold, inconvenient_time, opt_out, reassigned_number, usable_point, waiting_period, workplace
-    made-up/rules.toml:27: unknown field `colour`, expected one of `opens`, `closes`, `days`, `hours`, `closed_on`, `zone`, `answer_within`, `consent_opens`, `taint_within`
+    made-up/rules.toml:27: unknown field `colour`, expected one of `opens`, `closes`, `days`, `hours`, `closed_on`, `zone`, `answer_within`, `consent_opens`, `consent_forms`, `taint_within`
     made-up/rules.toml:37: unknown field `weather`, expected one of `collector_role`, `debt_type`, `debt_type_not`, `channels`, `purposes`, `purposes_not`, `parties`, `parties_not`, `automated`, `line_types`, `workplace`, `regions`, `ties`, `localities`
     made-up/rules.toml:51: the window must open before it closes, not 21:00 to 08:00
     made-up/rules.toml:65: a cap has one window, of `days`, `hours`, `minutes` or `each` week or month, and not zero
@@ -83,6 +86,83 @@ fn every_fault_is_named_at_once_with_its_line() {
     made-up/rules.toml:133: a row says `from` which date it holds, 2021-11-30, and may say `to` which, its last day
     made-up/rules.toml:142: `Atlantis` is neither a country such as US nor a region such as US-MA
     ");
+}
+
+/// What reads well and cannot be meant is a fault, each named once.
+#[test]
+fn what_cannot_be_meant_is_refused() {
+    let cap = "limit = 2\ndays = 7\nper = \"debt\"\n";
+    let no_rows = rule("none", "hold", "", "holds = [\"cease\"]");
+    let no_rows =
+        no_rows.split("[[rule.effective]]").next().expect("a head").to_owned() + "effective = []\n\n";
+    let grounds = "citation = \"c\"\napprover = \"a\"\nreason = \"r\"\nfrom = 2026-01-01\nto = 2026-02-01\n";
+    let relief = |more: &str| format!("[[override]]\nid = \"relief\"\nrule = \"held\"\n{grounds}{more}\n");
+    let held = rule("held", "hold", "", "holds = [\"bankruptcy\"]");
+    for (text, wanted) in [
+        (no_rows, "has no [[rule.effective]]"),
+        (
+            rule("r", "hold", "regions = [\"US-NY\"], localities = [\"New York\"]", "holds = [\"cease\"]"),
+            "no city `New York` is known",
+        ),
+        (
+            rule("r", "hold", "localities = [\"new york city\"]", "holds = [\"cease\"]"),
+            "`localities` narrows",
+        ),
+        (rule("r", "hold", "ties = [\"number\"]", "holds = [\"cease\"]"), "`ties` narrows `regions`"),
+        (
+            rule("r", "hold", "parties = [\"spouse\"], parties_not = [\"spouse\"]", "holds = [\"cease\"]"),
+            "`parties` and `parties_not` leave nothing",
+        ),
+        (
+            rule("r", "contact_window", "", "hours = [{ days = [], opens = \"08:00\", closes = \"21:00\" }]"),
+            "names its `days`",
+        ),
+        (
+            rule(
+                "r",
+                "frequency_cap",
+                "",
+                &format!("{cap}counts = {{ results = [\"busy\"], results_not = [\"busy\"] }}"),
+            ),
+            "leave nothing to count",
+        ),
+        (
+            rule(
+                "r",
+                "frequency_cap",
+                "channels = [\"sms\"]",
+                &format!("{cap}counts = {{ channels = [\"voice\"] }}"),
+            ),
+            "none of those that the rule applies to",
+        ),
+        (
+            rule(
+                "r",
+                "frequency_cap",
+                "channels = [\"letter\"]",
+                &format!("{}counts = {{}}", cap.replace("debt", "point")),
+            ),
+            "counts by contact points",
+        ),
+        (
+            rule("r", "hold", "channels = [\"visit\"], workplace = true", "holds = [\"cease\"]"),
+            "`workplace` is about",
+        ),
+        (
+            rule(
+                "r",
+                "consent",
+                "channels = [\"sms\", \"portal\"]",
+                "scope = \"electronic\"\ngiven_to = [\"collector\"]",
+            ),
+            "`electronic` means nothing on portal",
+        ),
+        (held.clone() + &relief("applies = { regions = [\"Atlantis\"] }"), "`Atlantis` is neither a country"),
+        (held.clone() + &relief("") + &relief(""), "override relief also stands in made-up/rules.toml"),
+    ] {
+        let found = faults(&text);
+        assert!(found.len() == 1 && found[0].contains(wanted), "{wanted}: {found:?}");
+    }
 }
 
 #[test]
@@ -115,7 +195,7 @@ fn rows_of_a_rule_follow_each_other() {
 fn the_digest_is_of_every_file_and_of_nothing_else() {
     let files = shipped_files();
     let policy = load(&files, &["us-federal", "us-states"]);
-    assert_eq!(policy.stamp().packs, ["us-federal@2", "us-states@2"]);
+    assert_eq!(policy.stamp().packs, ["us-federal@3", "us-states@3"]);
     assert!(policy.digest().starts_with("sha256:") && policy.digest().len() == 71, "{}", policy.digest());
     let changed = |suffix: &str| {
         let mut files = files.clone();
@@ -205,6 +285,38 @@ fn explaining_all_names_the_rules_that_permit() {
     assert!(world.decide(&policy).findings.is_empty());
 }
 
+/// A rule that permits says until when, and what it looked at says how old it is and whence it is known.
+#[test]
+fn explaining_all_says_until_when_and_how_old_the_facts_are() {
+    let policy = shipped();
+    let mut world = World::new(at("2026-11-22T17:10:00Z"), &["America/New_York"]);
+    world.debtor.accounts[0].validation_notice_sent_on = Some("2026-11-20".parse().expect("a date"));
+    world.debtor.points[0].workplace = true;
+    world.consents.push(consent(ConsentScope::Workplace, Channel::Voice, at("2026-11-12T17:10:00Z")));
+    world.record(contact(at("2026-11-10T16:00:00Z"), Channel::Voice, ContactResult::Voicemail));
+    world.preferences.inconvenient.push(InconvenientTime {
+        channels: Vec::new(),
+        days: vec![Weekday::Mon],
+        from: "09:00".parse().expect("a time"),
+        places: Vec::new(),
+        since: None,
+        to: "10:00".parse().expect("a time"),
+    });
+    let all = world.with_facts(|facts| evaluate(&policy, facts, None, true));
+    assert_eq!(all.outcome, Outcome::Allow, "{:?}", all.findings);
+    let of = |id: &str| all.findings.iter().find(|finding| finding.rule == id).expect(id);
+    assert_eq!(of("us.fed.regf.inconvenient-time").until, Some(at("2026-11-23T02:00:00Z")));
+    assert_eq!(of("us.fed.regf.stated-inconvenient-time").until, Some(at("2026-11-23T14:00:00Z")));
+    assert_eq!(of("us.fed.regf.seven-in-seven").until, None);
+    assert_eq!(all.permitted_until, all.findings.iter().filter_map(|finding| finding.until).min());
+    let age = |id: &str, name: &str| of(id).facts.get(name).and_then(serde_json::Value::as_i64);
+    assert_eq!(age("us.fed.regf.workplace", "granted_at_age_days"), Some(10));
+    assert_eq!(age("us.fed.regf.debt-collector", "communicated_at_age_days"), Some(12));
+    assert_eq!(of("us.fed.regf.debt-collector").facts["communicated_from"], "reported by upstream");
+    let review = all.reviews.iter().find(|review| review.rule == "us.fed.regf.validation-period");
+    assert_eq!(review.expect("a review").facts["sent_on_age_days"], 2);
+}
+
 #[test]
 fn caps_say_how_far_they_are_used_and_when_one_is_freed() {
     let policy = shipped();
@@ -222,4 +334,12 @@ fn caps_say_how_far_they_are_used_and_when_one_is_freed() {
     let two = of("us.ma.two-in-seven");
     assert_eq!((two.used, two.limit, two.frees_at), (2, 2, Some(at("2026-04-08T04:00:00Z"))));
     assert_eq!(of("us.ma.two-in-thirty-elsewhere").used, 0);
+
+    // A cap that counts by contact point is listed for the points that its contacts can go to.
+    world.debtor.locations[0].region = Some("US-WA".to_owned());
+    for (name, listed) in [("mobile", true), ("email", false)] {
+        world.point = Some(point(name));
+        let uses = world.with_facts(|facts| caps(&policy, facts));
+        assert_eq!(uses.iter().any(|cap| cap.rule == "us.wa.two-a-day-to-a-cell"), listed, "{name}");
+    }
 }

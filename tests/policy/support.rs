@@ -102,6 +102,8 @@ pub struct World {
     pub holds: Vec<Hold>,
     pub preferences: Preferences,
     pub contacts: Vec<Contact>,
+    /// On other people's files, about shared accounts or over shared points.
+    pub elsewhere: Vec<Contact>,
     pub invalid: Vec<PointKey>,
     pub frozen: Vec<PointKey>,
     pub deadline: Option<Timestamp>,
@@ -137,6 +139,7 @@ impl World {
             holds: Vec::new(),
             preferences: Preferences::default(),
             contacts: Vec::new(),
+            elsewhere: Vec::new(),
             invalid: Vec::new(),
             frozen: Vec::new(),
             deadline: None,
@@ -144,7 +147,8 @@ impl World {
     }
 
     pub fn with_facts<T>(&self, run: impl FnOnce(&Facts) -> T) -> T {
-        let disclosed: Vec<_> = self.contacts.iter().filter_map(Contact::discloses).collect();
+        let all = self.contacts.iter().chain(&self.elsewhere);
+        let disclosed: Vec<_> = all.filter_map(Contact::discloses).collect();
         run(&Facts {
             at: self.at,
             channel: self.channel,
@@ -159,7 +163,7 @@ impl World {
             holds: &self.holds,
             preferences: &self.preferences,
             contacts: &self.contacts,
-            elsewhere: &[],
+            elsewhere: &self.elsewhere.iter().collect::<Vec<_>>(),
             disclosed_points: &disclosed,
             invalid_points: &self.invalid,
             frozen_points: &self.frozen,

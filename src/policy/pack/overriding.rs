@@ -1,12 +1,14 @@
 //! Overrides: the one way in which this house may do what a rule forbids, with a citation, an approver and an end.
 
 use super::reading::{Reading, date};
+use super::sense;
 use crate::domain::consent::HoldKind;
 use crate::domain::fault::{Fault, SourceFile};
 use crate::policy::applies::Applies;
 use crate::policy::rule::{Override, Rule};
 use crate::policy::rules::Kind;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeValue, ValueDeserializer};
 
@@ -61,6 +63,9 @@ impl Reading<'_> {
         if to < from {
             wrong(format!("override {id} ends before it begins"));
         }
+        for fault in sense::of_scope(&text.applies, &text.applies.regions) {
+            wrong(format!("override {id}: {fault}"));
+        }
         let read = Override {
             id: text.id.into_inner(),
             citation: text.citation,
@@ -77,8 +82,13 @@ impl Reading<'_> {
 
     /// Gives each override to its rule.
     pub(super) fn settle_overrides(&mut self) {
+        let mut seen: BTreeMap<String, (String, usize)> = BTreeMap::new();
         for Pending { rule: id, read } in std::mem::take(&mut self.overrides) {
             let fault = |message: String| Fault::at(&read.file, read.line, message);
+            let here = (read.file.clone(), read.line);
+            if let Some((file, line)) = seen.insert(read.id.clone(), here) {
+                self.faults.push(fault(format!("override {} also stands in {file}:{line}", read.id)));
+            }
             match self.rules.iter_mut().find(|rule| rule.id == id) {
                 None => self.faults.push(fault(format!("override {}: there is no rule {id}", read.id))),
                 Some(rule) if is_a_stop(rule) => self.faults.push(fault(format!(

@@ -1,7 +1,7 @@
 //! Reading packs: every fault in every file at once, each with its line.
 
 use super::overriding::Pending;
-use super::{CalendarEntry, Pack};
+use super::{CalendarEntry, ExpiredPermits, Pack, sense};
 use crate::domain::fault::{Fault, SourceFile};
 use crate::domain::region::{is_country, is_region};
 use crate::domain::time::Date;
@@ -27,6 +27,8 @@ struct PackFile {
 struct PackHead {
     title: String,
     version: u32,
+    #[serde(default)]
+    expired_permits: Option<ExpiredPermits>,
 }
 
 #[derive(Deserialize)]
@@ -106,7 +108,8 @@ impl<'f> Reading<'f> {
     fn head(&mut self, file: &SourceFile, name: &str) -> Option<Pack> {
         match toml::from_str::<PackFile>(&file.text) {
             Ok(PackFile { pack }) => {
-                Some(Pack { name: name.to_owned(), title: pack.title, version: pack.version })
+                let PackHead { title, version, expired_permits } = pack;
+                Some(Pack { name: name.to_owned(), title, version, expired_permits })
             }
             Err(error) => {
                 self.faults.push(fault_of(file, &error, 0..0));
@@ -191,13 +194,15 @@ impl<'f> Reading<'f> {
             Err(error) => return self.faults.push(fault_of(file, &error, span)),
         };
         let line = at(head.id.span().start);
-        let Some(DeValue::Array(rows)) = rows.map(Spanned::into_inner) else {
+        let rows = rows.map(Spanned::into_inner);
+        let Some(DeValue::Array(rows)) =
+            rows.filter(|rows| rows.as_array().is_some_and(|all| !all.is_empty()))
+        else {
             let message = format!("rule {} has no [[rule.effective]]", head.id.get_ref());
             return self.faults.push(Fault::at(&file.path, line, message));
         };
         self.check_head(file, &head);
-        let clauses: Vec<Clause> =
-            rows.into_iter().filter_map(|row| self.clause(file, &head.kind, row)).collect();
+        let clauses: Vec<Clause> = rows.into_iter().filter_map(|row| self.clause(file, &head, row)).collect();
         if !Kind::NAMES.contains(&head.kind.get_ref().as_str()) {
             return;
         }
@@ -225,22 +230,18 @@ impl<'f> Reading<'f> {
         if !Kind::NAMES.contains(&kind.as_str()) {
             wrong(&head.kind, format!("unknown kind `{kind}`; one of {}", Kind::NAMES.join(", ")));
         }
-        let place = |name: &str| is_country(name) || is_region(name);
-        let places = std::iter::once(head.jurisdiction.get_ref()).chain(&head.applies.regions);
-        for unknown in places.filter(|name| !place(name)) {
-            wrong(
-                &head.jurisdiction,
-                format!("`{unknown}` is neither a country such as US nor a region such as US-MA"),
-            );
+        let jurisdiction = head.jurisdiction.get_ref();
+        if !is_country(jurisdiction) && !is_region(jurisdiction) {
+            let message =
+                format!("`{jurisdiction}` is neither a country such as US nor a region such as US-MA");
+            wrong(&head.jurisdiction, message);
+        }
+        for fault in sense::of_scope(&head.applies, &holds_in(&head.applies, jurisdiction)) {
+            wrong(&head.id, format!("rule {id}: {fault}"));
         }
     }
 
-    fn clause(
-        &mut self,
-        file: &SourceFile,
-        kind: &Spanned<String>,
-        row: Spanned<DeValue<'_>>,
-    ) -> Option<Clause> {
+    fn clause(&mut self, file: &SourceFile, head: &RuleHead, row: Spanned<DeValue<'_>>) -> Option<Clause> {
         let span = row.span();
         let line = Fault::line_of(&file.text, span.start);
         let DeValue::Table(mut table) = row.into_inner() else {
@@ -258,10 +259,10 @@ impl<'f> Reading<'f> {
         let table = DeValue::Table(table);
         let parameters = pairs(&table);
         let row = ValueDeserializer::from(Spanned::new(span.clone(), table));
-        match Kind::read(kind.get_ref(), row)? {
+        match Kind::read(head.kind.get_ref(), row)? {
             Ok(read) => {
-                let wrong = read.fault().map(|message| Fault::at(&file.path, line, message));
-                self.faults.extend(wrong);
+                let wrong = read.fault().into_iter().chain(sense::of_row(&head.applies, &read));
+                self.faults.extend(wrong.map(|message| Fault::at(&file.path, line, message)));
                 Some(Clause { from, to: to.flatten(), kind: read, parameters })
             }
             Err(error) => {
@@ -295,6 +296,15 @@ impl<'f> Reading<'f> {
     }
 }
 
+/// The regions that a rule holds in: those it names, or else that of its jurisdiction, if it is one.
+fn holds_in(applies: &Applies, jurisdiction: &str) -> Vec<String> {
+    if applies.regions.is_empty() && jurisdiction.contains('-') {
+        vec![jurisdiction.to_owned()]
+    } else {
+        applies.regions.clone()
+    }
+}
+
 fn built(
     file: &SourceFile,
     line: usize,
@@ -304,9 +314,7 @@ fn built(
 ) -> Rule {
     let jurisdiction = head.jurisdiction.into_inner();
     let mut applies = head.applies;
-    if applies.regions.is_empty() && jurisdiction.contains('-') {
-        applies.regions.push(jurisdiction.clone());
-    }
+    applies.regions = holds_in(&applies, &jurisdiction);
     Rule {
         id: head.id.into_inner(),
         kind: head.kind.into_inner(),

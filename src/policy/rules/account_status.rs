@@ -46,7 +46,8 @@ impl AccountStatus {
         match ask.case.accounts.iter().find(|account| self.done(account)) {
             Some(account) if self.time_barred && account.time_barred => Words::plain(
                 "the limitation period of the debt has run: no suit may be brought or threatened",
-            ),
+            )
+            .with("status", account.status.as_str()),
             Some(account) => {
                 Words::plain(format!("the account is {}: there is nothing to collect", account.status))
                     .with("status", account.status.as_str())
@@ -54,7 +55,11 @@ impl AccountStatus {
             None if ask.case.names_unknown_account() => {
                 Words::plain("the account is not on the debtor's file")
             }
-            None => Words::plain("there is something to collect"),
+            None => {
+                let statuses: Vec<&str> =
+                    ask.case.accounts.iter().map(|account| account.status.as_str()).collect();
+                Words::plain("there is something to collect").with("statuses", statuses)
+            }
         }
     }
 }

@@ -56,8 +56,15 @@ struct Basis {
     what: What,
 }
 
+impl Basis {
+    /// The longest first, and the same one whatever the order they stand in.
+    fn rank(&self) -> (Timestamp, Timestamp, What) {
+        (self.until, self.from, self.what)
+    }
+}
+
 /// What a basis is.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum What {
     Consent(Timestamp, GivenTo),
     Wrote(Timestamp),
@@ -152,8 +159,8 @@ impl Consent {
 
     fn basis(&self, case: &Case, at: Timestamp) -> Option<Basis> {
         let holds = |basis: &Basis| basis.from <= at && at < basis.until;
-        let longest = self.by_consent(case).filter(holds).max_by_key(|basis| basis.until);
-        longest.or_else(|| self.instead(case).filter(holds).max_by_key(|basis| basis.until))
+        let longest = self.by_consent(case).filter(holds).max_by_key(Basis::rank);
+        longest.or_else(|| self.instead(case).filter(holds).max_by_key(Basis::rank))
     }
 
     pub fn say(&self, ask: &Ask, at: Timestamp) -> Say {
@@ -193,7 +200,7 @@ impl Consent {
     fn explain_missing(&self, case: &Case, at: Timestamp) -> Words {
         let (what, scope) = (contacts(case.facts.channel), self.scope);
         let ended = self.by_consent(case).chain(self.instead(case)).filter(|basis| basis.from <= at);
-        match ended.max_by_key(|basis| basis.until).map(|basis| basis.what) {
+        match ended.max_by_key(Basis::rank).map(|basis| basis.what) {
             Some(What::Consent(granted, _)) => {
                 let words = format!("the debtor's consent of scope `{scope}` to {what} was revoked or has ended");
                 Words::plain(words).dated("granted_at", granted, at)

@@ -5,7 +5,7 @@
 //! *after* eight and *before* nine). It must be open in every zone where the debtor may be (comment 6(b)(1)(i)-2). Where a
 //! calendar is named, its holidays are closed all day.
 
-use crate::domain::consent::{MinuteOfDay, Weekday};
+use crate::domain::consent::{ConsentForm, MinuteOfDay, Weekday};
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::zone::{Local, Zone};
 use crate::policy::calendar::{Calendar, Named};
@@ -44,6 +44,9 @@ pub(in crate::policy) struct ContactWindow {
     /// Whether a consent to this time opens it (12 CFR 1006.6(b)(4)).
     #[serde(default)]
     pub consent_opens: bool,
+    /// In one of these forms; in any, where empty. A consent whose form is not known has none of them.
+    #[serde(default)]
+    pub consent_forms: Vec<ConsentForm>,
     /// A consent given this soon after a contact that the window barred is void (12 CFR 1006.6(b)(4)(i)).
     #[serde(default)]
     pub taint_within: Option<Span>,
@@ -68,6 +71,9 @@ impl ContactWindow {
         }
         if self.windows().next().is_none() {
             return Some("a contact window says `opens` and `closes`, or lists its `hours`".to_owned());
+        }
+        if self.hours.iter().any(|hours| hours.days.is_empty()) {
+            return Some("each of the `hours` names its `days`".to_owned());
         }
         if let Some((opens, closes, _)) = self.windows().find(|(opens, closes, _)| opens >= closes) {
             return Some(format!("the window must open before it closes, not {opens} to {closes}"));
@@ -136,7 +142,9 @@ impl ContactWindow {
         let excuse = Excuse {
             answer: self.answer_within,
             consent_opens: self.consent_opens,
+            forms: &self.consent_forms,
             taint: self.taint_within,
+            since: None,
         };
         excused(ask.case, at, hours, excuse, &barred)
     }

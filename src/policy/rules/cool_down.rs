@@ -7,7 +7,7 @@ use crate::domain::channel::Party;
 use crate::domain::contact::Contact;
 use crate::domain::time::Timestamp;
 use crate::policy::case::{Case, FAR, Unit, is_talk};
-use crate::policy::explain::{Words, local_date};
+use crate::policy::explain::{Words, local_date, source};
 use crate::policy::rule::{Ask, Say};
 use crate::policy::rules::frequency_cap::Per;
 use serde::Deserialize;
@@ -77,6 +77,7 @@ impl CoolDown {
                     "a conversation about the debt took place on {on}; no call follows for {days} consecutive days, until {over}"
                 ))
                 .dated("conversation_at", talk.occurred_at, at)
+                .with("conversation_from", source(talk))
                 .with("conversation_on", on)
                 .with("days", days)
             }

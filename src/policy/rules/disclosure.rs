@@ -5,7 +5,7 @@ use crate::domain::contact::{Contact, ContactResult};
 use crate::domain::decision::Disclosure;
 use crate::domain::time::Timestamp;
 use crate::policy::case::{Case, Unit};
-use crate::policy::explain::Words;
+use crate::policy::explain::{Words, source};
 use crate::policy::rule::{Ask, Say};
 use serde::Deserialize;
 
@@ -56,11 +56,22 @@ impl DisclosureDuty {
         due.then_some(self.disclosure)
     }
 
-    pub fn explain(&self, ask: &Ask, _at: Timestamp) -> Words {
+    pub fn explain(&self, ask: &Ask, at: Timestamp) -> Words {
         let name = self.disclosure;
-        match self.due(ask) {
+        let words = match self.due(ask) {
             Some(_) => Words::plain(format!("the message must carry the notice `{name}`")),
             None => Words::plain(format!("the notice `{name}` is not due")),
+        };
+        match self.when {
+            When::FirstCommunication | When::LaterCommunication => {
+                let earlier = earlier(ask.case).rev().find(|contact| is_communication(contact));
+                earlier.into_iter().fold(words, |words, contact| {
+                    words
+                        .dated("communicated_at", contact.occurred_at, at)
+                        .with("communicated_from", source(contact))
+                })
+            }
+            When::Always | When::TimeBarred => words,
         }
     }
 }
@@ -78,13 +89,16 @@ fn is_first(ask: &Ask) -> bool {
 }
 
 fn communicated(case: &Case, unit: Unit, written: bool) -> bool {
-    let until = case.facts.contacts.partition_point(|contact| contact.occurred_at <= case.facts.at);
-    let earlier = case.facts.contacts.get(..until).unwrap_or_default();
-    earlier.iter().any(|contact| {
+    earlier(case).any(|contact| {
         (!written || is_written(contact.channel))
             && is_communication(contact)
             && case.counts_for(contact, true, unit)
     })
+}
+
+fn earlier<'a>(case: &Case<'a>) -> impl DoubleEndedIterator<Item = &'a Contact> {
+    let until = case.facts.contacts.partition_point(|contact| contact.occurred_at <= case.facts.at);
+    case.facts.contacts.get(..until).unwrap_or_default().iter()
 }
 
 fn is_written(channel: Channel) -> bool {

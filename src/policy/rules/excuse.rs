@@ -2,20 +2,24 @@
 //! debtor's own consent.
 
 use crate::domain::channel::Direction;
-use crate::domain::consent::{Consent, ConsentScope, GivenTo, covers_all};
+use crate::domain::consent::{Consent, ConsentForm, ConsentScope, GivenTo, covers_all};
 use crate::domain::time::{Span, Timestamp};
 use crate::policy::case::{Case, FAR};
 use crate::policy::rule::Say;
 
 /// What a rule lets open its hours.
 #[derive(Clone, Copy)]
-pub(super) struct Excuse {
+pub(super) struct Excuse<'a> {
     /// One answer this soon after the debtor wrote or called.
     pub answer: Option<Span>,
     /// A consent to this time.
     pub consent_opens: bool,
+    /// In one of these forms; in any, where empty.
+    pub forms: &'a [ConsentForm],
     /// A consent given this soon after a contact that the hours barred is void.
     pub taint: Option<Span>,
+    /// Since when the debtor has called the time inconvenient, if it is known: an earlier consent does not open it.
+    pub since: Option<Timestamp>,
 }
 
 /// What hours say, unless the debtor consented to this time or is being answered. `barred` tells whether the hours
@@ -24,7 +28,7 @@ pub(super) fn excused(
     case: &Case,
     at: Timestamp,
     hours: Say,
-    excuse: Excuse,
+    excuse: Excuse<'_>,
     barred: &dyn Fn(Timestamp) -> bool,
 ) -> Say {
     if matches!(hours, Say::Permit { .. }) {
@@ -35,7 +39,13 @@ pub(super) fn excused(
     }
     let mut next = if excuse.answer.is_some() { case.next_answerable(at) } else { FAR };
     let consents = if excuse.consent_opens { case.facts.consents } else { &[] };
-    for consent in consents.iter().filter(|consent| to_this_time(case, consent)) {
+    let not_before = |consent: &&Consent| excuse.since.is_none_or(|since| consent.granted_at >= since);
+    let in_form = |consent: &&Consent| {
+        excuse.forms.is_empty() || consent.form.is_some_and(|form| excuse.forms.contains(&form))
+    };
+    for consent in
+        consents.iter().filter(not_before).filter(in_form).filter(|consent| to_this_time(case, consent))
+    {
         if excuse.taint.is_some_and(|within| is_tainted(case, consent, within, barred)) {
             continue;
         }

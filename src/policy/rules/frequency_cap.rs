@@ -7,12 +7,12 @@
 
 use crate::domain::channel::{Channel, Direction, Party, Purpose};
 use crate::domain::consent::{ConsentScope, Weekday};
-use crate::domain::contact::{Contact, ContactResult, ContactSource};
+use crate::domain::contact::{Contact, ContactResult};
 use crate::domain::id::PointKey;
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::zone::{Local, Zone, day_of, weekday};
 use crate::policy::case::{Case, FAR, Unit};
-use crate::policy::explain::{Words, contacts, local_date};
+use crate::policy::explain::{Words, contacts, local_date, source};
 use crate::policy::rule::{Ask, Say};
 use serde::Deserialize;
 use std::ops::Range;
@@ -103,6 +103,19 @@ pub(in crate::policy) struct Counts {
     /// To the place of work, or not.
     #[serde(default)]
     pub workplace: Option<bool>,
+    /// Of these the newest of the window does not count (D.C. Code 28-3814(d)(4)(A)(i)).
+    #[serde(default)]
+    pub but_one: Option<Spared>,
+}
+
+/// Contacts of which one is outside a count.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::policy) struct Spared {
+    /// For one of these purposes.
+    pub purposes: Vec<Purpose>,
+    /// With one of these results.
+    pub results: Vec<ContactResult>,
 }
 
 impl Counts {
@@ -217,20 +230,24 @@ impl FrequencyCap {
     fn tally<'a>(&self, case: &Case<'a>, unit: Unit, at: Timestamp) -> Tally<'a> {
         let start = self.window_start(case, at);
         let misdirected = self.counts.results_not.contains(&ContactResult::WrongNumber);
-        let mut wrong: Vec<PointKey> = Vec::new();
+        let mut wrong: Vec<(PointKey, bool)> = Vec::new();
         let mut tally = Tally { used: 0, holding: None, oldest: None };
+        let mut spare = self.counts.but_one.as_ref();
         for (contact, own) in case.newest_first(at).take_while(|(contact, _)| contact.occurred_at >= start) {
-            // From the newest on, a wrong number shows before the calls that went to it.
+            // From the newest on, a wrong number shows before the calls that went to it. On another's file it says only that
+            // the number is not that other's.
             if misdirected && contact.result == ContactResult::WrongNumber {
-                wrong.extend(contact.point);
+                wrong.extend(contact.point.map(|point| (point, own)));
             }
             let counted = self.counts.admit(case, contact)
                 && case.counts_for(contact, own, unit)
-                && !contact.point.is_some_and(|point| wrong.contains(&point))
+                && !contact.point.is_some_and(|point| wrong.contains(&(point, own)))
                 && !(self.excess_consent
                     && own
                     && case.excess_consent(unit, contact.point, contact.occurred_at).is_some());
-            if counted {
+            let spared =
+                |of: &Spared| of.purposes.contains(&contact.purpose) && of.results.contains(&contact.result);
+            if counted && spare.take_if(|of| spared(of)).is_none() {
                 tally.used += 1;
                 tally.oldest = Some(contact);
                 if tally.used == self.limit {
@@ -328,16 +345,6 @@ impl FrequencyCap {
     }
 }
 
-/// Whence a contact is known.
-fn source(contact: &Contact) -> &'static str {
-    match contact.source {
-        ContactSource::Attempt(_) => "our own attempt",
-        ContactSource::Reported(_) => "reported by upstream",
-        ContactSource::Permit(_) => "a permit",
-        ContactSource::Reply => "the debtor's reply",
-    }
-}
-
 impl Per {
     /// The units that a case is counted by, of those that a rule applies to.
     pub fn units(self, ask: &Ask) -> Vec<Unit> {
@@ -351,7 +358,13 @@ impl Per {
         };
         let known = |key: &&_| case.accounts.iter().any(|account| account.account == **key);
         units.extend(case.facts.accounts.iter().filter(|key| !known(key)).map(|key| Unit::Account(*key)));
-        units.dedup();
+        let mut each: Vec<Unit> = Vec::with_capacity(units.len());
+        for unit in units {
+            if !each.contains(&unit) {
+                each.push(unit);
+            }
+        }
+        let mut units = each;
         // A debtor without accounts: whatever was tried counts as about the one thing there is.
         if case.accounts.is_empty() && units.is_empty() {
             units.push(Unit::Debtor);

@@ -36,23 +36,27 @@ impl InconvenientTime {
         None
     }
 
+    /// Each time stated is excused by itself: what opens an old one need not open a later one.
     pub fn say(&self, ask: &Ask, at: Timestamp) -> Say {
         let stated = ask.case.facts.preferences.inconvenient.iter();
-        let hours = stated
-            .filter(|stated| concerns(ask.case, stated))
-            .map(|stated| one(ask.case, stated, at))
-            .fold(Say::ALWAYS, Say::and);
+        let stated = stated.filter(|stated| concerns(ask.case, stated));
+        stated.map(|stated| self.one(ask.case, stated, at)).fold(Say::ALWAYS, Say::and)
+    }
+
+    fn one(&self, case: &Case, stated: &Stated, at: Timestamp) -> Say {
         let barred = |then: Timestamp| {
-            let stated = ask.case.facts.preferences.inconvenient.iter();
-            let mut concerned = stated.filter(|stated| concerns(ask.case, stated));
-            concerned.any(|stated| matches!(one(ask.case, stated, then), Say::Bar { .. }))
+            let all = case.facts.preferences.inconvenient.iter();
+            let mut concerned = all.filter(|other| concerns(case, other));
+            concerned.any(|other| matches!(hours(case, other, then), Say::Bar { .. }))
         };
         let excuse = Excuse {
             answer: self.answer_within,
             consent_opens: self.consent_opens,
+            forms: &[],
             taint: self.taint_within,
+            since: stated.since,
         };
-        excused(ask.case, at, hours, excuse, &barred)
+        excused(case, at, hours(case, stated, at), excuse, &barred)
     }
 
     pub fn explain(&self, ask: &Ask, at: Timestamp) -> Words {
@@ -63,21 +67,27 @@ impl InconvenientTime {
             let zone = ask.case.zones.iter().find(|zone| barred(stated, zone.local(at)))?;
             Some((stated, *zone))
         });
-        // The same one whatever the order they were stated in.
-        let barring = barring.min_by_key(|(stated, _)| (stated.from, stated.to, &stated.days));
+        // One that nothing opens first; the same one whatever the order they were stated in.
+        let barring = barring.min_by_key(|(stated, _)| {
+            let opened = matches!(self.one(ask.case, stated, at), Say::Permit { .. });
+            (opened, stated.from, stated.to, &stated.days)
+        });
         match barring {
             Some((stated, zone)) => {
                 let days: Vec<&str> = stated.days.iter().map(|day| day.as_str()).collect();
                 let (from, to) = (stated.from, stated.to);
-                Words::plain(format!(
+                let words = Words::plain(format!(
                     "it is {}; the debtor asked not to be reached from {from} to {to} on {}",
                     clock(zone, at),
                     days.join(", ")
-                ))
-                .with("from", from.to_string())
-                .with("to", to.to_string())
-                .with("days", days)
-                .with("zones", vec![zone.name()])
+                ));
+                let since = stated.since.into_iter();
+                let words = since.fold(words, |words, since| words.dated("since", since, at));
+                words
+                    .with("from", from.to_string())
+                    .with("to", to.to_string())
+                    .with("days", days)
+                    .with("zones", vec![zone.name()])
             }
             None => Words::plain("the debtor named no inconvenient time that holds now"),
         }
@@ -105,7 +115,7 @@ fn tied_to(case: &Case, place: Place) -> bool {
     }
 }
 
-fn one(case: &Case, stated: &Stated, at: Timestamp) -> Say {
+fn hours(case: &Case, stated: &Stated, at: Timestamp) -> Say {
     if let Some(since) = stated.since.filter(|since| at < *since) {
         return Say::Permit { until: since };
     }

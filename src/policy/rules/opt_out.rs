@@ -1,11 +1,11 @@
 //! Citation: 12 CFR 1006.14(h), 1006.6(e); 47 CFR 64.1200(a)(10), (12): a refusal of a medium or of one address.
 //!
-//! A consent for the same point that is dated after the refusal lifts it; so does a consent for the whole medium where the
-//! refusal was of the whole medium. One confirmation may follow the refusal, and one answer a contact that the debtor
-//! makes over the refused medium.
+//! A consent for the same point that is given to us after the refusal lifts it, for as long as the consent lasts; so does a
+//! consent for the whole medium where the refusal was of the whole medium. One confirmation may follow the refusal, and one
+//! answer a contact that the debtor makes over the refused medium after it.
 
 use crate::domain::channel::Purpose;
-use crate::domain::consent::{Consent, OptOut as Stop, covers_all, covers_any};
+use crate::domain::consent::{Consent, GivenTo, OptOut as Stop, covers_all, covers_any};
 use crate::domain::time::{Span, Timestamp};
 use crate::policy::case::{Case, FAR};
 use crate::policy::explain::{Words, contacts, local_date};
@@ -16,8 +16,10 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::policy) struct OptOut {
-    /// How soon after the refusal its one confirmation may go out, and after the debtor wrote or called over the refused
-    /// medium the one answer.
+    /// How soon after the refusal its one confirmation may go out.
+    #[serde(default)]
+    pub confirm_within: Option<Span>,
+    /// How soon after the debtor wrote or called over the refused medium the one answer may.
     #[serde(default)]
     pub answer_within: Option<Span>,
 }
@@ -32,32 +34,30 @@ impl OptOut {
         if case.facts.purpose == Purpose::OptOutConfirmation {
             return self.confirmation(case, at);
         }
-        let mut say = Say::ALWAYS;
-        for stop in case.facts.opt_outs.iter().filter(|stop| concerns(case, stop)) {
-            let lifted = lifted_at(case, stop);
-            say = say.and(if at < stop.received_at {
-                Say::Permit { until: stop.received_at }
-            } else if at < lifted {
-                Say::Bar { until: (lifted < FAR).then_some(lifted), liftable: false }
-            } else {
-                Say::ALWAYS
-            });
+        let stops = case.facts.opt_outs.iter().filter(|stop| concerns(case, stop));
+        stops.map(|stop| self.one(case, stop, at)).fold(Say::ALWAYS, Say::and)
+    }
+
+    fn one(&self, case: &Case, stop: &Stop, at: Timestamp) -> Say {
+        if at < stop.received_at {
+            return Say::Permit { until: stop.received_at };
         }
-        match (say, self.answer_within) {
-            (Say::Bar { until, liftable }, Some(within)) => match case.answers_debtor(at, within) {
-                Some(until) => Say::Permit { until },
-                None => {
-                    let until = until.unwrap_or(FAR).min(case.next_answerable(at));
-                    Say::Bar { until: (until < FAR).then_some(until), liftable }
-                }
-            },
-            (Say::Bar { .. }, None) | (Say::Permit { .. }, _) => say,
+        if let Some(until) = lifted_until(case, stop, at) {
+            return Say::Permit { until };
         }
+        let answers = |within| case.answers_since(at, within, stop.received_at);
+        if let Some(until) = self.answer_within.and_then(answers) {
+            return Say::Permit { until };
+        }
+        let lifted = lifts(case, stop).map(|given| given.granted_at).filter(|granted| *granted > at).min();
+        let answerable = if self.answer_within.is_some() { case.next_answerable(at) } else { FAR };
+        let until = lifted.unwrap_or(FAR).min(answerable);
+        Say::Bar { until: (until < FAR).then_some(until), liftable: false }
     }
 
     /// A confirmation confirms a stop, once and at once, or has no business to go out.
     fn confirmation(&self, case: &Case, at: Timestamp) -> Say {
-        let confirms = self.answer_within.and_then(|within| case.confirms_stop(at, within));
+        let confirms = self.confirm_within.and_then(|within| case.confirms_stop(at, within));
         let later =
             case.facts.opt_outs.iter().map(|stop| stop.received_at).filter(|received| *received > at).min();
         confirms.map_or(Say::Bar { until: later, liftable: false }, |until| Say::Permit { until })
@@ -66,11 +66,12 @@ impl OptOut {
     pub fn explain(&self, ask: &Ask, at: Timestamp) -> Words {
         let case = ask.case;
         if case.facts.purpose == Purpose::OptOutConfirmation {
-            let within = self.answer_within.unwrap_or(Span::millis(0));
+            let within = self.confirm_within.unwrap_or(Span::millis(0));
             return Words::plain(format!("one confirmation may follow an opt-out, within {within} of it"));
         }
-        let in_force =
-            |stop: &&Stop| concerns(case, stop) && stop.received_at <= at && at < lifted_at(case, stop);
+        let in_force = |stop: &&Stop| {
+            concerns(case, stop) && stop.received_at <= at && lifted_until(case, stop, at).is_none()
+        };
         let what = contacts(case.facts.channel);
         match case
             .facts
@@ -97,17 +98,23 @@ fn concerns(case: &Case, stop: &Stop) -> bool {
         && covers_any(&stop.accounts, case.facts.accounts)
 }
 
-/// When a consent lifts a refusal; never, if none does.
-fn lifted_at(case: &Case, stop: &Stop) -> Timestamp {
-    let lifts = |given: &&Consent| {
+/// The consents that lift a refusal while they last: given to us, after it.
+fn lifts<'a>(case: &'a Case, stop: &'a Stop) -> impl Iterator<Item = &'a Consent> {
+    case.facts.consents.iter().filter(|given| {
         let same_point = match given.point {
             Some(point) => case.point() == Some(point),
             None => stop.point.is_none(),
         };
         given.granted_at > stop.received_at
+            && given.given_to == GivenTo::Collector
             && given.channel == case.facts.channel
             && same_point
             && covers_all(&given.accounts, case.facts.accounts)
-    };
-    case.facts.consents.iter().filter(lifts).map(|given| given.granted_at).min().unwrap_or(FAR)
+    })
+}
+
+/// Until when a refusal is lifted at an instant, if it is.
+fn lifted_until(case: &Case, stop: &Stop, at: Timestamp) -> Option<Timestamp> {
+    let in_force = lifts(case, stop).filter(|given| given.in_force(at));
+    in_force.map(|given| given.expires_at.unwrap_or(FAR)).max()
 }

@@ -41,12 +41,17 @@ impl ReassignedNumber {
         }
     }
 
-    pub fn explain(&self, ask: &Ask, _at: Timestamp) -> Words {
-        match reassigned_on(ask.case) {
-            Some(on) => Words::plain(format!("the number was found reassigned to somebody else on {on}"))
-                .with("checked_on", on.to_string()),
-            None => Words::plain("the number is not known to have been reassigned"),
+    pub fn explain(&self, ask: &Ask, at: Timestamp) -> Words {
+        let case = ask.case;
+        if let Some(on) = reassigned_on(case) {
+            return Words::plain(format!("the number was found reassigned to somebody else on {on}"))
+                .dated_on("checked_on", on, case, at);
         }
+        let words = Words::plain("the number is not known to have been reassigned");
+        let check = case.facts.point.and_then(|point| point.reassignment_check.as_ref());
+        check.into_iter().fold(words, |words, check| {
+            words.dated_on("checked_on", check.checked_on, case, at).with("result", check.result.as_str())
+        })
     }
 }
 

@@ -79,7 +79,8 @@ impl UsablePoint {
 
     pub fn explain(&self, ask: &Ask, at: Timestamp) -> Words {
         let channel = ask.case.facts.channel;
-        Words::plain(match self.trouble(ask.case, at) {
+        let trouble = self.trouble(ask.case, at);
+        let words = Words::plain(match trouble {
             None => "nothing is known against the contact point".to_owned(),
             Some(Trouble::Missing) => format!("no contact point on file can be used for {channel}"),
             Some(Trouble::Invalid) => "the contact point was found not to reach the debtor".to_owned(),
@@ -91,6 +92,8 @@ impl UsablePoint {
             Some(Trouble::Workplace) => "the contact point reaches the debtor's employer".to_owned(),
             Some(Trouble::Visit) => "the debtor is not visited".to_owned(),
             Some(Trouble::Landline) => "the number is a landline, which shows no texts".to_owned(),
-        })
+        });
+        let disclosed = ask.case.disclosed_at().filter(|_| trouble == Some(Trouble::Disclosed));
+        disclosed.into_iter().fold(words, |words, on| words.dated("disclosed_at", on, at))
     }
 }

@@ -121,7 +121,7 @@ impl WaitingPeriod {
             format!("the written notice was sent on {sent_on} and is assumed received on {received}")
         };
         Words::plain(format!("{what}; its period runs to the end of {last}"))
-            .with("sent_on", sent_on.to_string())
+            .dated_on("sent_on", sent_on, ask.case, at)
             .with("assumed_received_on", received.to_string())
             .with("last_day", last.to_string())
     }

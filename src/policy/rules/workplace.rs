@@ -4,10 +4,11 @@
 //! consent; an address from which the debtor wrote to us counts as consented to (12 CFR 1006.6(d)(4)(i)).
 
 use crate::domain::channel::{Channel, Direction};
-use crate::domain::consent::{Consent, ConsentScope, covers_all};
+use crate::domain::consent::{Consent, ConsentForm, ConsentScope, covers_all};
+use crate::domain::contact::Contact;
 use crate::domain::time::Timestamp;
 use crate::policy::case::{Case, FAR};
-use crate::policy::explain::Words;
+use crate::policy::explain::{Words, source};
 use crate::policy::rule::{Ask, Say};
 use crate::policy::rules::consent::ends;
 use serde::Deserialize;
@@ -16,6 +17,9 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::policy) struct Workplace {
+    /// In one of these forms; in any, where empty. A consent whose form is not known has none of them.
+    #[serde(default)]
+    pub forms: Vec<ConsentForm>,
     /// Whether an email from the address counts as consent to use it.
     #[serde(default)]
     pub inbound_email_suffices: bool,
@@ -26,41 +30,65 @@ impl Workplace {
         None
     }
 
+    /// The consents to be reached at work over this point, whenever given.
+    fn given<'a>(&'a self, case: &'a Case) -> impl Iterator<Item = &'a Consent> {
+        case.facts.consents.iter().filter(|given| {
+            given.scope == ConsentScope::Workplace
+                && given.channel == case.facts.channel
+                && (self.forms.is_empty() || given.form.is_some_and(|form| self.forms.contains(&form)))
+                && given.point.is_none_or(|point| case.point() == Some(point))
+                && covers_all(&given.accounts, case.facts.accounts)
+        })
+    }
+
+    /// The consent that lasts longest of those in force, and until when it does.
+    fn in_force<'a>(&'a self, case: &'a Case, at: Timestamp) -> Option<(&'a Consent, Timestamp)> {
+        let past = self.given(case).filter(|given| given.granted_at <= at);
+        let lasting = past.map(|given| (given, ends(case, given))).filter(|(_, end)| at < *end);
+        lasting.max_by_key(|(given, end)| (*end, given.granted_at))
+    }
+
     pub fn say(&self, ask: &Ask, at: Timestamp) -> Say {
         let case = ask.case;
         if !at_work(case) {
             return Say::ALWAYS;
         }
-        let fits = |given: &&Consent| {
-            given.scope == ConsentScope::Workplace
-                && given.channel == case.facts.channel
-                && given.point.is_none_or(|point| case.point() == Some(point))
-                && covers_all(&given.accounts, case.facts.accounts)
-        };
-        let given = || case.facts.consents.iter().filter(fits);
-        let end = given().filter(|given| given.granted_at <= at).map(|given| ends(case, given)).max();
-        if let Some(until) = end.filter(|end| at < *end) {
+        if let Some((_, until)) = self.in_force(case, at) {
             return Say::Permit { until };
         }
-        if self.inbound_email_suffices && wrote_from_there(case, at) {
+        if self.inbound_email_suffices && wrote_from_there(case, at).is_some() {
             return Say::Permit { until: case.next_contact(at) };
         }
-        let consent = given().map(|given| given.granted_at).filter(|granted| *granted > at).min();
+        let consent = self.given(case).map(|given| given.granted_at).filter(|granted| *granted > at).min();
         let next = consent.unwrap_or(FAR).min(case.next_contact(at));
         Say::Bar { until: (next < FAR).then_some(next), liftable: true }
     }
 
     pub fn explain(&self, ask: &Ask, at: Timestamp) -> Words {
-        if !at_work(ask.case) {
+        let case = ask.case;
+        if !at_work(case) {
             return Words::plain("the contact point is not at the place of work");
         }
-        match self.say(ask, at) {
-            Say::Permit { .. } => Words::plain("the debtor agreed to be reached at this point at work"),
-            Say::Bar { .. } => Words::plain(
-                "the contact point is at the place of work, and no consent of scope `workplace` is on file",
-            )
-            .with("scope", ConsentScope::Workplace.as_str()),
+        if let Some((given, _)) = self.in_force(case, at) {
+            return Words::plain("the debtor agreed to be reached at this point at work").dated(
+                "granted_at",
+                given.granted_at,
+                at,
+            );
         }
+        if let Some(wrote) = wrote_from_there(case, at).filter(|_| self.inbound_email_suffices) {
+            return Words::plain("the debtor wrote to us from this address at work")
+                .dated("wrote_at", wrote.occurred_at, at)
+                .with("wrote_from", source(wrote));
+        }
+        let words = Words::plain(
+            "the contact point is at the place of work, and no consent of scope `workplace` that would do is on file",
+        );
+        let ended =
+            self.given(case).filter(|given| given.granted_at <= at).max_by_key(|given| given.granted_at);
+        let words =
+            ended.into_iter().fold(words, |words, given| words.dated("granted_at", given.granted_at, at));
+        words.with("scope", ConsentScope::Workplace.as_str())
     }
 }
 
@@ -68,11 +96,13 @@ fn at_work(case: &Case) -> bool {
     case.facts.point.is_some_and(|point| point.workplace || point.employer_provided)
 }
 
-fn wrote_from_there(case: &Case, at: Timestamp) -> bool {
-    case.facts.channel == Channel::Email
-        && case.newest_first(at).any(|(contact, own)| {
-            own && contact.direction == Direction::Inbound
-                && contact.channel == Channel::Email
-                && contact.point == case.point()
-        })
+/// The newest email of the debtor's from the very address.
+fn wrote_from_there<'a>(case: &Case<'a>, at: Timestamp) -> Option<&'a Contact> {
+    let from_there = |(contact, own): &(&Contact, bool)| {
+        *own && contact.direction == Direction::Inbound
+            && contact.channel == Channel::Email
+            && contact.point == case.point()
+    };
+    let by_email = case.facts.channel == Channel::Email;
+    case.newest_first(at).find(|found| by_email && from_there(found)).map(|(contact, _)| contact)
 }

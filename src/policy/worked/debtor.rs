@@ -1,6 +1,7 @@
 //! The made-up debtor of a worked case.
 
 use super::key;
+use crate::domain::city::city_of;
 use crate::domain::contact_point::{CreditorNotice, LineType, PointKind, PointOutline, ReassignmentCheck};
 use crate::domain::debtor::{
     AccountOutline, AccountStatus, CollectorRole, DebtType, DebtorOutline, LocationOutline,
@@ -17,6 +18,7 @@ use serde::Deserialize;
 pub(super) struct WorkedDebtor {
     region: Option<String>,
     country: Option<String>,
+    postal_code: Option<String>,
     locality: Option<String>,
     /// The zones of the place; those of the region, else New York, where absent.
     zones: Option<Vec<String>>,
@@ -75,8 +77,13 @@ impl WorkedDebtor {
             Some(region) => zones_of_region(region),
             None => vec!["America/New_York".to_owned()],
         });
-        let location =
-            LocationOutline { country, locality: self.locality.clone(), region: self.region.clone(), zones };
+        let city = city_of(self.region.as_deref(), self.postal_code.as_deref(), self.locality.as_deref());
+        let location = LocationOutline {
+            country,
+            locality: city.map(str::to_owned),
+            region: self.region.clone(),
+            zones,
+        };
         let default = [WorkedAccount::named("A")];
         let accounts = if self.accounts.is_empty() { default.as_slice() } else { &self.accounts };
         let usual = usual_points();

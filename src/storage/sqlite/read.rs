@@ -51,7 +51,7 @@ impl Reader {
         let keys = keyring::all(&self.pair().keys, &self.database.wrapping, &stream)?;
         let leaves = self.database.index.leaves(self.history(), &stream, 0, usize::MAX)?;
         let mut events = Vec::with_capacity(leaves.len());
-        rows::each_at(self.history(), &leaves, |leaf, _, entry| {
+        rows::each_at(self.history(), &stream, &leaves, |leaf, _, entry| {
             events.push(rows::event(leaf, &entry, &keys)?);
             Ok(())
         })?;
@@ -68,7 +68,7 @@ impl Reader {
         let keys = keyring::all(&self.pair().keys, &self.database.wrapping, &stream)?;
         let leaves = self.database.index.leaves(self.history(), &stream, after_seq, limit)?;
         let mut items = Vec::with_capacity(leaves.len());
-        rows::each_at(self.history(), &leaves, |leaf, leaf_hash, entry| {
+        rows::each_at(self.history(), &stream, &leaves, |leaf, leaf_hash, entry| {
             items.push(history_row(leaf, leaf_hash, &entry, &keys)?);
             Ok(())
         })?;

@@ -43,6 +43,7 @@ impl Writer {
                 return Err(error);
             }
         }
+        self.owes_erasures = true;
         self.finish_erasures()
     }
 
@@ -114,7 +115,7 @@ impl Writer {
                 let keys = keyring::all(&self.keys, &self.database.wrapping, &stream)?;
                 let leaves = self.database.index.leaves(&self.history, &stream, 0, usize::MAX)?;
                 let mut events = Vec::new();
-                rows::each_at(&self.history, &leaves, |leaf, _, entry| {
+                rows::each_at(&self.history, &stream, &leaves, |leaf, _, entry| {
                     events.push(rows::event(leaf, &entry, &keys)?);
                     Ok(())
                 })?;

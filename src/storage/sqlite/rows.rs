@@ -67,9 +67,11 @@ word_column!(
     crate::domain::channel::Priority
 );
 
-/// Walks entries at given leaves, up to the first that is not committed yet.
+/// Walks a stream's entries at given leaves, up to the first that is not committed: nothing stands there, or, where its batch
+/// was given up meanwhile, what another stream has written since.
 pub(super) fn each_at(
     connection: &Connection,
+    stream: &Stream,
     leaves: &[u64],
     mut each: impl FnMut(u64, LeafHash, Entry<'_>) -> Result<(), StorageError>,
 ) -> Result<(), StorageError> {
@@ -81,7 +83,11 @@ pub(super) fn each_at(
         let Some(row) = rows.next().map_err(failed)? else { return Ok(()) };
         let hash = LeafHash::from_bytes(row.get(0).map_err(failed)?);
         let bytes = row.get_ref(1).map_err(failed)?.as_blob().unwrap_or_default();
-        each(leaf, hash, Entry::parse(bytes).map_err(|_| StorageError::Unreadable { leaf })?)?;
+        let entry = Entry::parse(bytes).map_err(|_| StorageError::Unreadable { leaf })?;
+        if entry.stream != *stream {
+            return Ok(());
+        }
+        each(leaf, hash, entry)?;
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use crate::storage::seal::{DataKey, KeyId, Nonces, Place, stream_bytes};
 use crate::storage::{Appended, AttemptRow, PermitRow, ReportedRow, RequestRow, ReviewRow, StorageError};
 use rusqlite::Connection;
 use std::collections::HashMap;
+use std::fs::File;
 use std::sync::Arc;
 
 /// A writer of a store: there is one at a time.
@@ -31,7 +32,29 @@ pub struct Writer {
     dirty: HashMap<RequestId, RequestRow>,
     /// The log's length when something was last written to one of the streams that share a slot.
     written: Vec<u64>,
+    /// The write-ahead log, to be synced past the connection.
+    log: Arc<File>,
+    /// Whether keys of erased debtors may be left.
+    pub(super) owes_erasures: bool,
     _lock: Lock,
+}
+
+/// A batch that is written. Every one before it is durable too once this one is.
+#[must_use = "what is written is not durable yet"]
+#[derive(Clone)]
+pub struct Written {
+    log: Arc<File>,
+}
+
+impl Written {
+    /// Waits until the disk has it. May be called while the next batch is open.
+    ///
+    /// # Errors
+    /// Whether it is on the disk cannot be known any more, and trying again says nothing: a system that could not write a page
+    /// may forget that it had to. The store must be closed and opened anew.
+    pub fn sync(&self) -> Result<(), StorageError> {
+        self.log.sync_data().map_err(|_| StorageError::Database { doing: "syncing the log", code: 0 })
+    }
 }
 
 /// Slots of streams: several times as many as there are chains at hand.
@@ -52,6 +75,7 @@ impl Writer {
             .map(|count| count.0)
             .map_err(failed("finding the log's end"))?;
         database.index.catch_up(&history, next_leaf)?;
+        let log = Arc::new(connection::write_ahead_log(&database.path)?);
         let mut writer = Self {
             database,
             history,
@@ -62,6 +86,8 @@ impl Writer {
             nonces: Nonces::new(),
             dirty: HashMap::new(),
             written: vec![0; SLOTS],
+            log,
+            owes_erasures: true,
             _lock: lock,
         };
         writer.finish_erasures()?;
@@ -109,9 +135,15 @@ impl Writer {
             .map_err(failed(doing))
     }
 
-    /// Destroys the keys of erasures that are in the history but not yet done: those of the last commit, or of one that
-    /// a crash cut short.
-    pub(super) fn finish_erasures(&mut self) -> Result<(), StorageError> {
+    /// Destroys the keys of erasures that are in the history but not yet done: those of the last commits, or of one that
+    /// a crash cut short. To be called once the erasure is durable.
+    ///
+    /// # Errors
+    /// A key is left; the next call, or the next opening, destroys it.
+    pub fn finish_erasures(&mut self) -> Result<(), StorageError> {
+        if !self.owes_erasures {
+            return Ok(());
+        }
         let keys = {
             let failed = failed("finishing erasures");
             let mut statement = self
@@ -121,11 +153,17 @@ impl Writer {
             let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed)?;
             rows.collect::<Result<Vec<(Vec<u8>, KeyId)>, _>>().map_err(failed)?
         };
-        if keys.is_empty() {
-            return Ok(());
+        if !keys.is_empty() {
+            keyring::destroy(&mut self.keys, &keys)?;
+            self.run("UPDATE erasures SET done = 1 WHERE done = 0", "finishing erasures")?;
         }
-        keyring::destroy(&mut self.keys, &keys)?;
-        self.run("UPDATE erasures SET done = 1 WHERE done = 0", "finishing erasures")
+        self.owes_erasures = false;
+        Ok(())
+    }
+
+    /// Whether [`Self::finish_erasures`] has something to do.
+    pub fn owes_erasures(&self) -> bool {
+        self.owes_erasures
     }
 }
 
@@ -150,7 +188,7 @@ impl Batch<'_> {
         let mut head = Head::START;
         let mut newest = None;
         let mut events = Vec::with_capacity(leaves.len());
-        rows::each_at(&self.writer.history, &leaves, |leaf, hash, entry| {
+        rows::each_at(&self.writer.history, &stream, &leaves, |leaf, hash, entry| {
             newest = rows::sealed_with(&entry).or(newest);
             events.push(rows::event(leaf, &entry, &keys)?);
             head = Head { seq: entry.seq, last: hash };
@@ -169,7 +207,7 @@ impl Batch<'_> {
         }
         let mut head = Head::START;
         if let Some(place) = self.writer.database.index.newest(&self.writer.history, &stream)? {
-            rows::each_at(&self.writer.history, &[place.leaf], |_, last, _| {
+            rows::each_at(&self.writer.history, &stream, &[place.leaf], |_, last, _| {
                 head = Head { seq: place.seq, last };
                 Ok(())
             })?;
@@ -284,6 +322,16 @@ impl Batch<'_> {
         rows::with_account(&self.writer.history, account)
     }
 
+    /// Whether a step failed in the database, so that nothing of the batch can be kept.
+    pub fn is_spoiled(&self) -> bool {
+        self.spoiled
+    }
+
+    /// Events that the batch has appended.
+    pub fn appended(&self) -> u64 {
+        self.next_leaf - self.writer.next_leaf
+    }
+
     /// An attempt by our identifier.
     pub fn attempt(&mut self, attempt: AttemptId) -> Result<Option<AttemptRow>, StorageError> {
         self.sound()?;
@@ -327,9 +375,24 @@ impl Batch<'_> {
     /// Makes everything durable: when this returns, it survives a crash, and the keys of the erased are destroyed.
     ///
     /// # Errors
-    /// Nothing of the batch is kept; drop the chains it was given. Only if destroying a key fails the events stay, and the
-    /// key is destroyed with the next commit or opening.
+    /// Nothing of the batch is kept; drop the chains it was given. Only if the disk or destroying a key fails the events stay:
+    /// see [`Written::sync`] and [`Writer::finish_erasures`].
     pub fn commit(mut self) -> Result<(), StorageError> {
+        let written = self.end()?;
+        written.sync()?;
+        self.writer.finish_erasures()
+    }
+
+    /// Commits everything, so that readers see it and the next batch may begin. It survives a crash of this process, but one of
+    /// the machine only after [`Written::sync`]: nobody may hear of it before.
+    ///
+    /// # Errors
+    /// Nothing of the batch is kept; drop the chains it was given.
+    pub fn write(mut self) -> Result<Written, StorageError> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<Written, StorageError> {
         self.sound()?;
         let flushed = self.flush();
         self.spoil_on(flushed)?;
@@ -344,7 +407,8 @@ impl Batch<'_> {
         if full {
             self.writer.database.index.clear(self.next_leaf);
         }
-        if self.erased { self.writer.finish_erasures() } else { Ok(()) }
+        self.writer.owes_erasures |= self.erased;
+        Ok(Written { log: Arc::clone(&self.writer.log) })
     }
 
     /// Requests into the history's transaction, then the new keys: durable before what they seal.
@@ -577,6 +641,21 @@ mod tests {
         assert_eq!(writer.log_size(), 3);
         writer.history.query_row("PRAGMA max_page_count = 10000", [], |_| Ok(())).expect("set");
         assert_eq!(commit(&mut writer, 1, 1).expect("goes on"), 4);
+    }
+
+    #[test]
+    fn what_the_disk_does_not_take_is_not_called_durable() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut writer = store(folder.path()).writer().expect("the door");
+        commit(&mut writer, 1, 3).expect("commits");
+        // A file that can be written but never synced.
+        writer.log = Arc::new(File::open("/dev/null").expect("opens"));
+        let mut batch = writer.begin().expect("begins");
+        let mut chain = batch.chain(stream(1)).expect("a chain");
+        batch.append(&mut chain, Timestamp::from_millis(0), &Actor::Gateway, &words(1)).expect("appends");
+        let written = batch.write().expect("writes");
+        assert!(matches!(written.sync(), Err(StorageError::Database { doing: "syncing the log", .. })));
+        assert!(commit(&mut writer, 1, 1).is_err());
     }
 
     #[test]

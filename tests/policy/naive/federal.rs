@@ -22,14 +22,28 @@ impl<'w> Naive<'w> {
             let calls = self.ours(&[Channel::Voice], By::Debt(account));
             let counted = calls
                 .filter(|call| self.age(call.occurred_at) < 7)
-                .filter(|call| !self.wanted(call.occurred_at, call.point, account));
+                .filter(|call| !self.is_own(call) || !self.wanted(call.occurred_at, call.point, account));
             note("us.fed.regf.seven-in-seven", counted.count() >= 7);
             note("us.fed.regf.after-conversation", self.talked_within_a_week(By::Debt(account)));
         }
     }
 
+    /// Whoever is asked where the debtor is was spoken to before, over the same number (1006.10(c)).
+    pub(super) fn asked_before(&self, note: &mut dyn FnMut(&'static str, bool)) {
+        let asks = self.voice() && self.w.party == Party::ThirdParty;
+        let again = self.everywhere().any(|call| {
+            call.channel == Channel::Voice
+                && call.direction == Direction::Outbound
+                && call.party == Party::ThirdParty
+                && call.result == R::Conversation
+                && self.about(call, By::Point(self.w.point))
+        });
+        let wanted = self.w.purpose == Purpose::ConsumerRequested;
+        note("us.fed.regf.one-location-call", asks && again && !wanted && self.accounts().any(Self::fdcpa));
+    }
+
     pub(super) fn talked_within_a_week(&self, by: By) -> bool {
-        self.past().any(|talk| {
+        self.everywhere().any(|talk| {
             talk.channel == Channel::Voice
                 && talk.result == R::Conversation
                 && talk.party == self.w.party
@@ -68,7 +82,17 @@ impl<'w> Naive<'w> {
 
     /// Direct prior consent to this time that was not taken in a contact which itself broke the rule (1006.6(b)(4)).
     pub(super) fn time_consented(&self, void_if: Option<&dyn Fn(Timestamp) -> bool>) -> bool {
-        self.consents(ConsentScope::Time).any(|consent| {
+        self.time_consented_since(None, void_if)
+    }
+
+    /// The same, not given before a moment.
+    pub(super) fn time_consented_since(
+        &self,
+        since: Option<Timestamp>,
+        void_if: Option<&dyn Fn(Timestamp) -> bool>,
+    ) -> bool {
+        let given = self.consents(ConsentScope::Time);
+        given.filter(|consent| since.is_none_or(|since| since <= consent.granted_at)).any(|consent| {
             let hour_before = consent.granted_at.minus(Span::hours(1));
             let recent: Vec<&Contact> = self
                 .w
@@ -96,6 +120,9 @@ impl<'w> Naive<'w> {
 
     pub(super) fn federal_times(&self, note: &mut dyn FnMut(&'static str, bool)) {
         let hour = Span::hours(1);
+        if !self.with_us() {
+            return;
+        }
         if self.w.channel != Channel::Letter && self.accounts().any(Self::fdcpa) {
             let broke = |at: Timestamp| Self::outside_at(at, 480, 1_260, &self.zones);
             let excused = self.answers(hour) || self.time_consented(Some(&broke));
@@ -103,8 +130,10 @@ impl<'w> Naive<'w> {
         }
         let broke =
             |at: Timestamp| self.w.preferences.inconvenient.iter().any(|stated| self.stated(stated, at));
-        let excused = self.answers(hour) || self.time_consented(Some(&broke));
-        note("us.fed.regf.stated-inconvenient-time", broke(self.w.at) && !excused);
+        let stands = self.w.preferences.inconvenient.iter().any(|stated| {
+            self.stated(stated, self.w.at) && !self.time_consented_since(stated.since, Some(&broke))
+        });
+        note("us.fed.regf.stated-inconvenient-time", stands && !self.answers(hour));
     }
 
     pub(super) fn stated(&self, stated: &InconvenientTime, at: Timestamp) -> bool {
@@ -181,7 +210,7 @@ impl<'w> Naive<'w> {
         }
         let landline = self.point().is_some_and(|point| point.line_type != LineType::Mobile);
         if self.voice() && self.w.automated && landline && !automated {
-            let calls = self.past().filter(|call| {
+            let calls = self.everywhere().filter(|call| {
                 call.channel == Channel::Voice
                     && call.automated
                     && call.direction == Direction::Outbound
@@ -268,23 +297,22 @@ impl<'w> Naive<'w> {
         note("us.fed.scra.military", us && !notice && self.held(&[HoldKind::Military]));
         let met = matches!(self.w.party, Party::Debtor | Party::ThirdParty);
         note("us.fed.regf.deceased", met && self.held(&[HoldKind::Deceased]));
-        let refused = self.refused();
         match self.w.channel {
             Channel::Letter | Channel::Visit if notice => {}
             // No confirmation of a stop goes out by mail.
             Channel::Letter | Channel::Visit if self.w.purpose == Purpose::OptOutConfirmation => {
-                note("us.fed.regf.opt-out-mail", true);
+                note("us.fed.regf.opt-out-mail", us);
             }
-            Channel::Letter | Channel::Visit => note("us.fed.regf.opt-out-mail", refused),
+            Channel::Letter | Channel::Visit => note("us.fed.regf.opt-out-mail", us && self.refused(false)),
             _ if self.w.purpose == Purpose::OptOutConfirmation => {
-                note("us.fed.regf.opt-out", !self.answers(Span::minutes(5)));
+                note("us.fed.regf.opt-out", us && !self.answers(Span::minutes(5)));
             }
-            _ => note("us.fed.regf.opt-out", refused && !self.answers(Span::minutes(5))),
+            _ => note("us.fed.regf.opt-out", us && self.refused(true)),
         }
     }
 
-    /// A refusal of the medium or the address that no later consent lifts.
-    pub(super) fn refused(&self) -> bool {
+    /// A refusal of the medium or the address that no later consent lifts, and, where that is permitted, no answer excuses.
+    pub(super) fn refused(&self, answerable: bool) -> bool {
         self.w.opt_outs.iter().any(|stop| {
             let about = stop.accounts.is_empty()
                 || self.w.accounts.is_empty()
@@ -296,6 +324,8 @@ impl<'w> Naive<'w> {
                 };
                 stop.received_at < consent.granted_at
                     && consent.granted_at <= self.w.at
+                    && consent.expires_at.is_none_or(|end| self.w.at < end)
+                    && consent.given_to == GivenTo::Collector
                     && consent.channel == self.w.channel
                     && same_point
                     && Self::covers_accounts(&consent.accounts, &self.w.accounts)
@@ -305,7 +335,22 @@ impl<'w> Naive<'w> {
                 && self.covers_point(stop.point)
                 && about
                 && !lifted
+                && !(answerable && self.answered_since(stop.received_at))
         })
+    }
+
+    /// The one answer to a debtor who wrote or called over the refused medium within three days, and after refusing it.
+    fn answered_since(&self, stop: Timestamp) -> bool {
+        let asked = matches!(self.w.purpose, Purpose::ConsumerRequested | Purpose::PaymentReceipt);
+        let newest = self.past().rev().find(|contact| {
+            contact.channel == self.w.channel && (contact.point.is_none() || contact.point == self.w.point)
+        });
+        asked
+            && newest.is_some_and(|newest| {
+                newest.direction == Direction::Inbound
+                    && stop < newest.occurred_at
+                    && self.w.at.since(newest.occurred_at) < Span::days(3)
+            })
     }
 
     pub(super) fn points_and_accounts(&self, note: &mut dyn FnMut(&'static str, bool)) {
@@ -315,10 +360,10 @@ impl<'w> Naive<'w> {
         let invalid = point.is_some_and(|point| self.w.invalid.contains(&point.point));
         let mute = self.w.channel == Channel::Sms
             && point.is_some_and(|point| point.line_type == LineType::Landline);
-        note("us.fed.regf.contact-point", missing || invalid || mute);
+        note("us.fed.regf.contact-point", self.with_us() && (missing || invalid || mute));
         note("us.fed.regf.reply-pending", point.is_some_and(|point| self.w.frozen.contains(&point.point)));
         let written = matches!(self.w.channel, Channel::Sms | Channel::Email);
-        let told = self.past().any(|contact| {
+        let told = self.everywhere().any(|contact| {
             contact.party == Party::ThirdParty
                 && matches!(contact.channel, Channel::Sms | Channel::Email)
                 && contact.point.is_some()
@@ -333,7 +378,7 @@ impl<'w> Naive<'w> {
                     && message.channel == Channel::Email
                     && message.point == self.w.point
             });
-        note("us.fed.regf.workplace", work && !agreed && !wrote);
+        note("us.fed.regf.workplace", self.with_us() && work && !agreed && !wrote);
         if matches!(self.w.channel, Channel::Sms | Channel::Voice) {
             note("us.fed.tcpa.reassigned-number", self.reassigned());
         }
@@ -380,7 +425,7 @@ impl<'w> Naive<'w> {
             note("us.fed.regf.sunday-or-holiday", self.now().any(quiet));
         }
         if self.voice() && fdcpa && self.with_us() {
-            let unanswered = self.past().any(|call| {
+            let unanswered = self.everywhere().any(|call| {
                 call.channel == Channel::Voice
                     && call.direction == Direction::Outbound
                     && call.party == self.w.party
@@ -409,7 +454,7 @@ impl<'w> Naive<'w> {
 
     /// Our texts, emails and private messages of the past week.
     pub(super) fn messages(&self, by: By<'w>, wrong_counts: bool) -> impl Iterator<Item = &'w Contact> + '_ {
-        self.past().filter(move |message| {
+        self.everywhere().filter(move |message| {
             matches!(message.channel, Channel::Sms | Channel::Email | Channel::Portal)
                 && message.direction == Direction::Outbound
                 && message.party == self.w.party

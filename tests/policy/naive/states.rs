@@ -40,7 +40,8 @@ impl<'w> Naive<'w> {
         if self.in_state("US-DC") && consumer {
             self.district(note, &eastern);
         }
-        if self.in_state("US-FL") && consumer && telephone {
+        let in_hours = telephone || matches!(self.w.channel, Channel::Portal | Channel::Visit);
+        if self.in_state("US-FL") && consumer && in_hours && self.with_us() {
             let excused = self.answers(hour) || self.time_consented(None);
             note("us.fl.hours", self.outside(480, 1_260, &self.zones) && !excused);
         }
@@ -48,7 +49,7 @@ impl<'w> Naive<'w> {
             let broke = |at: Timestamp| Self::outside_at(at, 480, 1_260, &self.zones);
             let excused = self.answers(hour) || self.time_consented(Some(&broke));
             let reached = telephone || self.w.channel == Channel::Visit;
-            note("us.nh.hours", reached && broke(self.w.at) && !excused);
+            note("us.nh.hours", reached && self.with_us() && broke(self.w.at) && !excused);
         }
         if telephone && work && consumer && self.with_us() {
             let calls = || self.ours(CALLS_AND_TEXTS, By::Debtor).filter(|call| self.at_work(call.point));
@@ -103,7 +104,11 @@ impl<'w> Naive<'w> {
         for account in self.accounts().filter(|account| Self::consumer(account)) {
             if self.voice() && self.with_us() {
                 let calls = self.ours(&[Channel::Voice], By::Account(account));
-                note("us.dc.four-in-seven", calls.filter(|call| self.age(call.occurred_at) < 7).count() >= 4);
+                let week: Vec<_> = calls.filter(|call| self.age(call.occurred_at) < 7).collect();
+                let called_back = week
+                    .iter()
+                    .any(|call| call.purpose == Purpose::ConsumerRequested && call.result == R::Conversation);
+                note("us.dc.four-in-seven", week.len() - usize::from(called_back) >= 4);
                 let asked = self.w.purpose == Purpose::ConsumerRequested;
                 note("us.dc.after-conversation", !asked && self.talked_within_a_week(By::Account(account)));
             }
@@ -115,10 +120,14 @@ impl<'w> Naive<'w> {
                     .validation_notice_sent_on
                     .is_some_and(|sent| self.now().any(|now| now.date() >= sent));
                 note("us.dc.notice-first", !notice && !mailed);
+                let mut given = self.consents(ConsentScope::Electronic);
+                let agreed = given.any(|c| c.given_to == GivenTo::Collector && self.unrevoked(c));
+                let needed = self.w.channel != Channel::Portal && self.with_us() && !notice;
+                note("us.dc.electronic-consent", needed && !agreed);
             }
         }
         let telephone = matches!(self.w.channel, Channel::Voice | Channel::Sms);
-        if telephone && self.w.purpose != Purpose::OptOutConfirmation {
+        if telephone && self.with_us() && self.w.purpose != Purpose::OptOutConfirmation {
             note("us.dc.hours", self.outside(480, 1_260, eastern));
         }
     }
@@ -142,7 +151,7 @@ impl<'w> Naive<'w> {
         }
         let cell = self.point().is_some_and(|point| point.line_type != LineType::Landline);
         if telephone && cell && !wanted {
-            let today = self.past().filter(made).filter(|contact| {
+            let today = self.everywhere().filter(made).filter(|contact| {
                 matches!(contact.channel, Channel::Voice | Channel::Sms)
                     && contact.result != R::Failed
                     && self.about(contact, By::Point(self.w.point))
@@ -150,7 +159,7 @@ impl<'w> Naive<'w> {
             });
             note("us.wa.two-a-day-to-a-cell", today.count() >= 2);
         }
-        if telephone || self.w.channel == Channel::Visit {
+        if self.with_us() && (telephone || self.w.channel == Channel::Visit) {
             let excused = self.answers(Span::hours(1));
             note("us.wa.home-hours", self.outside(450, 1_260, &self.zones) && !excused);
         }
@@ -178,26 +187,36 @@ impl<'w> Naive<'w> {
             let direct = given.any(|c| c.given_to == GivenTo::Collector && named_in_writing(c));
             note("us.ny.email-consent", !direct);
         }
-        // The city is known by the address alone.
+        // The city is known by the address alone; one in the state of which no more is known may lie in it.
         let in_the_city = self.w.debtor.locations.iter().any(|place| {
-            place.region.as_deref() == Some("US-NY") && place.locality.as_deref() == Some("brooklyn")
+            place.region.as_deref() == Some("US-NY")
+                && place.locality.as_deref().is_none_or(|city| city == "new york city")
         });
         let electronic = matches!(self.w.channel, Channel::Sms | Channel::Email);
         if !in_the_city || !self.accounts().any(Self::consumer) {
             return;
         }
         let (old_law, new_law) = (!self.now().all(|now| now.date().year() >= 2027), self.since("2027-01-01"));
-        if (electronic || self.voice()) && self.with_us() && !wanted {
+        if self.with_us() && !wanted {
             const THREE: &[Channel] = &[Channel::Voice, Channel::Sms, Channel::Email];
-            let week = |by: By<'w>| {
-                let made = self.ours(THREE, by).filter(|contact| {
+            let week = |channels: &'static [Channel], by: By<'w>| {
+                let made = self.ours(channels, by).filter(|contact| {
                     !(Self::asked_for(contact.purpose) || contact.purpose == Purpose::RequiredNotice)
                 });
-                made.filter(|contact| self.age(contact.occurred_at) < 7).count()
+                made.filter(|contact| self.age(contact.occurred_at) < 7).collect::<Vec<_>>()
             };
+            let returned = |contact: &&&Contact| contact.result == R::Bounced;
+            let any = week(Channel::ALL, By::Debtor);
+            let two = any.len() - any.iter().filter(returned).count() >= 2;
+            note("us.ny.nyc.two-in-seven", old_law && two);
             let mut accounts = self.accounts().filter(|account| Self::consumer(account));
-            let three = new_law && accounts.any(|account| week(By::Account(account)) >= 3);
-            note("us.ny.nyc.contacts-in-seven", (old_law && week(By::Debtor) >= 2) || three);
+            let three = accounts.any(|account| week(THREE, By::Account(account)).len() >= 3);
+            note("us.ny.nyc.contacts-in-seven", new_law && THREE.contains(&self.w.channel) && three);
+        }
+        if self.with_us() && new_law && self.w.channel != Channel::Letter {
+            let broke = |at: Timestamp| Self::outside_at(at, 480, 1_260, &self.zones);
+            let excused = self.answers(Span::hours(1)) || self.time_consented(Some(&broke));
+            note("us.ny.nyc.hours", broke(self.w.at) && !excused);
         }
         if electronic && new_law && !confirmation {
             let mut given = self.consents(ConsentScope::Electronic);
