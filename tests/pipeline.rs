@@ -8,6 +8,8 @@ mod caps;
 mod failover;
 #[path = "pipeline/failures.rs"]
 mod failures;
+#[path = "pipeline/fallback.rs"]
+mod fallback;
 #[path = "pipeline/flow.rs"]
 mod flow;
 #[path = "pipeline/house.rs"]

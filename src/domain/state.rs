@@ -16,6 +16,7 @@ use crate::domain::event::{
 use crate::domain::id::{AccountKey, AttemptId, PermitId, PointKey, RequestId, ReviewId};
 use crate::domain::outcome::{FailureCause, FailureClass};
 use crate::domain::request::{RequestOrder, RequestStatus};
+use crate::domain::state::request::Earlier;
 use crate::domain::time::Timestamp;
 use std::collections::BTreeMap;
 
@@ -398,11 +399,13 @@ impl DebtorState {
             }
         }
         let Some(request) = self.requests.get_mut(&request) else { return };
+        let others = request.attempts.iter().filter(|other| **other != id);
+        let others =
+            Earlier::of(others.filter_map(|other| self.attempts.get(other)).map(|other| other.status));
         if request.attempts.last() == Some(&id) {
-            request.follow(status, gives_way);
-        } else if status == AttemptStatus::Delivered && request.status != RequestStatus::Dispatching {
-            // An earlier way arrived after all: nothing more is to be sent.
-            request.become_(RequestStatus::Delivered);
+            request.follow(status, gives_way, others);
+        } else {
+            request.look_back(status, others);
         }
     }
 }

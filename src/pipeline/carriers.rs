@@ -74,8 +74,11 @@ impl Carrier {
         Self { channel, name, waiting, manifest, settings, transport, throttles, label, places, breaker }
     }
 
-    /// A slot, if there is one right now.
+    /// A slot, if there is one right now and nobody waits for it: what comes later stands in line behind them.
     pub fn try_slot(self: &Arc<Self>) -> Option<Slot> {
+        if !self.waiting.is_empty() {
+            return None;
+        }
         let place = self.places.clone().try_acquire_owned().ok()?;
         self.throttles.try_take(&self.label).ok()?;
         Some(Slot { carrier: self.clone(), _place: place })

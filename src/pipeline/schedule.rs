@@ -53,27 +53,24 @@ pub fn wake(
         .and_then(|record| record.decision.permitted_from);
     match request.status {
         RequestStatus::Accepted => {
-            let rested = match last {
-                // Another provider stands by.
-                Some(attempt) if attempt.gives_way() => earliest,
-                Some(attempt) if attempt.status == AttemptStatus::Abandoned => {
-                    let ended = attempt.finished_at.unwrap_or(attempt.started_at);
-                    let rested = ended.plus(setback_pause(request.setbacks));
-                    let since =
-                        attempts.and_then(|attempts| fruitless_since(request, attempts, attempt.channel));
-                    let turn = since.zip(request.order.fallback_after).map(|(since, wait)| since.plus(wait));
-                    turn.filter(|turn| *turn > ended).map_or(rested, |turn| rested.min(turn))
-                }
-                _ => earliest,
-            };
+            let rested = last.and_then(|last| rested(request, attempts, last)).unwrap_or(earliest);
             Some(rested.max(earliest).min(expires))
         }
         RequestStatus::Deferred => Some(lawful.unwrap_or(expires).max(earliest).min(expires)),
         RequestStatus::Sent if request.waits_to_fall_back() => Some(lawful.unwrap_or(expires).min(expires)),
         RequestStatus::Sent if request.may_fall_back() => {
             let patience = request.order.fallback_after?;
-            let sent = last.map_or(request.accepted_at, |attempt| attempt.started_at);
-            Some(sent.plus(patience).min(expires))
+            let moment = match last {
+                // The way behind it was begun already, and came to nothing.
+                Some(attempt)
+                    if matches!(attempt.status, AttemptStatus::Failed | AttemptStatus::Abandoned) =>
+                {
+                    rested(request, attempts, attempt).unwrap_or(earliest)
+                }
+                Some(attempt) => attempt.started_at.plus(patience),
+                None => request.accepted_at.plus(patience),
+            };
+            Some(moment.max(earliest).min(expires))
         }
         RequestStatus::Sent
         | RequestStatus::Dispatching
@@ -84,6 +81,22 @@ pub fn wake(
         | RequestStatus::Cancelled
         | RequestStatus::Unknown => None,
     }
+}
+
+/// Until when a request rests after its newest attempt, if it never left and no other provider stands by.
+fn rested(
+    request: &RequestState,
+    attempts: Option<&BTreeMap<AttemptId, Box<AttemptState>>>,
+    last: &AttemptState,
+) -> Option<Timestamp> {
+    if last.gives_way() || last.status != AttemptStatus::Abandoned {
+        return None;
+    }
+    let ended = last.finished_at.unwrap_or(last.started_at);
+    let rested = ended.plus(setback_pause(request.setbacks));
+    let since = attempts.and_then(|attempts| fruitless_since(request, attempts, last.channel));
+    let turn = since.zip(request.order.fallback_after).map(|(since, wait)| since.plus(wait));
+    Some(turn.filter(|turn| *turn > ended).map_or(rested, |turn| rested.min(turn)))
 }
 
 /// Whether a decision says that none of a channel's providers worked.

@@ -152,7 +152,10 @@ fn a_vendor_that_cannot_be_reached_gives_way_and_is_left_alone() {
     for line in [
         r#"dunwell_provider_share{channel="sms",provider="twilio"} 0"#,
         r#"dunwell_provider_share{channel="sms",provider="vonage"} 100"#,
-        &format!(r#"dunwell_attempts_total{{channel="sms",provider="vonage",outcome="sent"}} {}"#, people.len()),
+        &format!(
+            r#"dunwell_attempts_total{{channel="sms",provider="vonage",outcome="sent"}} {}"#,
+            people.len()
+        ),
     ] {
         assert!(metrics.lines().any(|said| said == line), "{line} is not in\n{metrics}");
     }

@@ -19,15 +19,15 @@ use std::time::Duration;
 const TWO: [Named<'static>; 3] =
     [(Channel::Sms, "first", true), (Channel::Sms, "second", true), (Channel::Email, "post", true)];
 
-fn taken() -> Outcome {
+pub fn taken() -> Outcome {
     Outcome::Accepted { provider_ref: None }
 }
 
-fn failed(class: FailureClass, cause: FailureCause) -> Outcome {
+pub fn failed(class: FailureClass, cause: FailureCause) -> Outcome {
     Outcome::Failed(Failure::of(class, cause, "played"))
 }
 
-async fn ready(house: &House, id: &str) {
+pub async fn ready(house: &House, id: &str) {
     house.debtor(id, json!({})).await;
     house.consent(id, "sms", &["automated", "electronic"]).await;
     house.consent(id, "email", &["electronic"]).await;
@@ -37,14 +37,14 @@ async fn ask(house: &House, id: &str, channels: &[&str]) -> Accepted {
     house.accept(house.request(&format!("r-{id}"), id, channels)).await.expect("accepted")
 }
 
-fn patient(house: &House, id: &str, channels: &[&str], patience: &str) -> ContactRequest {
+pub fn patient(house: &House, id: &str, channels: &[&str], patience: &str) -> ContactRequest {
     let mut request = house.request(&format!("r-{id}"), id, channels);
     request.fallback_after = Some(patience.parse().expect("a span"));
     request
 }
 
 /// Who carried each attempt of a debtor, and how it ended.
-async fn attempts(house: &House, id: &str, accepted: &Accepted) -> Vec<(String, AttemptStatus)> {
+pub async fn attempts(house: &House, id: &str, accepted: &Accepted) -> Vec<(String, AttemptStatus)> {
     let state = house.state(id).await;
     let of = &state.requests[&accepted.id].attempts;
     of.iter().map(|id| (state.attempts[id].provider.clone(), state.attempts[id].status)).collect()
@@ -63,7 +63,7 @@ fn passed_over(record: &DecisionRecord) -> Vec<(&str, PassedOver)> {
 }
 
 /// Waits for something; panics after a while.
-async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     // A clock that a test moves is noticed within a second of ours; so it must not run away meanwhile.
     for _ in 0..1_200 {
         if holds().await {
@@ -435,29 +435,5 @@ async fn the_gateways_own_choice_is_what_works_for_the_debtor() {
     let providers: Vec<String> =
         attempts(&house, "d1", &accepted).await.into_iter().map(|(name, _)| name).collect();
     assert!(providers[1] == "texts" || providers[1] == "inbox", "{providers:?}");
-    house.close().await;
-}
-
-#[tokio::test]
-async fn an_earlier_way_that_arrives_after_all_ends_the_search() {
-    let house = House::with(&[(Channel::Sms, "only", true), (Channel::Email, "post", true)]).await;
-    house.direct(Channel::Sms, "only", |_| Some(taken()));
-    house.direct(Channel::Email, "post", |_| Some(failed(FailureClass::NeverLeft, FailureCause::Provider)));
-    ready(&house, "d1").await;
-    let accepted = house.accept(patient(&house, "d1", &["sms", "email"], "PT1H")).await.expect("accepted");
-    let first = house.until("d1", &accepted, "sent").await.attempts[0];
-    house.pass(Span::hours(1));
-    eventually("a try by email", async || attempts(&house, "d1", &accepted).await.len() == 2).await;
-    house.until("d1", &accepted, "accepted").await;
-    let delivered = Report {
-        status: Some(AttemptStatus::Delivered),
-        reported: "delivered".to_owned(),
-        code: None,
-        cause: FailureCause::Unspecified,
-        complained: false,
-        in_hand: false,
-    };
-    house.pipeline.report(actor(), first, delivered).await.expect("reported");
-    house.until("d1", &accepted, "delivered").await;
     house.close().await;
 }

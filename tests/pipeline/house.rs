@@ -103,7 +103,8 @@ pub fn law(edit: impl Fn(&str, &str) -> String) -> Policy {
 /// sandboxes, but the inbox.
 pub type Named<'a> = (Channel, &'a str, bool);
 
-fn carriers(clock: &Arc<Hand>, named: &[Named<'_>]) -> Carriers {
+/// Providers of their own, that nobody attends to.
+pub fn carriers(clock: &Arc<Hand>, named: &[Named<'_>]) -> Carriers {
     let vendors = Vendors::load(&files("providers")).expect("manifests");
     let throttles = Arc::new(Throttles::new([], Arc::new(|| Duration::ZERO)));
     let carrier = |&(channel, name, third_party): &Named<'_>| {

@@ -8,6 +8,29 @@ use crate::domain::request::{ChannelChoice, RequestOrder, RequestStatus};
 use crate::domain::state::{AttemptState, RequestState};
 use crate::domain::time::Timestamp;
 
+/// What became of a request's other attempts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Earlier {
+    /// One of them went out and did not fail.
+    out: bool,
+    /// One of them arrived.
+    arrived: bool,
+}
+
+impl Earlier {
+    /// From where each of them stands.
+    pub(super) fn of(others: impl Iterator<Item = AttemptStatus>) -> Self {
+        others.fold(Self::default(), |known, status| match status {
+            AttemptStatus::Delivered => Self { out: true, arrived: true },
+            AttemptStatus::Sent => Self { out: true, ..known },
+            AttemptStatus::Started
+            | AttemptStatus::Failed
+            | AttemptStatus::Unknown
+            | AttemptStatus::Abandoned => known,
+        })
+    }
+}
+
 impl AttemptState {
     /// Whether it surely reached nobody, for reasons of its provider's own, and another provider may be tried. What a receipt
     /// says comes too late for that: the message had left.
@@ -112,8 +135,10 @@ impl RequestState {
         }
     }
 
-    /// What the newest attempt means for the request. One that gives way leaves its channel open to another provider.
-    pub(super) fn follow(&mut self, status: AttemptStatus, gives_way: bool) {
+    /// What the newest attempt means for the request. One that gives way leaves its channel open to another provider, and
+    /// what went out before it stays out.
+    pub(super) fn follow(&mut self, status: AttemptStatus, gives_way: bool, before: Earlier) {
+        let again = if before.out { RequestStatus::Sent } else { RequestStatus::Accepted };
         match status {
             AttemptStatus::Started => {}
             AttemptStatus::Sent => {
@@ -124,15 +149,41 @@ impl RequestState {
             AttemptStatus::Unknown => self.become_(RequestStatus::Unknown),
             AttemptStatus::Failed | AttemptStatus::Abandoned if gives_way => {
                 self.tried.pop();
-                self.become_(RequestStatus::Accepted);
+                self.become_(again);
             }
-            AttemptStatus::Failed if self.may_fall_back() => self.become_(RequestStatus::Accepted),
+            AttemptStatus::Failed if self.may_fall_back() => self.become_(again),
+            AttemptStatus::Failed if before.out => self.learn(RequestStatus::Sent),
             AttemptStatus::Failed => self.learn(RequestStatus::Failed),
             AttemptStatus::Abandoned => {
                 self.setbacks += 1;
                 self.tried.pop();
-                self.become_(RequestStatus::Accepted);
+                self.become_(again);
             }
+        }
+        // It arrived while another way was under way: nothing more is to be sent.
+        if before.arrived && status.is_settled() {
+            self.learn(RequestStatus::Delivered);
+        }
+    }
+
+    /// What an earlier attempt means for the request, whose newest is about something else.
+    pub(super) fn look_back(&mut self, status: AttemptStatus, others: Earlier) {
+        if self.status == RequestStatus::Dispatching {
+            // What is under way takes it in when it ends.
+            return;
+        }
+        match status {
+            AttemptStatus::Delivered => self.learn(RequestStatus::Delivered),
+            // The only thing that had gone out came to nothing.
+            AttemptStatus::Failed if self.status == RequestStatus::Sent && !others.out => {
+                let next = if self.may_fall_back() { RequestStatus::Accepted } else { RequestStatus::Failed };
+                self.become_(next);
+            }
+            AttemptStatus::Started
+            | AttemptStatus::Sent
+            | AttemptStatus::Failed
+            | AttemptStatus::Unknown
+            | AttemptStatus::Abandoned => {}
         }
     }
 }
