@@ -153,6 +153,14 @@ impl Transport {
         }
     }
 
+    /// Whether what becomes of its messages says anything of the provider. A sandbox's outcomes go by the address.
+    pub fn tells_health(&self) -> bool {
+        match self {
+            Self::Sandbox(sandbox) => sandbox.is_directed(),
+            Self::Smtp(_) | Self::Http(_) | Self::Portal => true,
+        }
+    }
+
     /// Takes leave of connections that lie idle. Sends under way are not touched.
     pub async fn close(&self) {
         match self {

@@ -21,6 +21,7 @@ pub mod money;
 pub mod outcome;
 pub mod region;
 pub mod request;
+pub mod routing;
 pub mod state;
 pub mod statement;
 pub mod time;

@@ -4,6 +4,12 @@
 mod answers;
 #[path = "pipeline/caps.rs"]
 mod caps;
+#[path = "pipeline/failover.rs"]
+mod failover;
+#[path = "pipeline/failures.rs"]
+mod failures;
+#[path = "pipeline/fallback.rs"]
+mod fallback;
 #[path = "pipeline/flow.rs"]
 mod flow;
 #[path = "pipeline/house.rs"]

@@ -35,6 +35,9 @@ pub const REMEMBERED: usize = 1_000;
 /// What is told of receipts and replies.
 pub type Listener = Arc<dyn Fn(CallbackEvent) + Send + Sync>;
 
+/// Chooses what becomes of a message, in place of its address; `None` leaves it to the address.
+pub type Director = Arc<dyn Fn(&Outgoing) -> Option<Outcome> + Send + Sync>;
+
 /// A message as the sandbox "sent" it. Held in memory only; `Debug` shows neither address nor words.
 #[derive(Clone)]
 pub struct Sent {
@@ -62,6 +65,7 @@ pub struct Sandbox {
     receipt_after: Duration,
     sent: Mutex<VecDeque<Sent>>,
     listener: OnceLock<Listener>,
+    director: OnceLock<Director>,
 }
 
 impl fmt::Debug for Sandbox {
@@ -104,13 +108,29 @@ fn fate(to: &PointValue) -> Fate {
 impl Sandbox {
     /// A sandbox whose receipts come after some time; at once, where it is nothing.
     pub fn new(clock: Arc<dyn Clock>, receipt_after: Duration) -> Self {
-        Self { clock, receipt_after, sent: Mutex::default(), listener: OnceLock::new() }
+        Self {
+            clock,
+            receipt_after,
+            sent: Mutex::default(),
+            listener: OnceLock::new(),
+            director: OnceLock::new(),
+        }
     }
 
     /// Who is told of receipts and replies. Only the first one named is; without one there are no receipts.
     pub fn listen(&self, listener: Listener) {
         // A second listener would receive every receipt twice; the first keeps its place.
         let _ = self.listener.set(listener);
+    }
+
+    /// Who plays a whole provider: its outages, refusals and lost answers. Only the first one named does.
+    pub fn direct(&self, director: Director) {
+        let _ = self.director.set(director);
+    }
+
+    /// Whether somebody does.
+    pub fn is_directed(&self) -> bool {
+        self.director.get().is_some()
     }
 
     /// What it "sent", oldest first, at most [`REMEMBERED`].
@@ -133,6 +153,10 @@ impl Sandbox {
     }
 
     pub(in crate::channel) fn send(&self, message: &Outgoing, gate: &Gate) -> Outcome {
+        let directed = self.director.get().and_then(|direct| direct(message));
+        if let Some(outcome) = directed {
+            return self.act(message, gate, outcome);
+        }
         let fate = fate(&message.to);
         // A provider that is down is never reached: its gate is not even asked.
         let reached = !matches!(fate, Fate::Fails(FailureClass::NeverLeft, ..));
@@ -155,6 +179,17 @@ impl Sandbox {
             Fate::Bounced => self.receipt(message.attempt, reference, DeliveryStatus::Failed),
             Fate::Silent | Fate::Fails(..) => {}
         }
+        outcome
+    }
+
+    /// An outcome as the director wants it; no receipt follows.
+    fn act(&self, message: &Outgoing, gate: &Gate, outcome: Outcome) -> Outcome {
+        let never_left =
+            matches!(&outcome, Outcome::Failed(failure) if failure.class == FailureClass::NeverLeft);
+        if !never_left && !gate.pass() {
+            return overtaken();
+        }
+        self.remember(message, &outcome);
         outcome
     }
 

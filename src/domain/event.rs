@@ -20,6 +20,7 @@ use crate::domain::message::Content;
 use crate::domain::money::Money;
 use crate::domain::outcome::{FailureCause, FailureClass};
 use crate::domain::request::RequestOrder;
+use crate::domain::routing::Routing;
 use crate::domain::time::{Date, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -390,6 +391,9 @@ pub struct DecisionRecord {
     pub policy: PolicyStamp,
     /// The request it was made for; none for a permit.
     pub request: Option<RequestId>,
+    /// How it came to its channel and its provider, where that is not plain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing: Option<Routing>,
     /// The version of the time-zone rules.
     pub tzdb: String,
 }
@@ -403,6 +407,9 @@ pub struct AttemptStart {
     pub contact: Contact,
     /// SHA-256 of the rendered message, hexadecimal.
     pub message_digest: String,
+    /// The channel's other providers that may be tried, should this one surely reach nobody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
     /// The provider that carries it.
     pub provider: String,
     /// The request it is made for.

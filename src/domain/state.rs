@@ -1,5 +1,7 @@
 //! The fold: a debtor's state is what its events say, and nothing else.
 
+mod request;
+
 use crate::domain::access::{self, Visit};
 use crate::domain::attempt::AttemptStatus;
 use crate::domain::channel::{Channel, Direction, Party, Purpose};
@@ -13,8 +15,9 @@ use crate::domain::event::{
     Inbound, PermitGrant, PermitUse, PointInvalid, RequestSecret, Sealed, Understanding,
 };
 use crate::domain::id::{AccountKey, AttemptId, PermitId, PointKey, RequestId, ReviewId};
-use crate::domain::outcome::FailureClass;
-use crate::domain::request::{ChannelChoice, RequestOrder, RequestStatus};
+use crate::domain::outcome::{FailureCause, FailureClass};
+use crate::domain::request::{RequestOrder, RequestStatus};
+use crate::domain::state::request::Earlier;
 use crate::domain::time::Timestamp;
 use std::collections::BTreeMap;
 
@@ -88,6 +91,8 @@ pub struct AttemptState {
     pub point: Option<PointKey>,
     /// Who carries it.
     pub provider: String,
+    /// The channel's other providers that may be tried, should this one surely reach nobody.
+    pub others: Vec<String>,
     /// The provider's own identifier of it.
     pub provider_ref: Option<String>,
     /// Where it stands.
@@ -337,6 +342,7 @@ impl DebtorState {
                 channel,
                 point,
                 provider: start.provider,
+                others: start.others,
                 provider_ref: None,
                 status: AttemptStatus::Started,
                 started_at: at,
@@ -371,7 +377,7 @@ impl DebtorState {
         {
             attempt.failure = Some(AttemptFailure {
                 attempt: update.attempt,
-                cause: update.cause.unwrap_or(crate::domain::outcome::FailureCause::Unspecified),
+                cause: update.cause.unwrap_or(FailureCause::Unspecified),
                 class: FailureClass::Refused,
                 code: update.code.unwrap_or(update.reported),
             });
@@ -387,7 +393,7 @@ impl DebtorState {
         }
         attempt.status = status;
         attempt.finished_at = Some(at);
-        let request = attempt.request;
+        let (request, gives_way) = (attempt.request, attempt.gives_way());
         if let Some(place) = self.counted(ContactSource::Attempt(id)) {
             if status.counts() {
                 self.contacts[place].result = status.result();
@@ -395,106 +401,14 @@ impl DebtorState {
                 self.contacts.remove(place);
             }
         }
-        let newest = self.requests.get(&request).and_then(|request| request.attempts.last());
-        if newest == Some(&id)
-            && let Some(request) = self.requests.get_mut(&request)
-        {
-            request.follow(status);
-        }
-    }
-}
-
-impl RequestState {
-    fn new(order: RequestOrder, secret: Sealed<RequestSecret>, at: Timestamp) -> Self {
-        Self {
-            order,
-            secret,
-            accepted_at: at,
-            status: RequestStatus::Accepted,
-            decision: None,
-            attempts: Vec::new(),
-            tried: Vec::new(),
-            setbacks: 0,
-        }
-    }
-
-    /// Whether it ended; nothing moves it any more.
-    pub fn is_final(&self) -> bool {
-        match self.status {
-            RequestStatus::Accepted
-            | RequestStatus::Deferred
-            | RequestStatus::Dispatching
-            | RequestStatus::Sent => false,
-            RequestStatus::Delivered
-            | RequestStatus::Failed
-            | RequestStatus::Blocked
-            | RequestStatus::Expired
-            | RequestStatus::Cancelled
-            | RequestStatus::Unknown => true,
-        }
-    }
-
-    /// Whether the gateway still has something to do for it, now or later.
-    pub fn is_open(&self) -> bool {
-        self.status.is_open() || (self.status == RequestStatus::Sent && self.may_fall_back())
-    }
-
-    /// Whether another channel stands behind those already tried.
-    pub fn may_fall_back(&self) -> bool {
-        self.order.fallback_after.is_some()
-            && self.order.channels.iter().any(|choice| match choice {
-                ChannelChoice::Auto => false,
-                ChannelChoice::Named(channel) => !self.tried.contains(channel),
-            })
-    }
-
-    /// Lets go of upstream's words, once nothing is written from them any more.
-    pub fn forget_words(&mut self) {
-        if !self.is_open() {
-            self.secret = Sealed::Gone;
-        }
-    }
-
-    /// Whether it went out, brought nothing in time, and the channel behind it was not lawful when that was asked.
-    pub fn waits_to_fall_back(&self) -> bool {
-        let refused = |record: &DecisionRecord| record.decision.outcome != Outcome::Allow;
-        self.status == RequestStatus::Sent
-            && self.may_fall_back()
-            && self.decision.as_ref().is_some_and(refused)
-    }
-
-    fn become_(&mut self, status: RequestStatus) {
-        if !self.is_final() {
-            self.status = status;
-        }
-    }
-
-    /// A late receipt says what became of what may have gone out.
-    fn learn(&mut self, status: RequestStatus) {
-        if self.status == RequestStatus::Unknown {
-            self.status = status;
+        let Some(request) = self.requests.get_mut(&request) else { return };
+        let others = request.attempts.iter().filter(|other| **other != id);
+        let others =
+            Earlier::of(others.filter_map(|other| self.attempts.get(other)).map(|other| other.status));
+        if request.attempts.last() == Some(&id) {
+            request.follow(status, gives_way, others);
         } else {
-            self.become_(status);
-        }
-    }
-
-    /// What the newest attempt means for the request.
-    fn follow(&mut self, status: AttemptStatus) {
-        match status {
-            AttemptStatus::Started => {}
-            AttemptStatus::Sent => {
-                self.setbacks = 0;
-                self.learn(RequestStatus::Sent);
-            }
-            AttemptStatus::Delivered => self.learn(RequestStatus::Delivered),
-            AttemptStatus::Unknown => self.become_(RequestStatus::Unknown),
-            AttemptStatus::Failed if self.may_fall_back() => self.become_(RequestStatus::Accepted),
-            AttemptStatus::Failed => self.learn(RequestStatus::Failed),
-            AttemptStatus::Abandoned => {
-                self.setbacks += 1;
-                self.tried.pop();
-                self.become_(RequestStatus::Accepted);
-            }
+            request.look_back(status, others);
         }
     }
 }

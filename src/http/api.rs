@@ -12,6 +12,7 @@ pub mod naming;
 pub mod pauses;
 pub mod permits;
 pub mod policy;
+pub mod providers;
 pub mod request_view;
 pub mod requests;
 pub mod reviews;
@@ -31,6 +32,7 @@ pub(in crate::http) fn routes() -> OpenApiRouter<Api> {
         .merge(requests::routes())
         .merge(inbox::routes())
         .merge(pauses::routes())
+        .merge(providers::routes())
         .merge(reviews::routes())
         .merge(history::routes())
         .merge(webhooks::routes())

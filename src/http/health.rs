@@ -57,6 +57,7 @@ async fn readyz(State(api): State<Api>) -> Result<Json<Health>, Problem> {
     responses((status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text"))
 )]
 async fn meters(State(api): State<Api>) -> Result<Response, Problem> {
+    api.pipeline().take_stock();
     let mut text = String::with_capacity(16 * 1024);
     prometheus_client::encoding::text::encode(&mut text, &api.setup().registry)
         .map_err(|_| Problem::new(ProblemKind::Internal, "the meters could not be written"))?;

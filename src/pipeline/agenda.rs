@@ -83,6 +83,16 @@ impl Agenda {
         Err(inner.later.peek().map(|Reverse(due)| due.at))
     }
 
+    /// Takes everything off.
+    pub fn take_all(&self) -> Vec<Due> {
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        let due = inner.now.drain().map(|Reverse((_, due))| due);
+        let all: Vec<Due> = inner.later.drain().map(|Reverse(due)| due).chain(due).collect();
+        let current = std::mem::take(&mut inner.current);
+        all.into_iter().filter(|due| current.get(&due.task) == Some(&due.at)).collect()
+    }
+
     /// Waits until something was put.
     pub async fn changed(&self) {
         self.wake.notified().await;
@@ -151,5 +161,17 @@ mod tests {
         agenda.put(due(3, Priority::Normal, 2));
         agenda.drop_task(due(3, Priority::Normal, 2).task);
         assert!(agenda.next(Timestamp::from_millis(9)).is_err());
+    }
+
+    #[test]
+    fn everything_is_taken_off_once() {
+        let agenda = Agenda::default();
+        for due in [due(1, Priority::Normal, 1), due(7, Priority::Normal, 1), due(3, Priority::Urgent, 2)] {
+            agenda.put(due);
+        }
+        let mut taken = agenda.take_all();
+        taken.sort();
+        assert_eq!(taken, [due(3, Priority::Urgent, 2), due(7, Priority::Normal, 1)]);
+        assert!(agenda.is_empty() && agenda.take_all().is_empty());
     }
 }

@@ -10,6 +10,7 @@ use crate::pipeline::decide::{self, Circumstances};
 use crate::pipeline::facts::Subject;
 use crate::pipeline::filing::Filed;
 use crate::pipeline::preview;
+use crate::pipeline::routing::Crossroads;
 use crate::pipeline::unit::{Effect, Unit};
 use crate::policy::Policy;
 use crate::storage::{Reader, RequestRow, StorageError, Store};
@@ -140,7 +141,7 @@ fn ask(
     let elsewhere = preview::elsewhere(reader, row.debtor, state)?;
     let (pauses, now) = (desk.pauses.load(), desk.clock.now());
     let here = Circumstances { names: &*desk.names, pauses: &pauses };
-    let channels = decide::channels(desk, state, request);
+    let (channels, _) = Crossroads { desk, pauses: &pauses, state, request, now }.channels();
     let subject = Subject::new(state, &elsewhere);
     Ok(Some(decide::decide_request(here, policy, &subject, request, &channels, now)))
 }

@@ -5,10 +5,10 @@ use crate::domain::decision::{Decision, Finding, Outcome};
 use crate::domain::event::{DecisionRecord, Pause};
 use crate::domain::id::{PointKey, Pseudonymiser, RequestId};
 use crate::domain::request::{ChannelChoice, RequestOrder};
+use crate::domain::routing::Routing;
 use crate::domain::state::{DebtorState, RequestState};
 use crate::domain::time::Timestamp;
 use crate::domain::zone;
-use crate::pipeline::Desk;
 use crate::pipeline::facts::{Intent, Subject};
 use crate::policy::{self, Policy};
 use std::cmp::Ordering;
@@ -33,6 +33,8 @@ pub struct Terms {
 
 /// The rule that a request's refusal names when nobody can carry it …
 pub const NO_PROVIDER: &str = "house.no-provider";
+/// … and when none of them works just now …
+pub const PROVIDERS_DOWN: &str = "house.providers-down";
 /// … and when its message cannot be written.
 pub const NO_MESSAGE: &str = "house.message";
 
@@ -128,34 +130,6 @@ pub fn intent(order: &RequestOrder, channel: Channel, at: Timestamp) -> Intent {
         point: order.point,
         purpose: order.purpose,
     }
-}
-
-/// The channels still open to a request, in the order to try them.
-pub fn channels(desk: &Desk, state: &DebtorState, request: &RequestState) -> Vec<Channel> {
-    let mut order = Vec::new();
-    for choice in &request.order.channels {
-        match choice {
-            ChannelChoice::Named(channel) => order.push(*channel),
-            ChannelChoice::Auto => order.extend(own_choice(desk, state, &request.order.template)),
-        }
-    }
-    order.retain(|channel| desk.carriers.has(*channel) && !request.tried.contains(channel));
-    order
-}
-
-/// The gateway's own choice: what the debtor prefers, then what has reached it before, then the cheapest to ignore.
-fn own_choice(desk: &Desk, state: &DebtorState, template: &str) -> Vec<Channel> {
-    let delivered = |channel: &Channel| {
-        state.contacts.iter().any(|contact| {
-            contact.channel == *channel && contact.result == crate::domain::contact::ContactResult::Delivered
-        })
-    };
-    let mut order: Vec<Channel> = [Channel::Sms, Channel::Email, Channel::Portal, Channel::Voice].into();
-    order.sort_by_key(|channel| (state.preferences.preferred_channel != Some(*channel), !delivered(channel)));
-    order.retain(|channel| {
-        desk.templates.combinations(template).iter().any(|(_, offered)| offered == channel)
-    });
-    order
 }
 
 /// No channel is left that has a provider: a person can put one in the configuration.
@@ -270,21 +244,27 @@ pub fn house_block(
     }
 }
 
+/// What a request's decision rests on beside law and history.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// The request.
+    pub request: Option<RequestId>,
+    /// The channels that were open to it, in order.
+    pub channels: Option<Vec<Channel>>,
+    /// How its way was chosen, where that is not plain.
+    pub routing: Option<Routing>,
+}
+
 /// A decision as the history keeps it.
-pub fn record(
-    desk: &Desk,
-    policy: &Policy,
-    state: &DebtorState,
-    request: Option<RequestId>,
-    decision: Decision,
-) -> DecisionRecord {
-    let asked = request.and_then(|id| state.requests.get(&id));
+pub fn record(policy: &Policy, state: &DebtorState, asked: Asked, decision: Decision) -> DecisionRecord {
+    let Asked { request, channels, routing } = asked;
     DecisionRecord {
         as_of_seq: state.seq,
-        channels: asked.map(|request| channels(desk, state, request)),
+        channels,
         decision,
         policy: policy.stamp(),
         request,
+        routing,
         tzdb: zone::tzdb_version().to_owned(),
     }
 }

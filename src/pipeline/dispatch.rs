@@ -13,16 +13,29 @@ use crate::domain::id::{AttemptId, DebtorKey, PointKey, RequestId};
 use crate::domain::message::{Content, Outgoing};
 use crate::domain::outcome::{Failure, FailureCause, FailureClass, Outcome};
 use crate::domain::request::RequestStatus;
+use crate::domain::routing::{NotUsed, Routing};
 use crate::domain::state::{DebtorState, RequestState};
+use crate::domain::time::{Span, Timestamp};
 use crate::pipeline::carriers::{Carrier, Slot};
-use crate::pipeline::decide::Circumstances;
+use crate::pipeline::decide::{Asked, Circumstances};
 use crate::pipeline::facts::Subject;
+use crate::pipeline::routing::{Crossroads, Way};
 use crate::pipeline::step::{Departure, Step};
 use crate::pipeline::unit::{Effect, Unit};
 use crate::pipeline::{Desk, decide, receive, schedule, writing};
 use crate::policy::Policy;
 use crate::storage::StorageError;
 use std::sync::Arc;
+
+/// How long a request waits for a provider without a word about it.
+const SHORT_WAIT: Span = Span::seconds(10);
+
+/// Who carries a message, from where, and who might instead.
+struct Course {
+    carrier: Arc<Carrier>,
+    others: Vec<String>,
+    slot: Slot,
+}
 
 /// Looks at a due request: expires it, records why it must wait, or records the intent to send it. The provider's slot is
 /// taken before, so that nothing stands between the decision and the send.
@@ -53,26 +66,80 @@ pub fn look(
     }
     let subject = Subject::new(state, &elsewhere);
     let here = Circumstances { names: &*desk.names, pauses: &pauses };
-    let channels = decide::channels(desk, state, request);
+    let crossroads = Crossroads { desk, pauses: &pauses, state, request, now };
+    let (channels, choices) = crossroads.channels();
     let decision = decide::decide_request(here, &policy, &subject, request, &channels, now);
-    if decision.outcome != Verdict::Allow {
-        return wait(unit, &policy, debtor, id, decision);
-    }
-    let Some(carrier) = desk.carriers.pick(decision.channel, &pauses, now) else {
-        let blocked = decide::house_block(
-            decision.channel,
-            now,
-            decide::NO_PROVIDER,
-            "configuration [channels]",
-            format!("no provider for {} is configured and not paused", decision.channel),
-            None,
-            true,
-        );
-        return wait(unit, &policy, debtor, id, blocked);
+    let channel = decision.channel;
+    let asked = |routing: Routing| Asked {
+        request: Some(id),
+        channels: Some(channels.clone()),
+        routing: routing.said(),
     };
-    let held = slot.filter(|slot| slot.is_of(&carrier));
-    let Some(slot) = held.or_else(|| carrier.try_slot()) else { return Ok(Step::NeedsSlot(carrier)) };
-    depart(unit, &policy, debtor, id, decision, carrier, slot)
+    if decision.outcome != Verdict::Allow {
+        let asked = asked(Routing { choices, ..Routing::default() });
+        return wait(unit, &policy, debtor, id, asked, decision);
+    }
+    match crossroads.way(channel) {
+        Way::Over { carrier, others, passed_over } => {
+            let held = slot.filter(|slot| slot.is_of(&carrier));
+            let Some(slot) = held.or_else(|| carrier.try_slot()) else {
+                return Ok(Step::NeedsSlot(carrier));
+            };
+            let provider = (!passed_over.is_empty()).then(|| carrier.name.clone());
+            let asked = asked(Routing { choices, passed_over, provider });
+            depart(unit, &policy, debtor, asked, decision, Course { carrier, others, slot })
+        }
+        Way::Nobody(passed_over) => {
+            let blocked = nobody(channel, now, &passed_over);
+            let asked = asked(Routing { choices, passed_over, provider: None });
+            wait(unit, &policy, debtor, id, asked, blocked)
+        }
+        Way::Later(until, passed_over) => {
+            let moment = crossroads.again_at(id, channel, until, channels.len() > 1);
+            let asked = asked(Routing { choices, passed_over, provider: None });
+            stand_by(unit, &policy, debtor, id, asked, down(channel, now, moment))
+        }
+    }
+}
+
+/// None of a channel's providers may have it: a person can put that right.
+fn nobody(channel: Channel, now: Timestamp, passed_over: &[NotUsed]) -> Decision {
+    let why: Vec<String> =
+        passed_over.iter().map(|passed| format!("{} ({})", passed.provider, passed.reason)).collect();
+    let reason = format!("no provider for {channel} may have it: {}", why.join(", "));
+    decide::house_block(channel, now, decide::NO_PROVIDER, "configuration [channels]", reason, None, true)
+}
+
+/// None of a channel's providers works just now.
+fn down(channel: Channel, now: Timestamp, until: Timestamp) -> Decision {
+    let reason = format!("no provider for {channel} works at the moment");
+    decide::house_block(channel, now, decide::PROVIDERS_DOWN, "providers' health", reason, Some(until), true)
+}
+
+/// Has a request wait for a provider. A short wait is not worth a decision, and one that goes on not another.
+fn stand_by(
+    unit: &mut Unit<'_>,
+    policy: &Policy,
+    debtor: DebtorKey,
+    id: RequestId,
+    asked: Asked,
+    decision: Decision,
+) -> Result<Step, StorageError> {
+    let now = unit.now();
+    let moment = decision.permitted_from.unwrap_or(now);
+    let state = unit.debtor(debtor)?;
+    let Some(request) = state.requests.get(&id) else { return Ok(Step::Rest) };
+    let known = request.decision.as_ref().is_some_and(|record| {
+        schedule::is_down(record) && record.decision.channel == decision.channel && waits(request)
+    });
+    if known || moment.since(now) <= SHORT_WAIT {
+        let due = schedule::due(id, debtor, request, moment.min(request.order.expires_at));
+        unit.effect(Effect::Due(due));
+        return Ok(Step::Rest);
+    }
+    let record = decide::record(policy, state, asked, decision);
+    unit.record(debtor, &Actor::Gateway, EventBody::DecisionMade(record, Sealed::Gone))?;
+    Ok(Step::Rest)
 }
 
 /// Whether a request is one to look at: awaiting its decision, or sent and about to fall back.
@@ -103,11 +170,11 @@ fn wait(
     policy: &Policy,
     debtor: DebtorKey,
     id: RequestId,
+    asked: Asked,
     decision: Decision,
 ) -> Result<Step, StorageError> {
-    let desk = unit.desk;
     let state = unit.debtor(debtor)?;
-    let record = decide::record(desk, policy, state, Some(id), decision);
+    let record = decide::record(policy, state, asked, decision);
     let Some(request) = state.requests.get(&id) else { return Ok(Step::Rest) };
     if waits(request) && decide::repeats(&record, request.decision.as_ref()) {
         if let Some(wake) = schedule::wake(request, Some(&state.attempts)) {
@@ -125,14 +192,15 @@ fn depart(
     unit: &mut Unit<'_>,
     policy: &Policy,
     debtor: DebtorKey,
-    id: RequestId,
+    asked: Asked,
     decision: Decision,
-    carrier: Arc<Carrier>,
-    slot: Slot,
+    course: Course,
 ) -> Result<Step, StorageError> {
     let (now, desk) = (unit.now(), unit.desk);
     let state = unit.debtor(debtor)?;
+    let Some(id) = asked.request else { return Ok(Step::Rest) };
     let Some(request) = state.requests.get(&id) else { return Ok(Step::Rest) };
+    let Course { carrier, others, slot } = course;
     let written = decision
         .point
         .and_then(|key| value_of(desk, state, key).map(|value| (key, value)))
@@ -147,7 +215,7 @@ fn depart(
             let citation = "configuration [collector] and the debtor's file";
             let rule = decide::NO_MESSAGE;
             let refused = decide::house_block(decision.channel, now, rule, citation, reason, None, false);
-            return wait(unit, policy, debtor, id, refused);
+            return wait(unit, policy, debtor, id, asked, refused);
         }
     };
     let attempt = AttemptId::new(now, &desk.entropy.ten());
@@ -155,6 +223,7 @@ fn depart(
         attempt,
         contact: contact(request, &decision, point, attempt),
         message_digest: crate::pipeline::naming::digest(&rendered.content),
+        others,
         provider: carrier.name.clone(),
         request: id,
         template: rendered.template_version,
@@ -169,10 +238,11 @@ fn depart(
         to: to.expose().to_owned(),
     };
     let message = outgoing(desk, attempt, debtor, point, to, rendered.language, rendered.content, &carrier);
-    let record = decide::record(desk, policy, state, Some(id), decision);
+    let record = decide::record(policy, state, asked, decision);
     unit.record(debtor, &Actor::Gateway, EventBody::DecisionMade(record, Sealed::Gone))?;
     unit.record(debtor, &Actor::Gateway, EventBody::AttemptStarted(start, secret.into()))?;
-    Ok(Step::Send(Box::new(Departure { attempt, request: id, debtor, message, carrier, slot })))
+    let ticket = carrier.depart(now);
+    Ok(Step::Send(Box::new(Departure { attempt, request: id, debtor, message, carrier, slot, ticket })))
 }
 
 fn contact(request: &RequestState, decision: &Decision, point: PointKey, attempt: AttemptId) -> Contact {

@@ -33,6 +33,12 @@ struct WebhookLabels {
     webhook: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ProviderLabels {
+    channel: &'static str,
+    provider: String,
+}
+
 /// The pipeline's counters.
 #[derive(Default)]
 pub struct Metrics {
@@ -44,6 +50,8 @@ pub struct Metrics {
     backlog: Family<WebhookLabels, Gauge>,
     behind: Family<WebhookLabels, Gauge>,
     away: Family<WebhookLabels, Gauge>,
+    shares: Family<ProviderLabels, Gauge>,
+    set_backs: Family<ProviderLabels, Counter>,
 }
 
 impl Metrics {
@@ -74,6 +82,16 @@ impl Metrics {
         registry.register("dunwell_webhook_lag_events", behind, metrics.behind.clone());
         let away = "Whether a webhook's receiver takes nothing at all (1) or not (0)";
         registry.register("dunwell_webhook_away", away, metrics.away.clone());
+        registry.register(
+            "dunwell_provider_share",
+            "How much of its traffic a provider gets, in hundredths: 100 in service, 0 while it is left alone",
+            metrics.shares.clone(),
+        );
+        registry.register(
+            "dunwell_provider_set_backs",
+            "How often a provider was put out of service, or asked for patience",
+            metrics.set_backs.clone(),
+        );
         metrics
     }
 
@@ -116,8 +134,22 @@ impl Metrics {
         self.away.get_or_create(&labels).set(i64::from(away));
     }
 
+    /// A provider was put out of service, or asked for patience.
+    pub fn set_back(&self, channel: Channel, provider: &str) {
+        self.set_backs.get_or_create(&of_provider(channel, provider)).inc();
+    }
+
+    /// A provider gets so many hundredths of its traffic.
+    pub fn share(&self, channel: Channel, provider: &str, hundredths: u32) {
+        self.shares.get_or_create(&of_provider(channel, provider)).set(hundredths.into());
+    }
+
     /// So much stands on the agenda.
     pub fn agenda(&self, tasks: usize) {
         self.agenda.set(i64::try_from(tasks).unwrap_or(i64::MAX));
     }
+}
+
+fn of_provider(channel: Channel, provider: &str) -> ProviderLabels {
+    ProviderLabels { channel: channel.as_str(), provider: provider.to_owned() }
 }

@@ -13,7 +13,7 @@ use crate::domain::statement::{FieldFault, PermitOutcome, PermitQuery};
 use crate::domain::time::{Span, Timestamp};
 use crate::pipeline::agenda::{Due, Task};
 use crate::pipeline::answer::DecisionAnswer;
-use crate::pipeline::decide::{self, Circumstances, Terms};
+use crate::pipeline::decide::{self, Asked, Circumstances, Terms};
 use crate::pipeline::facts::{Intent, Subject};
 use crate::pipeline::filing::{self, Filed};
 use crate::pipeline::unit::{Effect, Unit};
@@ -84,7 +84,7 @@ pub fn issue(unit: &mut Unit<'_>, actor: &Actor, said: PermitQuery) -> Filed<Per
     let expires_at = decision.permitted_until.map_or(now.plus(ttl), |until| until.min(now.plus(ttl)));
     let grant = PermitGrant {
         contact: reserved(&intent, decision.point, permit),
-        decision: decide::record(desk, &policy, state, None, decision),
+        decision: decide::record(&policy, state, Asked::default(), decision),
         expires_at,
         permit,
     };

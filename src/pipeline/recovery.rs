@@ -3,6 +3,7 @@
 use crate::domain::channel::Priority;
 use crate::domain::event::{Actor, AttemptFailure, EventBody, Sealed};
 use crate::domain::outcome::{FailureCause, FailureClass};
+use crate::domain::request::RequestStatus;
 use crate::domain::time::Timestamp;
 use crate::pipeline::agenda::{Agenda, Due, Task};
 use crate::pipeline::recorder::{Recorder, Unavailable};
@@ -68,7 +69,9 @@ async fn settle(recorder: &Recorder, attempt: AttemptRow) -> Result<(), Unavaila
 /// Puts everything pending on the agenda for now, because something changed that may concern all of it.
 pub fn renew(store: &Store, agenda: &Agenda, now: Timestamp) -> Result<(), StorageError> {
     store.reader()?.open_requests(|row| {
-        if row.status == crate::domain::request::RequestStatus::Deferred {
+        // One that went out and waits to fall back may be held back by the same.
+        let falls_back = row.status == RequestStatus::Sent && row.due_at.is_some();
+        if row.status == RequestStatus::Deferred || falls_back {
             put(agenda, &row, Some(now));
         }
     })

@@ -19,7 +19,7 @@ use crate::domain::id::{DebtorKey, PermitId, Pseudonymiser, RequestId};
 use crate::domain::request::ChannelChoice;
 use crate::domain::state::{DebtorState, RequestState};
 use crate::domain::zone;
-use crate::pipeline::decide::{self, Circumstances, NO_MESSAGE, NO_PROVIDER, Terms};
+use crate::pipeline::decide::{self, Circumstances, NO_MESSAGE, NO_PROVIDER, PROVIDERS_DOWN, Terms};
 use crate::pipeline::facts::{Elsewhere, Intent, Subject};
 use crate::policy::Policy;
 use crate::storage::{HistoryFilter, Reader, StorageError};
@@ -220,7 +220,8 @@ impl<'a> Replay<'a> {
         let channels = recorded.channels.clone().unwrap_or_else(|| untried(request));
         let law = decide::decide_request(here, self.policy, &subject, request, &channels, at);
         // Whether anybody could carry it, and whether its message could be written, was no matter of law.
-        let house = recorded.decision.findings.iter().any(|f| f.rule == NO_PROVIDER || f.rule == NO_MESSAGE);
+        let house = [NO_PROVIDER, PROVIDERS_DOWN, NO_MESSAGE];
+        let house = recorded.decision.findings.iter().any(|finding| house.contains(&finding.rule.as_str()));
         if house && law.outcome == Outcome::Allow && law.channel == recorded.decision.channel {
             return recorded.decision.clone();
         }

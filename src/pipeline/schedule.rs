@@ -1,12 +1,15 @@
 //! When a request is looked at again, as a pure function of its state.
 
 use crate::domain::attempt::AttemptStatus;
+use crate::domain::channel::Channel;
 use crate::domain::decision::Outcome;
+use crate::domain::event::DecisionRecord;
 use crate::domain::id::{AttemptId, DebtorKey, RequestId};
 use crate::domain::request::{ChannelChoice, RequestStatus};
 use crate::domain::state::{AttemptState, RequestState};
 use crate::domain::time::{Span, Timestamp};
 use crate::pipeline::agenda::{Due, Task};
+use crate::pipeline::decide;
 use crate::storage::RequestRow;
 use std::collections::BTreeMap;
 
@@ -50,20 +53,24 @@ pub fn wake(
         .and_then(|record| record.decision.permitted_from);
     match request.status {
         RequestStatus::Accepted => {
-            let rested = match last {
-                Some(attempt) if attempt.status == AttemptStatus::Abandoned => {
-                    attempt.finished_at.unwrap_or(attempt.started_at).plus(setback_pause(request.setbacks))
-                }
-                _ => earliest,
-            };
+            let rested = last.and_then(|last| rested(request, attempts, last)).unwrap_or(earliest);
             Some(rested.max(earliest).min(expires))
         }
         RequestStatus::Deferred => Some(lawful.unwrap_or(expires).max(earliest).min(expires)),
         RequestStatus::Sent if request.waits_to_fall_back() => Some(lawful.unwrap_or(expires).min(expires)),
         RequestStatus::Sent if request.may_fall_back() => {
             let patience = request.order.fallback_after?;
-            let sent = last.map_or(request.accepted_at, |attempt| attempt.started_at);
-            Some(sent.plus(patience).min(expires))
+            let moment = match last {
+                // The way behind it was begun already, and came to nothing.
+                Some(attempt)
+                    if matches!(attempt.status, AttemptStatus::Failed | AttemptStatus::Abandoned) =>
+                {
+                    rested(request, attempts, attempt).unwrap_or(earliest)
+                }
+                Some(attempt) => attempt.started_at.plus(patience),
+                None => request.accepted_at.plus(patience),
+            };
+            Some(moment.max(earliest).min(expires))
         }
         RequestStatus::Sent
         | RequestStatus::Dispatching
@@ -73,6 +80,49 @@ pub fn wake(
         | RequestStatus::Expired
         | RequestStatus::Cancelled
         | RequestStatus::Unknown => None,
+    }
+}
+
+/// Until when a request rests after its newest attempt, if it never left and no other provider stands by.
+fn rested(
+    request: &RequestState,
+    attempts: Option<&BTreeMap<AttemptId, Box<AttemptState>>>,
+    last: &AttemptState,
+) -> Option<Timestamp> {
+    if last.gives_way() || last.status != AttemptStatus::Abandoned {
+        return None;
+    }
+    let ended = last.finished_at.unwrap_or(last.started_at);
+    let rested = ended.plus(setback_pause(request.setbacks));
+    let since = attempts.and_then(|attempts| fruitless_since(request, attempts, last.channel));
+    let turn = since.zip(request.order.fallback_after).map(|(since, wait)| since.plus(wait));
+    Some(turn.filter(|turn| *turn > ended).map_or(rested, |turn| rested.min(turn)))
+}
+
+/// Whether a decision says that none of a channel's providers worked.
+pub fn is_down(record: &DecisionRecord) -> bool {
+    record.decision.findings.iter().any(|finding| finding.rule == decide::PROVIDERS_DOWN)
+}
+
+/// Since when a channel has brought nothing for a request, because its providers do not work: since the first of its newest
+/// attempts, of those that surely reached nobody, or since a decision said so.
+pub fn fruitless_since(
+    request: &RequestState,
+    attempts: &BTreeMap<AttemptId, Box<AttemptState>>,
+    channel: Channel,
+) -> Option<Timestamp> {
+    let newest = request.attempts.iter().rev().filter_map(|id| attempts.get(id));
+    let in_vain = newest.take_while(|attempt| {
+        attempt.channel == channel
+            && (attempt.gives_way()
+                || (attempt.status == AttemptStatus::Abandoned && attempt.reached_nobody()))
+    });
+    let first = in_vain.last().map(|attempt| attempt.started_at);
+    let down = request.decision.as_ref().filter(|record| is_down(record));
+    let down = down.filter(|record| record.decision.channel == channel).map(|record| record.decision.at);
+    match (first, down) {
+        (Some(first), Some(down)) => Some(first.min(down)),
+        (first, down) => first.or(down),
     }
 }
 

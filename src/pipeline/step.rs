@@ -1,5 +1,6 @@
 //! What is to be done next for a request that was looked at.
 
+use crate::coordination::breaker::Ticket;
 use crate::domain::id::{AttemptId, DebtorKey, RequestId};
 use crate::domain::message::Outgoing;
 use crate::pipeline::carriers::{Carrier, Slot};
@@ -29,4 +30,6 @@ pub struct Departure {
     pub carrier: Arc<Carrier>,
     /// Its place at the provider, held until the provider has answered.
     pub slot: Slot,
+    /// By which its outcome says something of the provider.
+    pub ticket: Ticket,
 }

@@ -1,6 +1,7 @@
 //! The loops that keep things moving: what is due is looked at, what may go is sent, what came of it is recorded.
 
 use crate::channel::Gate;
+use crate::coordination::breaker::Ticket;
 use crate::domain::id::{AttemptId, DebtorKey};
 use crate::domain::outcome::{Failure, FailureCause, FailureClass, Outcome};
 use crate::domain::time::Span;
@@ -166,7 +167,7 @@ impl Workshop {
     }
 
     async fn send(self: Arc<Self>, departure: Departure) {
-        let Departure { attempt, request, debtor, message, carrier, slot } = departure;
+        let Departure { attempt, request, debtor, message, carrier, slot, ticket } = departure;
         let barrier = self.barrier.clone();
         let refused = Arc::new(std::sync::OnceLock::new());
         let seen = refused.clone();
@@ -181,12 +182,26 @@ impl Workshop {
                 Outcome::Failed(Failure::of(FailureClass::NeverLeft, FailureCause::Unspecified, code(*why)));
         }
         drop(slot);
+        self.weigh(&carrier, ticket, &outcome);
         self.metrics.attempt(carrier.channel, &carrier.name, &outcome);
         if let Outcome::Failed(failure) = &outcome {
             tracing::warn!(attempt.id = %attempt, request.id = %request, provider = %carrier.name, failure.class = ?failure.class,
                 failure.code = %failure.code, "attempt.not_accepted");
         }
         self.settle(debtor, attempt, outcome).await;
+    }
+
+    /// Takes in what an outcome says of its provider. What waits for one that no longer works looks for another way.
+    fn weigh(&self, carrier: &Carrier, ticket: Ticket, outcome: &Outcome) {
+        let now = self.desk.clock.now();
+        if !carrier.learn(ticket, outcome, now) {
+            return;
+        }
+        self.metrics.set_back(carrier.channel, &carrier.name);
+        tracing::warn!(provider = %carrier.name, channel = %carrier.channel, standing = ?carrier.standing(now), "provider.set_back");
+        for due in carrier.waiting.take_all() {
+            self.agenda.put(Due { at: now, ..due });
+        }
     }
 
     /// Records what came of an attempt. While the store is out of reach it is tried again; if the process ends before, the

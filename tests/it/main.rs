@@ -12,6 +12,7 @@ mod api_operations;
 mod api_requests;
 mod durability;
 mod flow_email;
+mod flow_failover;
 mod flow_mail;
 mod flow_replies;
 mod flow_sms;

@@ -21,6 +21,7 @@ use dunwell::domain::message::Content;
 use dunwell::domain::money::Money;
 use dunwell::domain::outcome::{FailureCause, FailureClass};
 use dunwell::domain::request::{ChannelChoice, RequestOrder};
+use dunwell::domain::routing::{Because, Choice, NotUsed, PassedOver, Routing};
 use dunwell::domain::time::{Span, Timestamp};
 use std::collections::BTreeMap;
 
@@ -108,6 +109,15 @@ fn decision_record() -> DecisionRecord {
         },
         policy: stamp(),
         request: Some(request()),
+        routing: Some(Routing {
+            choices: vec![Choice { because: Because::Replied, channel: Channel::Sms, since: Some(at(-60)) }],
+            passed_over: vec![NotUsed {
+                provider: "twilio".into(),
+                reason: PassedOver::OutOfService,
+                until: Some(at(5)),
+            }],
+            provider: Some("vonage".into()),
+        }),
         tzdb: "2026b".into(),
     }
 }
@@ -278,6 +288,7 @@ pub fn attempt_started(attempt: AttemptId, request: RequestId, text: &str) -> Ev
             attempt,
             contact: contact(ContactSource::Attempt(attempt)),
             message_digest: "ef".repeat(32),
+            others: vec!["vonage".into()],
             provider: "sms/sandbox".into(),
             request,
             template: "payment-reminder@1".into(),

@@ -7,6 +7,8 @@ use dunwell::domain::channel::Channel;
 use dunwell::domain::debtor::{CollectorRole, DebtType};
 use dunwell::domain::event::{Actor, Event};
 use dunwell::domain::fault::SourceFile;
+use dunwell::domain::message::Outgoing;
+use dunwell::domain::outcome::Outcome;
 use dunwell::domain::request::ContactRequest;
 use dunwell::domain::state::{DebtorState, RequestState};
 use dunwell::domain::time::{Clock, Entropy, Span, Timestamp};
@@ -35,6 +37,12 @@ pub struct Hand(AtomicI64);
 impl Clock for Hand {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+impl Hand {
+    pub fn pass_to(&self, moment: &str) {
+        self.0.store(at(moment).millis(), Ordering::SeqCst);
     }
 }
 
@@ -91,13 +99,22 @@ pub fn law(edit: impl Fn(&str, &str) -> String) -> Policy {
     Policy::load(&files, &["us-federal".to_owned(), "us-states".to_owned()]).expect("packs")
 }
 
-fn carriers(clock: &Arc<Hand>) -> Carriers {
+/// A provider of a house: its channel, its name and whether debts collected for others may be sent over it. All are
+/// sandboxes, but the inbox.
+pub type Named<'a> = (Channel, &'a str, bool);
+
+/// Providers of their own, that nobody attends to.
+pub fn carriers(clock: &Arc<Hand>, named: &[Named<'_>]) -> Carriers {
     let vendors = Vendors::load(&files("providers")).expect("manifests");
     let throttles = Arc::new(Throttles::new([], Arc::new(|| Duration::ZERO)));
-    let carrier = |channel: Channel, name: &str| {
-        let manifest = vendors.get(channel, name).expect("a manifest").clone();
-        let settings =
-            || VendorSettings::check(&manifest.settings, &[], &BTreeMap::new(), "test").expect("settings");
+    let carrier = |&(channel, name, third_party): &Named<'_>| {
+        let folder = if channel == Channel::Portal { "inbox" } else { "sandbox" };
+        let manifest = vendors.get(channel, folder).expect("a manifest").clone();
+        let given = [("third_party_collections".to_owned(), third_party.to_string().as_str().into())];
+        let settings = || {
+            VendorSettings::check(&manifest.settings, &[], &BTreeMap::from(given.clone()), "test")
+                .expect("settings")
+        };
         let transport = Transport::open(&manifest, settings(), clock.clone()).expect("a transport");
         Arc::new(Carrier::new(CarrierParts {
             channel,
@@ -109,12 +126,7 @@ fn carriers(clock: &Arc<Hand>) -> Carriers {
             places: 64,
         }))
     };
-    Carriers::new(vec![
-        carrier(Channel::Sms, "sandbox"),
-        carrier(Channel::Email, "sandbox"),
-        carrier(Channel::Voice, "sandbox"),
-        carrier(Channel::Portal, "inbox"),
-    ])
+    Carriers::new(named.iter().map(carrier).collect())
 }
 
 impl House {
@@ -123,8 +135,24 @@ impl House {
         Self::at(place, Arc::new(Hand(AtomicI64::new(at(START).millis())))).await
     }
 
+    /// With these providers.
+    pub async fn with(named: &[Named<'_>]) -> Self {
+        let place = Arc::new(tempfile::tempdir().expect("a folder"));
+        Self::open(place, Arc::new(Hand(AtomicI64::new(at(START).millis()))), named).await
+    }
+
     /// A pipeline on a store that may have a history.
     pub async fn at(place: Arc<tempfile::TempDir>, clock: Arc<Hand>) -> Self {
+        let usual = [
+            (Channel::Sms, "sandbox", true),
+            (Channel::Email, "sandbox", true),
+            (Channel::Voice, "sandbox", true),
+            (Channel::Portal, "inbox", true),
+        ];
+        Self::open(place, clock, &usual).await
+    }
+
+    pub async fn open(place: Arc<tempfile::TempDir>, clock: Arc<Hand>, named: &[Named<'_>]) -> Self {
         let entropy: Arc<dyn Entropy> =
             Arc::new(Dice(AtomicU64::new(u64::try_from(clock.now().millis()).expect("positive"))));
         let store = Store::open(
@@ -140,7 +168,7 @@ impl House {
         let desk = Desk {
             policy: arc_swap::ArcSwap::from_pointee(law(|_, text| text.to_owned())),
             templates: Words::load(&files("templates")).expect("templates"),
-            carriers: carriers(&clock),
+            carriers: carriers(&clock, named),
             pauses: arc_swap::ArcSwap::from_pointee(Vec::new()),
             parking: Parking::default(),
             fetcher: Fetcher::new().expect("a fetcher"),
@@ -168,13 +196,24 @@ impl House {
         Self { pipeline, clock, place }
     }
 
+    /// Plays a whole provider.
+    pub fn direct(
+        &self,
+        channel: Channel,
+        name: &str,
+        director: impl Fn(&Outgoing) -> Option<Outcome> + Send + Sync + 'static,
+    ) {
+        let carrier = self.pipeline.desk().carriers.find(channel, name).expect("a provider");
+        carrier.transport().sandbox().expect("a sandbox").direct(Arc::new(director));
+    }
+
     pub async fn close(self) -> (Arc<tempfile::TempDir>, Arc<Hand>) {
         self.pipeline.shutdown(Duration::from_secs(10)).await;
         (self.place, self.clock)
     }
 
     pub fn move_to(&self, moment: &str) {
-        self.clock.0.store(at(moment).millis(), Ordering::SeqCst);
+        self.clock.pass_to(moment);
     }
 
     pub fn pass(&self, span: Span) {

@@ -2,6 +2,7 @@
 
 use crate::domain::channel::Channel;
 use crate::domain::decision::{Decision, Finding, Outcome, PolicyStamp};
+use crate::domain::routing::Routing;
 use crate::domain::statement::DecisionQuery;
 use crate::domain::time::Timestamp;
 use crate::http::Api;
@@ -50,6 +51,9 @@ pub struct DecisionView {
     reviews: Vec<Finding>,
     /// The policy that answered.
     policy: PolicyStamp,
+    /// Of a contact request: how it came to its channel and its provider, where that is not plain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    routing: Option<Routing>,
 }
 
 impl DecisionView {
@@ -70,7 +74,13 @@ impl DecisionView {
             findings: decision.findings,
             reviews: decision.reviews,
             policy,
+            routing: None,
         }
+    }
+
+    /// The same with how it came to its way.
+    pub fn routed(self, routing: Option<Routing>) -> Self {
+        Self { routing, ..self }
     }
 }
 

@@ -79,6 +79,7 @@ impl RequestView {
         let decision = request.decision.as_ref().map(|record| {
             let point = record.decision.point.and_then(|key| names.point(key)).map(str::to_owned);
             DecisionView::with(record.decision.clone(), point, record.policy.clone())
+                .routed(record.routing.clone())
         });
         let attempts =
             request.attempts.iter().filter_map(|id| Some(AttemptView::of(*id, state.attempts.get(id)?)));
