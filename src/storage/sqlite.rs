@@ -17,6 +17,7 @@ mod rows;
 mod schema;
 mod webhooks;
 mod write;
+mod writer;
 
 use crate::domain::time::Entropy;
 use crate::storage::seal::{Lookup, Wrapping};
@@ -33,7 +34,8 @@ pub(in crate::storage) use audit::verify_log;
 pub use chain::Chain;
 pub(in crate::storage) use copy::restore;
 pub use read::Reader;
-pub use write::{Batch, Writer, Written};
+pub use write::Batch;
+pub use writer::{Writer, Written};
 
 const KEYS_FILE: &str = "keys.db";
 const LOOKUP_PLACE: &[u8] = b"lookup key";

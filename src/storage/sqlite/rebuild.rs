@@ -2,7 +2,7 @@
 
 use super::connection::failed;
 use super::rows::{Count, int};
-use super::write::Writer;
+use super::writer::Writer;
 use super::{keyring, project, requests, rows};
 use crate::domain::event::{AttemptSent, Event, EventBody, Stream};
 use crate::domain::id::DebtorKey;

@@ -1,7 +1,8 @@
-//! The write door: one writer, many commands in one durable commit.
+//! What one commit holds: commands that become durable together.
 
-use super::connection::{self, Lock, Role, failed, is_conflict};
-use super::rows::{Count, int};
+use super::connection::{failed, is_conflict};
+use super::rows::int;
+use super::writer::{Writer, Written, slot};
 use super::{Chain, Database, index, keyring, project, requests, rows};
 use crate::domain::event::{Actor, Event, EventBody, Stream};
 use crate::domain::id::{
@@ -11,161 +12,10 @@ use crate::domain::time::Timestamp;
 use crate::ledger::chain::Head;
 use crate::ledger::entry::Draft;
 use crate::ledger::{LeafHash, canonical};
-use crate::storage::seal::{DataKey, KeyId, Nonces, Place, stream_bytes};
+use crate::storage::seal::{DataKey, KeyId, Place, stream_bytes};
 use crate::storage::{Appended, AttemptRow, PermitRow, ReportedRow, RequestRow, ReviewRow, StorageError};
-use rusqlite::Connection;
 use std::collections::HashMap;
-use std::fs::File;
 use std::sync::Arc;
-
-/// A writer of a store: there is one at a time.
-pub struct Writer {
-    pub(super) database: Arc<Database>,
-    pub(super) history: Connection,
-    pub(super) keys: Connection,
-    next_leaf: u64,
-    /// The entry being written, behind the zero byte of its leaf hash.
-    entry: Vec<u8>,
-    sealed: Vec<u8>,
-    nonces: Nonces,
-    /// The requests that the batch has touched; the room is kept from batch to batch.
-    dirty: HashMap<RequestId, RequestRow>,
-    /// The log's length when something was last written to one of the streams that share a slot.
-    written: Vec<u64>,
-    /// The write-ahead log, to be synced past the connection.
-    log: Arc<File>,
-    /// Whether keys of erased debtors may be left.
-    pub(super) owes_erasures: bool,
-    _lock: Lock,
-}
-
-/// A batch that is written. Every one before it is durable too once this one is.
-#[must_use = "what is written is not durable yet"]
-#[derive(Clone)]
-pub struct Written {
-    log: Arc<File>,
-}
-
-impl Written {
-    /// Waits until the disk has it. May be called while the next batch is open.
-    ///
-    /// # Errors
-    /// Whether it is on the disk cannot be known any more, and trying again says nothing: a system that could not write a page
-    /// may forget that it had to. The store must be closed and opened anew.
-    pub fn sync(&self) -> Result<(), StorageError> {
-        self.log.sync_data().map_err(|_| StorageError::Database { doing: "syncing the log", code: 0 })
-    }
-}
-
-/// Slots of streams: several times as many as there are chains at hand.
-const SLOTS: usize = 1 << 19;
-
-/// A stream's slot. A debtor's bytes are a keyed hash: any of them are as good as any other.
-fn slot(stream: &Stream) -> usize {
-    stream_bytes(stream).iter().take(8).fold(0, |slot, byte| slot << 8 | usize::from(*byte)) % SLOTS
-}
-
-impl Writer {
-    pub(in crate::storage) fn new(database: Arc<Database>) -> Result<Self, StorageError> {
-        let lock = connection::lock(&database.path)?;
-        let history = connection::open(&database.path, Role::Writer)?;
-        let keys = connection::open(&database.keys_path, Role::Keys)?;
-        let next_leaf = history
-            .query_row("SELECT coalesce(max(leaf) + 1, 0) FROM events", [], |row| row.get::<_, Count>(0))
-            .map(|count| count.0)
-            .map_err(failed("finding the log's end"))?;
-        database.index.catch_up(&history, next_leaf)?;
-        let log = Arc::new(connection::write_ahead_log(&database.path)?);
-        let mut writer = Self {
-            database,
-            history,
-            keys,
-            next_leaf,
-            entry: Vec::with_capacity(4096),
-            sealed: Vec::with_capacity(4096),
-            nonces: Nonces::new(),
-            dirty: HashMap::new(),
-            written: vec![0; SLOTS],
-            log,
-            owes_erasures: true,
-            _lock: lock,
-        };
-        writer.finish_erasures()?;
-        Ok(writer)
-    }
-
-    /// Begins a batch. Nothing of it can be seen, or is kept, before [`Batch::commit`].
-    pub fn begin(&mut self) -> Result<Batch<'_>, StorageError> {
-        self.run("BEGIN IMMEDIATE", "beginning a batch")?;
-        self.dirty.clear();
-        Ok(Batch {
-            next_leaf: self.next_leaf,
-            writer: self,
-            new_keys: HashMap::new(),
-            erased: false,
-            spoiled: false,
-            ended: false,
-        })
-    }
-
-    /// Leaves the indexes up to date, so that the next start need not read the log's end. To be called when nothing more will
-    /// be written.
-    pub fn settle(&mut self) -> Result<(), StorageError> {
-        if self.database.index.is_empty() {
-            return Ok(());
-        }
-        self.run("BEGIN IMMEDIATE", "bringing the indexes up to date")?;
-        let folded = self.database.index.fold(&self.history);
-        self.run(if folded.is_ok() { "COMMIT" } else { "ROLLBACK" }, "bringing the indexes up to date")?;
-        folded?;
-        self.database.index.clear(self.next_leaf);
-        Ok(())
-    }
-
-    /// How many events the log has.
-    pub fn log_size(&self) -> u64 {
-        self.next_leaf
-    }
-
-    pub(super) fn run(&self, statement: &str, doing: &'static str) -> Result<(), StorageError> {
-        self.history
-            .prepare_cached(statement)
-            .and_then(|mut statement| statement.execute([]))
-            .map(|_| ())
-            .map_err(failed(doing))
-    }
-
-    /// Destroys the keys of erasures that are in the history but not yet done: those of the last commits, or of one that
-    /// a crash cut short. To be called once the erasure is durable.
-    ///
-    /// # Errors
-    /// A key is left; the next call, or the next opening, destroys it.
-    pub fn finish_erasures(&mut self) -> Result<(), StorageError> {
-        if !self.owes_erasures {
-            return Ok(());
-        }
-        let keys = {
-            let failed = failed("finishing erasures");
-            let mut statement = self
-                .history
-                .prepare_cached("SELECT stream, key FROM erasures WHERE done = 0 AND key IS NOT NULL")
-                .map_err(failed)?;
-            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed)?;
-            rows.collect::<Result<Vec<(Vec<u8>, KeyId)>, _>>().map_err(failed)?
-        };
-        if !keys.is_empty() {
-            keyring::destroy(&mut self.keys, &keys)?;
-            self.run("UPDATE erasures SET done = 1 WHERE done = 0", "finishing erasures")?;
-        }
-        self.owes_erasures = false;
-        Ok(())
-    }
-
-    /// Whether [`Self::finish_erasures`] has something to do.
-    pub fn owes_erasures(&self) -> bool {
-        self.owes_erasures
-    }
-}
 
 /// Commands that become durable together, or not at all.
 ///
@@ -179,7 +29,13 @@ pub struct Batch<'w> {
     ended: bool,
 }
 
-impl Batch<'_> {
+impl<'w> Batch<'w> {
+    /// In the transaction that has just begun.
+    pub(super) fn open(writer: &'w mut Writer) -> Self {
+        let next_leaf = writer.next_leaf;
+        Self { writer, next_leaf, new_keys: HashMap::new(), erased: false, spoiled: false, ended: false }
+    }
+
     /// A stream's whole history and the end at which it is continued.
     pub fn load(&mut self, stream: Stream) -> Result<(Chain, Vec<Event>), StorageError> {
         self.sound()?;
@@ -546,6 +402,7 @@ mod tests {
     use crate::domain::event::{Inbound, InboundSecret, Understanding};
     use crate::domain::time::Entropy;
     use crate::storage::{Settings, Store, verify_log};
+    use std::fs::File;
     use std::sync::atomic::{AtomicU8, Ordering};
 
     struct Counting(AtomicU8);

@@ -1,0 +1,156 @@
+//! The write door: one writer a store, and what it knows from batch to batch.
+
+use super::connection::{self, Lock, Role, failed};
+use super::rows::Count;
+use super::write::Batch;
+use super::{Database, keyring};
+use crate::domain::event::Stream;
+use crate::domain::id::RequestId;
+use crate::storage::seal::{KeyId, Nonces, stream_bytes};
+use crate::storage::{RequestRow, StorageError};
+use rusqlite::Connection;
+use std::collections::HashMap;
+use std::fs::File;
+use std::sync::Arc;
+
+/// A writer of a store: there is one at a time.
+pub struct Writer {
+    pub(super) database: Arc<Database>,
+    pub(super) history: Connection,
+    pub(super) keys: Connection,
+    pub(super) next_leaf: u64,
+    /// The entry being written, behind the zero byte of its leaf hash.
+    pub(super) entry: Vec<u8>,
+    pub(super) sealed: Vec<u8>,
+    pub(super) nonces: Nonces,
+    /// The requests that the batch has touched; the room is kept from batch to batch.
+    pub(super) dirty: HashMap<RequestId, RequestRow>,
+    /// The log's length when something was last written to one of the streams that share a slot.
+    pub(super) written: Vec<u64>,
+    /// The write-ahead log, to be synced past the connection.
+    pub(super) log: Arc<File>,
+    /// Whether keys of erased debtors may be left.
+    pub(super) owes_erasures: bool,
+    _lock: Lock,
+}
+
+/// A batch that is written. Every one before it is durable too once this one is.
+#[must_use = "what is written is not durable yet"]
+#[derive(Clone)]
+pub struct Written {
+    pub(super) log: Arc<File>,
+}
+
+impl Written {
+    /// Waits until the disk has it. May be called while the next batch is open.
+    ///
+    /// # Errors
+    /// Whether it is on the disk cannot be known any more, and trying again says nothing: a system that could not write a page
+    /// may forget that it had to. The store must be closed and opened anew.
+    pub fn sync(&self) -> Result<(), StorageError> {
+        self.log.sync_data().map_err(|_| StorageError::Database { doing: "syncing the log", code: 0 })
+    }
+}
+
+/// Slots of streams: several times as many as there are chains at hand.
+const SLOTS: usize = 1 << 19;
+
+/// A stream's slot. A debtor's bytes are a keyed hash: any of them are as good as any other.
+pub(super) fn slot(stream: &Stream) -> usize {
+    stream_bytes(stream).iter().take(8).fold(0, |slot, byte| slot << 8 | usize::from(*byte)) % SLOTS
+}
+
+impl Writer {
+    pub(in crate::storage) fn new(database: Arc<Database>) -> Result<Self, StorageError> {
+        let lock = connection::lock(&database.path)?;
+        let history = connection::open(&database.path, Role::Writer)?;
+        let keys = connection::open(&database.keys_path, Role::Keys)?;
+        let next_leaf = history
+            .query_row("SELECT coalesce(max(leaf) + 1, 0) FROM events", [], |row| row.get::<_, Count>(0))
+            .map(|count| count.0)
+            .map_err(failed("finding the log's end"))?;
+        database.index.catch_up(&history, next_leaf)?;
+        let log = Arc::new(connection::write_ahead_log(&database.path)?);
+        let mut writer = Self {
+            database,
+            history,
+            keys,
+            next_leaf,
+            entry: Vec::with_capacity(4096),
+            sealed: Vec::with_capacity(4096),
+            nonces: Nonces::new(),
+            dirty: HashMap::new(),
+            written: vec![0; SLOTS],
+            log,
+            owes_erasures: true,
+            _lock: lock,
+        };
+        writer.finish_erasures()?;
+        Ok(writer)
+    }
+
+    /// Begins a batch. Nothing of it can be seen, or is kept, before [`Batch::commit`].
+    pub fn begin(&mut self) -> Result<Batch<'_>, StorageError> {
+        self.run("BEGIN IMMEDIATE", "beginning a batch")?;
+        self.dirty.clear();
+        Ok(Batch::open(self))
+    }
+
+    /// Leaves the indexes up to date, so that the next start need not read the log's end. To be called when nothing more will
+    /// be written.
+    pub fn settle(&mut self) -> Result<(), StorageError> {
+        if self.database.index.is_empty() {
+            return Ok(());
+        }
+        self.run("BEGIN IMMEDIATE", "bringing the indexes up to date")?;
+        let folded = self.database.index.fold(&self.history);
+        self.run(if folded.is_ok() { "COMMIT" } else { "ROLLBACK" }, "bringing the indexes up to date")?;
+        folded?;
+        self.database.index.clear(self.next_leaf);
+        Ok(())
+    }
+
+    /// How many events the log has.
+    pub fn log_size(&self) -> u64 {
+        self.next_leaf
+    }
+
+    pub(super) fn run(&self, statement: &str, doing: &'static str) -> Result<(), StorageError> {
+        self.history
+            .prepare_cached(statement)
+            .and_then(|mut statement| statement.execute([]))
+            .map(|_| ())
+            .map_err(failed(doing))
+    }
+
+    /// Destroys the keys of erasures that are in the history but not yet done: those of the last commits, or of one that
+    /// a crash cut short. To be called once the erasure is durable.
+    ///
+    /// # Errors
+    /// A key is left; the next call, or the next opening, destroys it.
+    pub fn finish_erasures(&mut self) -> Result<(), StorageError> {
+        if !self.owes_erasures {
+            return Ok(());
+        }
+        let keys = {
+            let failed = failed("finishing erasures");
+            let mut statement = self
+                .history
+                .prepare_cached("SELECT stream, key FROM erasures WHERE done = 0 AND key IS NOT NULL")
+                .map_err(failed)?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed)?;
+            rows.collect::<Result<Vec<(Vec<u8>, KeyId)>, _>>().map_err(failed)?
+        };
+        if !keys.is_empty() {
+            keyring::destroy(&mut self.keys, &keys)?;
+            self.run("UPDATE erasures SET done = 1 WHERE done = 0", "finishing erasures")?;
+        }
+        self.owes_erasures = false;
+        Ok(())
+    }
+
+    /// Whether [`Self::finish_erasures`] has something to do.
+    pub fn owes_erasures(&self) -> bool {
+        self.owes_erasures
+    }
+}
