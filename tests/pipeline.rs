@@ -10,6 +10,8 @@ mod flow;
 mod house;
 #[path = "pipeline/month.rs"]
 mod month;
+#[path = "pipeline/portal.rs"]
+mod portal;
 #[path = "pipeline/receipts.rs"]
 mod receipts;
 #[path = "pipeline/replay.rs"]
