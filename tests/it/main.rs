@@ -13,6 +13,7 @@ mod api_requests;
 mod durability;
 mod flow_email;
 mod flow_mail;
+mod flow_portal;
 mod flow_replies;
 mod flow_sms;
 mod flow_stop;

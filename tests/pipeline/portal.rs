@@ -81,7 +81,7 @@ impl Guest {
         let page = self.get("/portal/stop").await;
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.append_pair("form", page.field("form"));
-        fields.iter().for_each(|(name, value)| drop(form.append_pair(name, value)));
+        form.extend_pairs(fields);
         self.send("POST", path, form.finish()).await
     }
 
