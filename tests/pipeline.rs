@@ -18,6 +18,8 @@ mod house;
 mod month;
 #[path = "pipeline/permits.rs"]
 mod permits;
+#[path = "pipeline/portal.rs"]
+mod portal;
 #[path = "pipeline/receipts.rs"]
 mod receipts;
 #[path = "pipeline/replay.rs"]

@@ -149,7 +149,8 @@ impl Show<'_> {
         let serving = tokio::spawn(gateway.serve(listener, stop.clone()));
         let told = async {
             self.tell(&door, &*clock, &moved, &law).await?;
-            self.invite(&format!("http://{address}"), &key.text)
+            let pages = self.pages(&door).await?;
+            self.invite(&format!("http://{address}"), &key.text, pages.as_deref())
         };
         tokio::select! {
             result = told => result?,
@@ -227,7 +228,16 @@ impl Show<'_> {
         say(&lines)
     }
 
-    fn invite(&self, url: &str, key: &str) -> anyhow::Result<()> {
+    /// A link to the pages of somebody who has a message there; none where nobody has.
+    async fn pages(&self, door: &Door) -> anyhow::Result<Option<String>> {
+        let placed = door.get("/v1/contact-requests?channel=portal&status=sent,delivered&limit=1000").await?;
+        let Some(debtor) = placed["items"][0]["debtor_id"].as_str() else { return Ok(None) };
+        let path = format!("/v1/debtors/{debtor}/portal-links");
+        let link = door.post(&path, &serde_json::json!({ "identified": true })).await?;
+        Ok(link["url"].as_str().map(str::to_owned))
+    }
+
+    fn invite(&self, url: &str, key: &str, pages: Option<&str>) -> anyhow::Result<()> {
         if self.options.once {
             return Ok(());
         }
@@ -235,6 +245,10 @@ impl Show<'_> {
         say(&[
             format!("{} {url}", self.paint.tone(Tone::Strong, "Serving on")),
             format!("The API, described: {url}/docs"),
+            format!(
+                "The portal, as one of them sees it (the link opens once): {}",
+                pages.unwrap_or("nothing there")
+            ),
             format!("An API key to try it with: {key}"),
             String::new(),
             self.paint.tone(Tone::Strong, "May I text Sample 001 now?"),

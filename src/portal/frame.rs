@@ -109,11 +109,11 @@ fn navigation(html: &mut String, visitor: &Visitor, here: Here) {
     html.push_str("</ul></nav>\n<div class=\"session\">");
     let token = token_field(visitor);
     let (name, tag) = words.other;
-    let _ = write!(
+    let _ = writeln!(
         html,
         "<form method=\"post\" action=\"/portal/language\">{token}<button class=\"plain\" name=\"language\" value=\"{tag}\" \
          lang=\"{tag}\">{name}</button></form>\
-         <form method=\"post\" action=\"/portal/leave\">{token}<button class=\"plain\">{}</button></form></div>\n",
+         <form method=\"post\" action=\"/portal/leave\">{token}<button class=\"plain\">{}</button></form></div>",
         escape(words.leave)
     );
 }

@@ -14,6 +14,7 @@ mod durability;
 mod flow_email;
 mod flow_failover;
 mod flow_mail;
+mod flow_portal;
 mod flow_replies;
 mod flow_sms;
 mod flow_stop;
