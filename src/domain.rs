@@ -4,6 +4,7 @@
 //! upstream posts *contact requests*; the gateway takes *decisions*, makes *attempts* and records *events*.
 
 pub mod attempt;
+pub mod call;
 pub mod channel;
 pub mod consent;
 pub mod contact;

@@ -113,6 +113,7 @@ impl Pipeline {
             cause: said.cause,
             complained: said.status == DeliveryStatus::Complained,
             in_hand: said.status == DeliveryStatus::Pending,
+            result: None,
         };
         let (vendor, reference, known) = (vendor.to_owned(), said.provider_ref, said.attempt);
         self.file(move |unit| {

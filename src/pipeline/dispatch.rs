@@ -212,6 +212,7 @@ fn outgoing(
         status_callback_url: carrier.reports().then(|| {
             format!("{public_url}/callbacks/{}/{}/status?attempt={attempt}", carrier.channel, carrier.name)
         }),
+        call: None,
     }
 }
 

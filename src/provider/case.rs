@@ -172,6 +172,7 @@ impl Case {
             content: content(kind, message),
             unsubscribe_url: message.unsubscribe_url.clone(),
             status_callback_url: message.status_callback_url.clone(),
+            call: None,
         })
     }
 

@@ -255,7 +255,7 @@ impl Form {
 fn content_word<'c>(content: &'c Content, name: &str) -> Option<Cow<'c, str>> {
     match (content, name) {
         (Content::Sms { text, .. } | Content::Email { text, .. }, "text") => Some(text.into()),
-        (Content::Voice { script }, "text") => Some(script.into()),
+        (Content::Voice { script, plan: _ }, "text") => Some(script.into()),
         (Content::Sms { segments, .. }, "segments") => Some(segments.to_string().into()),
         (Content::Email { subject, .. } | Content::Portal { subject, .. }, "subject") => Some(subject.into()),
         (Content::Email { html, .. }, "html") => html.as_deref().map(Cow::Borrowed),
