@@ -64,11 +64,12 @@ impl Gateway {
         let mut registry = Registry::default();
         let meters = Meters::register(&mut registry);
         let metrics = Arc::new(Metrics::register(&mut registry));
-        let Engines { policy, templates, providers } = engines;
+        let Engines { policy, templates, providers, voice } = engines;
         let desk = Arc::new(Desk {
             policy: ArcSwap::from_pointee(policy),
             templates,
             carriers: carriers(providers, &clock)?,
+            voice,
             pauses: ArcSwap::default(),
             parking: Parking::default(),
             fetcher: Fetcher::new()?,

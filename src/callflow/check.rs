@@ -219,6 +219,9 @@ impl Check<'_> {
         let mut confirmed: Vec<&str> = Vec::new();
         let mut seen: BTreeSet<&str> = BTreeSet::from([start]);
         let mut open = VecDeque::from([start]);
+        // Whoever says "wrong number" in words comes there from anywhere.
+        let by_word = flow.nodes.iter().filter(|(_, node)| flow.head.speech && node.kind == NodeKind::WrongParty);
+        open.extend(by_word.map(|(name, _)| name.as_str()).filter(|name| seen.insert(name)));
         while let Some(name) = open.pop_front() {
             let Some(node) = flow.nodes.get(name) else { continue };
             if let Some(telling) = telling(node) {

@@ -46,6 +46,9 @@ pub struct Head {
     /// What is said before recording begins, where calls are recorded.
     #[serde(default)]
     pub recording: Option<Spanned<Words>>,
+    /// The line of [machine].
+    #[serde(skip)]
+    pub machine_line: usize,
 }
 
 /// What an answering machine hears: a limited-content message (12 CFR 1006.2(j)).
@@ -114,7 +117,8 @@ impl Flow {
         let head = Head::deserialize(Deserializer::from(table)).map_err(|e| faults.push(fault(file, &e))).ok();
         let nodes = read_nodes(file, nodes.as_ref().map(Spanned::get_ref), &mut faults);
         let name = file.path.rsplit('/').next().unwrap_or(&file.path).trim_end_matches(".toml").to_owned();
-        if let Some(head) = head.filter(|_| faults.is_empty()) {
+        if let Some(mut head) = head.filter(|_| faults.is_empty()) {
+            head.machine_line = Fault::line_of(&file.text, head.machine.span().start);
             let flow = Self { name, head, nodes };
             check::check(&flow, file, &mut faults);
             if faults.is_empty() {

@@ -148,8 +148,11 @@ impl<'p> Walk<'p> {
     fn pressed(&mut self, heard: &Heard) {
         let plan = self.plan;
         let Some(node) = plan.nodes.get(&self.at.node) else { return self.hang_up() };
-        if let Some(target) = heard.meant.and_then(|meant| self.meant(meant)) {
-            return self.enter(target, true);
+        if let Some(meant) = heard.meant {
+            return match self.meant(meant) {
+                Some(target) => self.enter(target, true),
+                None => self.again(node),
+            };
         }
         let key = heard.keys.trim_matches('#').chars().next().map(String::from);
         match key {
@@ -172,8 +175,12 @@ impl<'p> Walk<'p> {
         }
     }
 
-    /// The first node that does what was said in words.
+    /// The first node that does what was said in words. Before somebody has said to be the debtor, only what ends the call:
+    /// other nodes may speak of a debt.
     fn meant(&self, meant: Meaning) -> Option<&'p str> {
+        if !self.at.confirmed && !matches!(meant, Meaning::OptOut | Meaning::WrongParty) {
+            return None;
+        }
         let does = match meant {
             Meaning::OptOut => NodeKind::OptOut,
             Meaning::WrongParty => NodeKind::WrongParty,

@@ -289,6 +289,17 @@ fn show(heard: &Heard, text: &mut String) {
                 or_none(keyword.clone()),
                 time(*at)
             ),
+            CallbackEvent::Call(call) => writeln!(
+                text,
+                "call         keys {:?}, speech {:?}, answered by {}, connected {}, reference {}, attempt {}, state {}",
+                call.keys,
+                call.speech.as_deref().unwrap_or_default(),
+                or_none(call.answered_by.map(|who| who.to_string())),
+                call.connected.unwrap_or(false),
+                or_none(call.provider_ref.clone()),
+                or_none(call.attempt.map(|attempt| attempt.to_string())),
+                or_none(call.state.clone())
+            ),
         };
     }
     if heard.events.is_empty() {

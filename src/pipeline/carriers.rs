@@ -95,6 +95,11 @@ impl Carrier {
         self.manifest.hears(CallbackKind::Status)
     }
 
+    /// Whether it asks, once a call is taken, what to say on it.
+    pub fn is_told_what_to_say(&self) -> bool {
+        self.manifest.dialect.is_some()
+    }
+
     /// How it is spoken to, and with what.
     pub fn vendor(&self) -> (&Manifest, &Settings) {
         (&self.manifest, &self.settings)
