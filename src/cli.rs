@@ -259,9 +259,6 @@ struct Attempt {
     /// Send the request to this scheme, host and port instead of the vendor's, and say what the answer means
     #[arg(long, value_name = "URL", conflicts_with = "callback", value_parser = web_address)]
     to_url: Option<url::Url>,
-    /// Of calls: show every document that a call flow comes to in the vendor's dialect [default: the configuration's flow]
-    #[arg(long, value_name = "FLOW", num_args = 0..=1, default_missing_value = "", conflicts_with = "callback")]
-    flow: Option<String>,
     /// Read a callback from this file, as it came over the wire, and say what is understood of it
     #[arg(long, value_name = "FILE")]
     callback: Option<PathBuf>,

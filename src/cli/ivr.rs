@@ -104,7 +104,7 @@ fn asks(op: &CallOp<CallPosition>) -> Option<&CallPosition> {
 }
 
 /// One thing that the machine does, for a person to read.
-pub fn describe<P>(op: &CallOp<P>, text: &mut String) {
+fn describe<P>(op: &CallOp<P>, text: &mut String) {
     // Writing to a string does not fail.
     let _ok = match op {
         CallOp::Say(speech) => writeln!(text, "says         [{}] {}", speech.language, speech.text),
@@ -120,7 +120,7 @@ pub fn describe<P>(op: &CallOp<P>, text: &mut String) {
 }
 
 /// A place as a vendor would be told it.
-pub fn sample_place() -> CallPlace {
+fn sample_place() -> CallPlace {
     CallPlace {
         url: "https://gw.example.com/callbacks/voice/vendor/voice/STATE".to_owned(),
         state: "STATE".to_owned(),
@@ -128,7 +128,7 @@ pub fn sample_place() -> CallPlace {
 }
 
 /// The plan of a call to nobody: a flow of the configuration or of a file, with a template's sample.
-pub fn sample_plan(
+fn sample_plan(
     config: &Config,
     flow: &str,
     template: &str,
@@ -174,26 +174,4 @@ fn dialect(config: &Config, channel: Channel, name: &str) -> anyhow::Result<Arc<
         let folder = config.manifests.join(channel.as_str()).join(name);
         anyhow::anyhow!("{} is no vendor with a [dialect]", Path::new(&folder).display())
     })
-}
-
-/// Each document that a plan can come to, by where it is said.
-pub fn documents(plan: &CallPlan, ability: Ability) -> anyhow::Result<Vec<(String, Step)>> {
-    let attempt = ATTEMPT.parse()?;
-    let answered = CallPosition::answered(attempt, plan.language.clone());
-    let by = |who| Heard { answered_by: who, ..Heard::default() };
-    let mut found = vec![
-        ("answered by a person".to_owned(), step(plan, &answered, &by(Some(AnsweredBy::Human)), ability)),
-        ("answered by a machine".to_owned(), step(plan, &answered, &by(Some(AnsweredBy::Machine)), ability)),
-    ];
-    if ability.detection == Detection::Later {
-        found.push(("answered, and not known by whom".to_owned(), step(plan, &answered, &by(None), ability)));
-    }
-    for (name, node) in &plan.nodes {
-        let at = CallPosition { confirmed: true, node: name.clone(), phase: CallPhase::Node, step: 1, ..answered.clone() };
-        for key in node.confirm.iter().chain(node.keys.keys()).chain(plan.keys.keys()) {
-            let said = Heard { keys: key.clone(), ..Heard::default() };
-            found.push((format!("at `{name}`, key {key}"), step(plan, &at, &said, ability)));
-        }
-    }
-    Ok(found)
 }

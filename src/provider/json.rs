@@ -36,13 +36,18 @@ impl Filling<'_, '_> {
         }
     }
 
+    /// What stands in a list for one of its elements: several, where that is a list by itself.
     fn items(&self, item: &JsonTemplate) -> Vec<Value> {
-        if let JsonTemplate::Text(template) = item
-            && let Some(list) = template.alone().and_then(|name| (self.list)(name))
-        {
-            return list;
-        }
-        self.fill(item).into_iter().collect()
+        let list = match item {
+            JsonTemplate::Text(template) => template.alone().and_then(|name| (self.list)(name)),
+            JsonTemplate::Object { when, unless, value: Some(value), .. }
+                if self.holds(when.as_ref(), unless.as_ref()) =>
+            {
+                return self.items(value);
+            }
+            JsonTemplate::Object { .. } | JsonTemplate::Literal(_) | JsonTemplate::List(_) => None,
+        };
+        list.unwrap_or_else(|| self.fill(item).into_iter().collect())
     }
 
     fn holds(&self, when: Option<&Test>, unless: Option<&Test>) -> bool {
