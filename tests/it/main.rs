@@ -16,6 +16,7 @@ mod flow_mail;
 mod flow_replies;
 mod flow_sms;
 mod flow_stop;
+mod flow_voice;
 mod privacy;
 mod program;
 mod proof;
