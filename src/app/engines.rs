@@ -170,7 +170,9 @@ pub fn heard_by_machines(
     let fault = |flow: &Flow| {
         let file = config.voice.dir.join(format!("{}.toml", flow.name)).display().to_string();
         let template = &flow.machine().template;
-        let message = format!("[machine] template: `{template}` is no template that carries limited content alone (12 CFR 1006.2(j))");
+        let message = format!(
+            "[machine] template: `{template}` is no template that carries limited content alone (12 CFR 1006.2(j))"
+        );
         Fault { line: Some(flow.head.machine_line), ..Fault::of(&file, message) }
     };
     wrong.map(fault).collect()

@@ -26,7 +26,8 @@ use std::sync::Arc;
 pub fn open(config: &Config, environment: &Environment, providers: bool) -> anyhow::Result<Pipeline> {
     let clock: Arc<dyn Clock> = Arc::new(MachineClock);
     let (policy, templates, carriers, voice) = if providers {
-        let Engines { policy, templates, providers, voice } = engines::load(config, environment).map_err(Refused)?;
+        let Engines { policy, templates, providers, voice } =
+            engines::load(config, environment).map_err(Refused)?;
         (policy, templates, carriers(providers, &clock)?, voice)
     } else {
         let (policy, _) = engines::policy(config).map_err(Refused)?;

@@ -52,7 +52,8 @@ impl Check<'_> {
     fn head(&mut self) {
         let head = &self.flow.head;
         let languages = &head.languages;
-        let tag = |tag: &String| !tag.is_empty() && tag.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        let tag =
+            |tag: &String| !tag.is_empty() && tag.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         let twice = languages.get_ref().iter().collect::<BTreeSet<_>>().len() < languages.get_ref().len();
         if languages.get_ref().is_empty() || !languages.get_ref().iter().all(tag) || twice {
             self.offset(languages.span().start, "`languages` must name each once, such as [\"en\", \"es\"]");
@@ -83,7 +84,11 @@ impl Check<'_> {
             self.offset(head.keys.span().start, message);
         }
         if let Some(recording) = &head.recording {
-            self.every_language(Fault::line_of(&self.file.text, recording.span().start), "[recording]", recording.get_ref());
+            self.every_language(
+                Fault::line_of(&self.file.text, recording.span().start),
+                "[recording]",
+                recording.get_ref(),
+            );
         }
     }
 
@@ -102,7 +107,12 @@ impl Check<'_> {
         let listens = matches!(kind, RightParty | Ask | Message | CallBack | Dispute);
         let rules: &[(&str, bool, bool, bool)] = &[
             // What, whether it is there, whether it may be, whether it must be.
-            ("say", !node.say.is_empty(), !matches!(kind, OptOut | Language | LimitedContent), matches!(kind, RightParty | Ask | CallBack | Dispute)),
+            (
+                "say",
+                !node.say.is_empty(),
+                !matches!(kind, OptOut | Language | LimitedContent),
+                matches!(kind, RightParty | Ask | CallBack | Dispute),
+            ),
             ("again", !node.again.is_empty(), listens, false),
             ("keys", !node.keys.is_empty(), listens, false),
             ("confirm", node.confirm.is_some(), kind == RightParty, kind == RightParty),
@@ -119,7 +129,9 @@ impl Check<'_> {
                 self.node(name, node, &format!("`{what}` is missing"));
             }
         }
-        debug_assert!(listens || matches!(kind, Transfer | OptOut | WrongParty | Language | LimitedContent | HangUp));
+        debug_assert!(
+            listens || matches!(kind, Transfer | OptOut | WrongParty | Language | LimitedContent | HangUp)
+        );
         if !(1..=MOST_TRIES).contains(&node.tries) {
             self.node(name, node, &format!("`tries` is 1 to {MOST_TRIES}"));
         }
@@ -131,7 +143,11 @@ impl Check<'_> {
             && !LINES.contains(&to.as_str())
             && PointValue::parse(PointKind::Phone, to).is_err()
         {
-            self.node(name, node, &format!("`to` is {}, or a number such as \"+16145550100\"", LINES.join(" or ")));
+            self.node(
+                name,
+                node,
+                &format!("`to` is {}, or a number such as \"+16145550100\"", LINES.join(" or ")),
+            );
         }
         if let Some(language) = &node.language
             && !self.flow.languages().contains(language)
@@ -154,7 +170,9 @@ impl Check<'_> {
             if !is_key(key) {
                 self.node(name, node, &format!("`{key}` is no key: 0 to 9, or *"));
             } else if key == OPT_OUT_KEY {
-                let message = format!("{OPT_OUT_KEY} stops calls at every node: take another key (47 CFR 64.1200(b)(3))");
+                let message = format!(
+                    "{OPT_OUT_KEY} stops calls at every node: take another key (47 CFR 64.1200(b)(3))"
+                );
                 self.node(name, node, &message);
             }
         }
@@ -166,7 +184,8 @@ impl Check<'_> {
     fn words(&mut self, name: &str, node: &Node) {
         for (what, words) in [("say", &node.say), ("again", &node.again)] {
             self.every_language(node.line, &format!("node `{name}`: `{what}`"), words);
-            for named in words.values().flat_map(|phrase| phrase.names()).filter_map(|n| n.strip_prefix(KEY)) {
+            for named in words.values().flat_map(|phrase| phrase.names()).filter_map(|n| n.strip_prefix(KEY))
+            {
                 let leads = (0..=9).map(|digit| digit.to_string()).chain(["*".to_owned()]);
                 if !leads.into_iter().any(|key| self.flow.by_key(node, &key) == Some(named)) {
                     let message = format!("`{{{KEY}{named}}}`: no key leads from here to `{named}`");
@@ -189,7 +208,10 @@ impl Check<'_> {
             self.at(line, format!("{what} has no words in {}", missing.join(", ")));
         }
         if !extra.is_empty() {
-            self.at(line, format!("{what} has words in {}, which `languages` does not name", extra.join(", ")));
+            self.at(
+                line,
+                format!("{what} has words in {}, which `languages` does not name", extra.join(", ")),
+            );
         }
     }
 
@@ -197,16 +219,20 @@ impl Check<'_> {
     fn opening(&mut self) {
         let start = self.flow.head.start.get_ref();
         let Some(node) = self.flow.nodes.get(start) else { return };
-        let stop = self.flow.head.keys.get_ref().get(OPT_OUT_KEY).map(|target| format!("{KEY}{}", target.get_ref()));
+        let stop =
+            self.flow.head.keys.get_ref().get(OPT_OUT_KEY).map(|target| format!("{KEY}{}", target.get_ref()));
         let names = |phrase: &crate::callflow::phrase::Phrase, name: &str| phrase.names().any(|n| n == name);
         let silent = |name: &str| node.say.is_empty() || node.say.values().any(|phrase| !names(phrase, name));
         if silent("collector.neutral_name") {
-            let message = "the first words must say who calls, as {collector.neutral_name} (47 CFR 64.1200(b)(1))";
+            let message =
+                "the first words must say who calls, as {collector.neutral_name} (47 CFR 64.1200(b)(1))";
             self.node(start, node, message);
         }
         if stop.as_ref().is_some_and(|stop| silent(stop)) {
             let stop = stop.unwrap_or_default();
-            let message = format!("the first words must say how to stop such calls, with {{{stop}}} (47 CFR 64.1200(b)(3))");
+            let message = format!(
+                "the first words must say how to stop such calls, with {{{stop}}} (47 CFR 64.1200(b)(3))"
+            );
             self.node(start, node, &message);
         }
     }
@@ -220,7 +246,8 @@ impl Check<'_> {
         let mut seen: BTreeSet<&str> = BTreeSet::from([start]);
         let mut open = VecDeque::from([start]);
         // Whoever says "wrong number" in words comes there from anywhere.
-        let by_word = flow.nodes.iter().filter(|(_, node)| flow.head.speech && node.kind == NodeKind::WrongParty);
+        let by_word =
+            flow.nodes.iter().filter(|(_, node)| flow.head.speech && node.kind == NodeKind::WrongParty);
         open.extend(by_word.map(|(name, _)| name.as_str()).filter(|name| seen.insert(name)));
         while let Some(name) = open.pop_front() {
             let Some(node) = flow.nodes.get(name) else { continue };
@@ -243,7 +270,9 @@ impl Check<'_> {
         open.extend(confirmed);
         while let Some(name) = open.pop_front() {
             let Some(node) = flow.nodes.get(name) else { continue };
-            open.extend(ways_out(flow, node).into_iter().map(|(_, target)| target).filter(|t| seen.insert(t)));
+            open.extend(
+                ways_out(flow, node).into_iter().map(|(_, target)| target).filter(|t| seen.insert(t)),
+            );
         }
         for (name, node) in flow.nodes.iter().filter(|(name, _)| !seen.contains(name.as_str())) {
             self.node(name, node, "nothing leads here");

@@ -114,7 +114,8 @@ impl Flow {
             return Err(faults);
         }
         let nodes = table.get_mut().remove("nodes");
-        let head = Head::deserialize(Deserializer::from(table)).map_err(|e| faults.push(fault(file, &e))).ok();
+        let head =
+            Head::deserialize(Deserializer::from(table)).map_err(|e| faults.push(fault(file, &e))).ok();
         let nodes = read_nodes(file, nodes.as_ref().map(Spanned::get_ref), &mut faults);
         let name = file.path.rsplit('/').next().unwrap_or(&file.path).trim_end_matches(".toml").to_owned();
         if let Some(mut head) = head.filter(|_| faults.is_empty()) {

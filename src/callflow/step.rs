@@ -112,7 +112,9 @@ impl<'p> Walk<'p> {
         match (heard.answered_by, self.ability.detection) {
             (Some(AnsweredBy::Human), _) | (None, Detection::Never) => self.start(),
             (Some(AnsweredBy::MachineGreeting), _) => self.hold(CallPhase::Greeting, 0),
-            (Some(AnsweredBy::Machine | AnsweredBy::Unsure), _) | (None, Detection::AtAnswer) => self.limited(),
+            (Some(AnsweredBy::Machine | AnsweredBy::Unsure), _) | (None, Detection::AtAnswer) => {
+                self.limited()
+            }
             (None, Detection::Later) => self.hold(CallPhase::Holding, 0),
         }
     }
@@ -169,7 +171,9 @@ impl<'p> Walk<'p> {
                 None => self.again(node),
             },
             // Having said what it had to say, it goes on by itself; only the right-party check waits for its answer.
-            None if node.does != NodeKind::RightParty && node.next.is_some() => self.go_on(node.next.as_deref()),
+            None if node.does != NodeKind::RightParty && node.next.is_some() => {
+                self.go_on(node.next.as_deref())
+            }
             None if matches!(node.does, NodeKind::CallBack | NodeKind::Dispute) => self.hang_up(),
             None => self.again(node),
         }

@@ -166,7 +166,11 @@ fn look_at_flows(config: &Config, findings: &mut Findings) {
         findings.faults.extend(engines::heard_by_machines(config, &flows, &templates));
     }
     if count > 0 && flows.get(&config.voice.flow.value).is_none() {
-        let message = format!("[voice] flow names `{}`, but {} has no such flow", config.voice.flow.value, dir.display());
+        let message = format!(
+            "[voice] flow names `{}`, but {} has no such flow",
+            config.voice.flow.value,
+            dir.display()
+        );
         findings.faults.push(config.fault(&config.voice.flow.place, message));
     }
 }

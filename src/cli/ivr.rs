@@ -26,8 +26,10 @@ const MOST_TURNS: usize = 200;
 
 /// Walks a flow.
 pub fn run(config: &Config, wanted: &Walk) -> anyhow::Result<ExitCode> {
-    let plan = sample_plan(config, &wanted.flow, &wanted.template, wanted.sample.as_deref(), &wanted.language)?;
-    let vendor = wanted.dialect.as_ref().map(|(channel, name)| dialect(config, *channel, name)).transpose()?;
+    let plan =
+        sample_plan(config, &wanted.flow, &wanted.template, wanted.sample.as_deref(), &wanted.language)?;
+    let vendor =
+        wanted.dialect.as_ref().map(|(channel, name)| dialect(config, *channel, name)).transpose()?;
     let ability = Ability { detection: Detection::AtAnswer, next: true, record: true };
     print(&format!("flow         {}\nlanguage     {}\n", plan.flow, plan.language))?;
     let mut at = CallPosition::answered(ATTEMPT.parse()?, plan.language.clone());
@@ -58,7 +60,11 @@ pub fn run(config: &Config, wanted: &Walk) -> anyhow::Result<ExitCode> {
         heard = match at.phase {
             // Nobody answers there: the machine goes on by itself.
             CallPhase::Limited => Heard::default(),
-            CallPhase::Answered | CallPhase::Holding | CallPhase::Greeting | CallPhase::Node | CallPhase::Transferred => {
+            CallPhase::Answered
+            | CallPhase::Holding
+            | CallPhase::Greeting
+            | CallPhase::Node
+            | CallPhase::Transferred => {
                 print("> ")?;
                 match lines.next().transpose()? {
                     Some(line) => understood(line.trim(), at.phase),
@@ -96,9 +102,10 @@ fn understood(line: &str, phase: CallPhase) -> Heard {
 
 fn asks(op: &CallOp<CallPosition>) -> Option<&CallPosition> {
     match op {
-        CallOp::Ask { next, .. } | CallOp::Hold { next, .. } | CallOp::Transfer { next, .. } | CallOp::Next(next) => {
-            Some(next)
-        }
+        CallOp::Ask { next, .. }
+        | CallOp::Hold { next, .. }
+        | CallOp::Transfer { next, .. }
+        | CallOp::Next(next) => Some(next),
         CallOp::Say(_) | CallOp::Record | CallOp::HangUp => None,
     }
 }
@@ -112,7 +119,9 @@ fn describe<P>(op: &CallOp<P>, text: &mut String) {
             writeln!(text, "asks         [{}] {} ({wait_seconds} s)", speech.language, speech.text)
         }
         CallOp::Hold { seconds, .. } => writeln!(text, "waits        {seconds} s"),
-        CallOp::Transfer { to, wait_seconds, .. } => writeln!(text, "connects     to {to} ({wait_seconds} s)"),
+        CallOp::Transfer { to, wait_seconds, .. } => {
+            writeln!(text, "connects     to {to} ({wait_seconds} s)")
+        }
         CallOp::Record => writeln!(text, "records      from here on"),
         CallOp::Next(_) => writeln!(text, "goes on"),
         CallOp::HangUp => writeln!(text, "hangs up"),
@@ -148,7 +157,8 @@ fn sample_plan(
         Some(name) => samples.find(|known| known.name == name),
         None => samples.next(),
     };
-    let found = found.ok_or_else(|| anyhow::anyhow!("template `{template}` has no such sample, or is not there"))?;
+    let found =
+        found.ok_or_else(|| anyhow::anyhow!("template `{template}` has no such sample, or is not there"))?;
     let plan = calls::plan(&templates, &voice, template, &found.context(), Some(language));
     plan.map_err(|why| anyhow::anyhow!("{why}"))
 }

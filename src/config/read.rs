@@ -307,7 +307,8 @@ fn voice(root: &mut Section<'_>, policy: Option<&Path>) -> VoiceChoice {
     });
     let place = section.place();
     section.finish();
-    let beside = policy.and_then(Path::parent).map_or_else(|| PathBuf::from(DEFAULT_FLOWS), |dir| dir.join("ivr"));
+    let beside =
+        policy.and_then(Path::parent).map_or_else(|| PathBuf::from(DEFAULT_FLOWS), |dir| dir.join("ivr"));
     VoiceChoice {
         dir: dir.map_or(beside, |dir| PathBuf::from(dir.value)),
         flow: flow.unwrap_or_else(|| Located { value: DEFAULT_FLOW.to_owned(), place }),

@@ -150,7 +150,8 @@ impl Pipeline {
             code: said.code,
             cause: said.cause,
             complained: said.status == DeliveryStatus::Complained,
-            in_hand: said.status == DeliveryStatus::Pending || status == Some(AttemptStatus::Sent) && said.status.is_of_calls(),
+            in_hand: said.status == DeliveryStatus::Pending
+                || status == Some(AttemptStatus::Sent) && said.status.is_of_calls(),
             result: ended_as(said.status),
         };
         let (vendor, reference, known) = (vendor.to_owned(), said.provider_ref, said.attempt);

@@ -62,7 +62,8 @@ pub fn plan(
 ) -> Result<CallPlan, String> {
     let flow = voice.flow.as_ref().ok_or("there is no call flow: set `flow` under `[voice]`")?;
     let collector = context.collector;
-    let spoken = |number: &str| format::spoken_digits(&format::phone(number).unwrap_or_else(|| number.to_owned()));
+    let spoken =
+        |number: &str| format::spoken_digits(&format::phone(number).unwrap_or_else(|| number.to_owned()));
     let parts = |name: &crate::domain::debtor::Name| (name.given.clone(), name.family.clone());
     let (given, family) = context.name.map(parts).unwrap_or_default();
     let whole = [given.as_deref(), family.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ");
@@ -87,7 +88,12 @@ pub fn plan(
 }
 
 /// The message in each language that both it and the flow have words in.
-fn scripts(templates: &Catalogue, flow: &Flow, template: &str, context: &Context<'_>) -> Result<Spoken, String> {
+fn scripts(
+    templates: &Catalogue,
+    flow: &Flow,
+    template: &str,
+    context: &Context<'_>,
+) -> Result<Spoken, String> {
     let known: BTreeSet<&str> = templates.languages(template).collect();
     let both = flow.languages().iter().filter(|tag| known.contains(tag.as_str()));
     both.map(|tag| {
@@ -115,7 +121,9 @@ fn limited_content(templates: &Catalogue, voice: &Voice, flow: &Flow, context: &
         let rendered = templates.render(&machine.template, Channel::Voice, Some(tag), &context).ok()?;
         match rendered.content {
             Content::Voice { script, plan: _ } if rendered.language == *tag => Some((tag.clone(), script)),
-            Content::Voice { .. } | Content::Email { .. } | Content::Sms { .. } | Content::Portal { .. } => None,
+            Content::Voice { .. } | Content::Email { .. } | Content::Sms { .. } | Content::Portal { .. } => {
+                None
+            }
         }
     });
     written.collect()
@@ -194,7 +202,10 @@ fn stopped(state: &DebtorState, attempt: &AttemptState) -> bool {
             && stop.channel.covers(Channel::Voice)
             && stop.point.is_none_or(|point| Some(point) == attempt.point)
     });
-    stop || state.holds.iter().any(|hold| hold.kind == HoldKind::Cease && hold.since >= since && hold.lifted_at.is_none())
+    stop || state
+        .holds
+        .iter()
+        .any(|hold| hold.kind == HoldKind::Cease && hold.since >= since && hold.lifted_at.is_none())
 }
 
 impl Pipeline {
@@ -299,7 +310,8 @@ impl Pipeline {
             }
         }
         let step = callflow::step::step(&call.plan, &at, &heard, ability(manifest));
-        let restricts = |said: &Understood| said.reading.found.iter().any(|found| found.intent.is_restrictive());
+        let restricts =
+            |said: &Understood| said.reading.found.iter().any(|found| found.intent.is_restrictive());
         if !step.effects.is_empty() || spoken.as_ref().is_some_and(restricts) {
             let actor = Actor::Provider(format!("{}/{}", carrier.channel, carrier.name));
             let effects = step.effects.clone();
@@ -376,7 +388,12 @@ fn record(
 }
 
 /// A stop closes the number wherever it is on file; the rest concerns the one who was called.
-fn hear(unit: &mut Unit<'_>, actor: &Actor, debtor: DebtorKey, said: &Understood) -> Result<(), StorageError> {
+fn hear(
+    unit: &mut Unit<'_>,
+    actor: &Actor,
+    debtor: DebtorKey,
+    said: &Understood,
+) -> Result<(), StorageError> {
     if said.reading.stop.is_some() && replies::receive(unit, actor, said)? {
         return Ok(());
     }
@@ -386,7 +403,8 @@ fn hear(unit: &mut Unit<'_>, actor: &Actor, debtor: DebtorKey, said: &Understood
 /// What a key means: it needs no reading.
 fn by_key(reply: Reply, intent: Intent) -> Understood {
     let found = Found { intent, span: 0..reply.text.len(), phrase: "key".to_owned() };
-    let stop = (intent == Intent::Stop).then(|| Stop { named: BTreeSet::new(), here: true, everything: false });
+    let stop =
+        (intent == Intent::Stop).then(|| Stop { named: BTreeSet::new(), here: true, everything: false });
     Understood { reply, reading: Reading { found: vec![found], stop, ..Reading::default() } }
 }
 

@@ -32,8 +32,14 @@ pub const MANDATORY: &[&str] = &[
 ];
 
 /// The cases that every vendor of calls must have instead of `callback_delivered`.
-pub const OF_CALLS: &[&str] =
-    &["callback_answered", "callback_keys", "callback_busy", "callback_ended", "document_ask", "document_transfer"];
+pub const OF_CALLS: &[&str] = &[
+    "callback_answered",
+    "callback_keys",
+    "callback_busy",
+    "callback_ended",
+    "document_ask",
+    "document_transfer",
+];
 
 /// The case that every vendor with an `inbound` callback must have as well.
 pub const TWO_WAY: &str = "inbound_stop";

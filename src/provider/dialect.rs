@@ -5,9 +5,9 @@
 
 use crate::domain::call::{AnsweredBy, CallOp, CallPlace, Detection, Speech};
 use crate::provider::callback::{CallbackKind, DeliveryStatus};
+use crate::provider::filter;
 use crate::provider::json::Filling;
 use crate::provider::manifest::Manifest;
-use crate::provider::filter;
 use crate::provider::placeholder::{Place, Template};
 use crate::provider::send::{JsonTemplate, Test};
 use crate::provider::settings::Settings;
@@ -126,13 +126,17 @@ impl Dialect {
             ("next", &self.next, with(PLACE)),
             ("hang_up", &self.hang_up, Vec::new()),
         ];
-        let maybe = maybe.into_iter().filter_map(|(name, writing, words)| Some((name, writing.as_ref()?, words)));
+        let maybe =
+            maybe.into_iter().filter_map(|(name, writing, words)| Some((name, writing.as_ref()?, words)));
         always.into_iter().chain(maybe).collect()
     }
 
     /// Every template in it, with where it stands and what it and its tests may name.
     pub(in crate::provider) fn used(&self) -> Vec<(Range<usize>, &Writing, Vec<&'static str>)> {
-        self.writings().into_iter().map(|(_, writing, words)| (writing.span(), writing.get_ref(), words)).collect()
+        self.writings()
+            .into_iter()
+            .map(|(_, writing, words)| (writing.span(), writing.get_ref(), words))
+            .collect()
     }
 
     /// What is wrong with it beyond its names, in words, with where.
@@ -142,7 +146,9 @@ impl Dialect {
         let whole = is_xml(self.document.get_ref());
         for (name, writing, words) in self.writings() {
             if is_xml(writing.get_ref()) != whole {
-                let message = format!("[dialect] `{name}` must be written as `document` is: all in xml, or all in json");
+                let message = format!(
+                    "[dialect] `{name}` must be written as `document` is: all in xml, or all in json"
+                );
                 faults.push((writing.span(), message));
                 continue;
             }
@@ -155,7 +161,9 @@ impl Dialect {
                 }
             }
             if words.contains(&"next_url") && !names("next_url") && !names("next_state") {
-                let message = format!("[dialect] `{name}` has neither `{{next_url}}` nor `{{next_state}}`: how would the vendor ask what comes next?");
+                let message = format!(
+                    "[dialect] `{name}` has neither `{{next_url}}` nor `{{next_state}}`: how would the vendor ask what comes next?"
+                );
                 faults.push((writing.span(), message));
             }
         }
@@ -197,7 +205,8 @@ impl Dialect {
             Writing::Xml(document) => {
                 let inner: String = ops.iter().map(|op| self.xml(op, settings)).collect();
                 let name = |name: &str| (name == "ops").then(|| Cow::from(inner.as_str()));
-                let whole = document.render(Place::Plain, |n| name(n).or_else(|| escaped(settings.get(n)?.into())));
+                let whole =
+                    document.render(Place::Plain, |n| name(n).or_else(|| escaped(settings.get(n)?.into())));
                 xml::without_empty_attributes(&whole)
             }
             Writing::Json(document) => {
@@ -216,13 +225,20 @@ impl Dialect {
         let Some((writing, words)) = self.chosen(op) else { return String::new() };
         let Writing::Xml(template) = writing else { return String::new() };
         let prompt = match op {
-            CallOp::Ask { speech, .. } => self.pieces(speech).map(|piece| self.xml_prompt(&piece, settings)).collect(),
+            CallOp::Ask { speech, .. } => {
+                self.pieces(speech).map(|piece| self.xml_prompt(&piece, settings)).collect()
+            }
             _ => String::new(),
         };
         let one = |words: &BTreeMap<&'static str, String>| {
             template.render(Place::Plain, |name| match name {
                 "prompt" => Some(Cow::from(prompt.as_str())),
-                _ => escaped(words.get(name).map(|v| Cow::from(v.as_str())).or_else(|| settings.get(name).map(Cow::from))?),
+                _ => escaped(
+                    words
+                        .get(name)
+                        .map(|v| Cow::from(v.as_str()))
+                        .or_else(|| settings.get(name).map(Cow::from))?,
+                ),
             })
         };
         words.iter().map(one).collect()
@@ -234,7 +250,12 @@ impl Dialect {
         };
         let words = self.speech(speech);
         template.render(Place::Plain, |name| {
-            escaped(words.get(name).map(|v| Cow::from(v.as_str())).or_else(|| settings.get(name).map(Cow::from))?)
+            escaped(
+                words
+                    .get(name)
+                    .map(|v| Cow::from(v.as_str()))
+                    .or_else(|| settings.get(name).map(Cow::from))?,
+            )
         })
     }
 
@@ -266,7 +287,8 @@ impl Dialect {
                 words.push(("digits", digits.to_string()));
                 words.push(("wait_seconds", wait_seconds.to_string()));
                 words.extend(listen.then(|| ("listen", "true".to_owned())));
-                let input = self.inputs.as_ref().map(|inputs| if *listen { &inputs.both } else { &inputs.keys });
+                let input =
+                    self.inputs.as_ref().map(|inputs| if *listen { &inputs.both } else { &inputs.keys });
                 words.extend(input.map(|input| ("input", input.clone())));
                 (Some(&self.ask), placed(next, &words))
             }
@@ -331,8 +353,9 @@ fn json_of(
     prompt: &[Value],
 ) -> Vec<Value> {
     let Writing::Json(template) = writing else { return Vec::new() };
-    let value =
-        |name: &str| words.get(name).map(|v| Cow::from(v.as_str())).or_else(|| settings.get(name).map(Cow::from));
+    let value = |name: &str| {
+        words.get(name).map(|v| Cow::from(v.as_str())).or_else(|| settings.get(name).map(Cow::from))
+    };
     let list = |name: &str| (name == "prompt").then(|| prompt.to_vec());
     match (Filling { value: &value, list: &list }).fill(template) {
         Some(Value::Array(items)) => items,

@@ -250,7 +250,10 @@ impl Manifest {
             }
             let alien = told(CallbackKind::Status).and_then(|s| s.possible().find(|word| word.is_of_calls()));
             if let Some(word) = alien {
-                check.by("[callbacks.status", format!("[callbacks.status]: `{}` is said of calls only", word.as_str()));
+                check.by(
+                    "[callbacks.status",
+                    format!("[callbacks.status]: `{}` is said of calls only", word.as_str()),
+                );
             }
             if told(CallbackKind::Voice).is_some() {
                 check.by("[callbacks.voice", "[callbacks.voice] is for channel = \"voice\"".to_owned());
@@ -261,7 +264,9 @@ impl Manifest {
             if told(kind).is_none() {
                 let why = match kind {
                     CallbackKind::Voice => "how does the vendor ask what to say?",
-                    CallbackKind::Status | CallbackKind::Inbound => "how does it tell that a line is busy, or a call over?",
+                    CallbackKind::Status | CallbackKind::Inbound => {
+                        "how does it tell that a line is busy, or a call over?"
+                    }
                 };
                 check.whole(&format!("has no [callbacks.{kind}]: {why}"));
             }
@@ -277,7 +282,10 @@ impl Manifest {
             for test in writing.tests() {
                 let name = test.name.as_str();
                 if !words.contains(&name) && !self.settings.contains_key(name) {
-                    check.at(span.clone(), format!("`$when` or `$unless` asks for `{name}`; there are {}", words.join(", ")));
+                    check.at(
+                        span.clone(),
+                        format!("`$when` or `$unless` asks for `{name}`; there are {}", words.join(", ")),
+                    );
                 }
             }
         }

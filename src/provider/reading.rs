@@ -7,8 +7,7 @@ use crate::domain::outcome::FailureCause;
 use crate::domain::time::Timestamp;
 use crate::provider::acknowledge::{Acknowledgement, Answer, Handshake};
 use crate::provider::callback::{
-    CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Delivery, DeliveryStatus, Heard,
-    Inbound,
+    CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Delivery, DeliveryStatus, Heard, Inbound,
 };
 use crate::provider::extract::{
     Condition, Document, Extract, Extracts, Pattern, form_pairs, resolve, scalar,

@@ -150,8 +150,21 @@ mod tests {
             assert_eq!(fault(good), None, "{good}");
         }
         for bad in [
-            "", "<R>", "<R></S>", "</R>", "<R/><R/>", "x<R/>", "<R a=b/>", "<R a/>", "<R a=\"1\" a=\"2\"/>",
-            "<R>a & b</R>", "<R>&nbsp;</R>", "<R a=\"b/>", "<1/>", "<R><Say></R></Say>", "<?xml <R/>",
+            "",
+            "<R>",
+            "<R></S>",
+            "</R>",
+            "<R/><R/>",
+            "x<R/>",
+            "<R a=b/>",
+            "<R a/>",
+            "<R a=\"1\" a=\"2\"/>",
+            "<R>a & b</R>",
+            "<R>&nbsp;</R>",
+            "<R a=\"b/>",
+            "<1/>",
+            "<R><Say></R></Say>",
+            "<?xml <R/>",
         ] {
             assert!(fault(bad).is_some(), "{bad}");
         }

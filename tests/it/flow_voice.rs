@@ -58,7 +58,8 @@ impl Call<'_> {
         let signed = signature(token, url, &fields);
         let address = format!("http://{}", self.house.gateway.address);
         let path = url.strip_prefix(&address).expect("our own address");
-        let headers = [("Content-Type", "application/x-www-form-urlencoded"), ("X-Twilio-Signature", &signed)];
+        let headers =
+            [("Content-Type", "application/x-www-form-urlencoded"), ("X-Twilio-Signature", &signed)];
         self.house.gateway.anyone().send("POST", path, &headers, body.as_bytes())
     }
 
@@ -93,7 +94,9 @@ impl Call<'_> {
     fn result(&self) -> Value {
         let history = self.house.client.all(&format!("{}/history", self.person.path()));
         let told = history.iter().filter(|event| event["type"] == "delivery.updated");
-        told.map(|event| event["data"]["result"].clone()).rfind(|result| !result.is_null()).unwrap_or(Value::Null)
+        told.map(|event| event["data"]["result"].clone())
+            .rfind(|result| !result.is_null())
+            .unwrap_or(Value::Null)
     }
 
     fn decision(&self, channel: &str) -> Value {
@@ -121,7 +124,8 @@ fn a_call_is_as_twilio_specifies_and_tells_only_the_debtor() {
     let verdict = judge.send("POST", &path, &form, b"To=%2B15005550006&Url=http%3A%2F%2Fa.example");
     assert!(verdict.status() == 422 && verdict.text().contains("'From'"), "{}", verdict.text());
 
-    let vendor = Twilio::start(Some(judge), |_| crate::support::vendor::Answer::Accept(std::time::Duration::ZERO));
+    let vendor =
+        Twilio::start(Some(judge), |_| crate::support::vendor::Answer::Accept(std::time::Duration::ZERO));
     let gateway = Gateway::with(vendor.calls());
     let house = House { client: gateway.admin(), gateway, vendor };
     let call = house.call(1);
@@ -211,10 +215,14 @@ fn what_came_of_a_call_is_valued() {
         assert!(call.told(&asks_at(&left), &[]).contains("<Hangup/>"));
         assert_eq!(call.result(), "limited_content_message");
     }
-    for (number, (word, result)) in
-        [("busy", "busy"), ("no-answer", "no_answer"), ("failed", "not_connected"), ("completed", "no_answer")]
-            .into_iter()
-            .enumerate()
+    for (number, (word, result)) in [
+        ("busy", "busy"),
+        ("no-answer", "no_answer"),
+        ("failed", "not_connected"),
+        ("completed", "no_answer"),
+    ]
+    .into_iter()
+    .enumerate()
     {
         let call = house.call(10 + number);
         call.status(word);

@@ -21,7 +21,10 @@ pub(in crate::provider) struct WrittenDocument {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 enum WrittenOp {
-    Say { text: String, language: String },
+    Say {
+        text: String,
+        language: String,
+    },
     Ask {
         text: String,
         language: String,
@@ -34,10 +37,26 @@ enum WrittenOp {
         #[serde(default)]
         next_state: String,
     },
-    Hold { seconds: u16, language: String, next_url: String, #[serde(default)] next_state: String },
-    Transfer { to: String, wait_seconds: u16, next_url: String, #[serde(default)] next_state: String },
+    Hold {
+        seconds: u16,
+        language: String,
+        next_url: String,
+        #[serde(default)]
+        next_state: String,
+    },
+    Transfer {
+        to: String,
+        wait_seconds: u16,
+        next_url: String,
+        #[serde(default)]
+        next_state: String,
+    },
     Record {},
-    Next { next_url: String, #[serde(default)] next_state: String },
+    Next {
+        next_url: String,
+        #[serde(default)]
+        next_state: String,
+    },
     HangUp {},
 }
 
@@ -48,16 +67,19 @@ fn one() -> u8 {
 impl From<&WrittenOp> for CallOp {
     fn from(written: &WrittenOp) -> Self {
         let place = |url: &String, state: &String| CallPlace { url: url.clone(), state: state.clone() };
-        let speech = |text: &String, language: &String| Speech { language: language.clone(), text: text.clone() };
+        let speech =
+            |text: &String, language: &String| Speech { language: language.clone(), text: text.clone() };
         match written {
             WrittenOp::Say { text, language } => Self::Say(speech(text, language)),
-            WrittenOp::Ask { text, language, digits, wait_seconds, listen, next_url, next_state } => Self::Ask {
-                speech: speech(text, language),
-                digits: *digits,
-                wait_seconds: *wait_seconds,
-                listen: *listen,
-                next: place(next_url, next_state),
-            },
+            WrittenOp::Ask { text, language, digits, wait_seconds, listen, next_url, next_state } => {
+                Self::Ask {
+                    speech: speech(text, language),
+                    digits: *digits,
+                    wait_seconds: *wait_seconds,
+                    listen: *listen,
+                    next: place(next_url, next_state),
+                }
+            }
             WrittenOp::Hold { seconds, language, next_url, next_state } => Self::Hold {
                 seconds: *seconds,
                 language: language.clone(),

@@ -12,10 +12,15 @@ impl CallbackSpec {
             faults.push("`keys` is missing: where do the keys stand that were pressed?".to_owned());
         }
         if self.answered_by.is_empty() != self.answers.is_empty() {
-            faults.push("`answered_by` and `answers` go together: where the word stands, and what it means".to_owned());
+            faults.push(
+                "`answered_by` and `answers` go together: where the word stands, and what it means"
+                    .to_owned(),
+            );
         }
         if self.connected.is_empty() {
-            faults.push("`connected` is missing: how is it told whether a transferred call was taken?".to_owned());
+            faults.push(
+                "`connected` is missing: how is it told whether a transferred call was taken?".to_owned(),
+            );
         }
         if self.acknowledge.is_some() {
             faults.push("`acknowledge` has no place here: the answer is the next document".to_owned());
