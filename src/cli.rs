@@ -7,6 +7,7 @@ mod backup;
 mod check;
 mod folio;
 mod import;
+mod ivr;
 mod keys;
 mod progress;
 mod provider;
@@ -19,6 +20,7 @@ mod verify;
 use crate::app;
 use crate::config::environment::Environment;
 use crate::config::{Config, DEFAULT_DATA, DEFAULT_FILE};
+use crate::domain::call::AnsweredBy;
 use crate::domain::channel::Channel;
 use crate::domain::time::Timestamp;
 use crate::provider::callback::CallbackKind;
@@ -64,7 +66,7 @@ enum Command {
     Demo(Demo),
     /// Serve the HTTP API and send what is lawful
     Serve(Serve),
-    /// Validate the configuration, the law, the templates and the providers; every fault with file and line
+    /// Validate the configuration, the law, the templates, the providers and the call flows; every fault with file and line
     ///
     /// Exits with 1 if there is any. `check law` also lists the rules that nobody has verified yet.
     Check(Check),
@@ -92,6 +94,9 @@ enum Command {
     /// Work on a vendor's manifest
     #[command(subcommand)]
     Provider(Provider),
+    /// Work on a call flow
+    #[command(subcommand)]
+    Ivr(Ivr),
     /// Check that nothing in the history was altered, reordered or left out; works while `serve` runs
     ///
     /// Exits with 1 and names the first fault.
@@ -147,6 +152,8 @@ enum What {
     Templates,
     /// The provider manifests, their cases, and the settings they are given.
     Providers,
+    /// The call flows.
+    Flows,
     /// Everything.
     All,
 }
@@ -187,6 +194,37 @@ struct Render {
 }
 
 #[derive(Debug, Subcommand)]
+enum Ivr {
+    /// Walk a call flow at the keyboard: nothing is called, nothing is recorded
+    ///
+    /// Each line that you type is what the person on the line does: keys (`1`), nothing (silence), or words (`say stop
+    /// calling me`). Where the call is handed on, `yes` is somebody who takes it. The end of the input hangs up.
+    Walk(Walk),
+}
+
+#[derive(Debug, Args)]
+struct Walk {
+    /// The flow's name, such as standard, or its file
+    #[arg(value_name = "FLOW")]
+    flow: String,
+    /// The template whose message it says
+    #[arg(long, default_value = "payment-reminder")]
+    template: String,
+    /// The sample data to take; the template's first if none is named
+    #[arg(long, value_name = "NAME")]
+    sample: Option<String>,
+    /// The debtor's language
+    #[arg(long, value_name = "L", default_value = "en")]
+    language: String,
+    /// Who or what takes the call: human, machine, machine_greeting or unsure
+    #[arg(long, value_name = "WHO", default_value = "human", value_parser = answered_by)]
+    answered_by: AnsweredBy,
+    /// Also show each document in this vendor's dialect, such as voice/twilio
+    #[arg(long, value_name = "VENDOR", value_parser = vendor)]
+    dialect: Option<(Channel, String)>,
+}
+
+#[derive(Debug, Subcommand)]
 enum Provider {
     /// Show the request that a manifest makes, send it to a given address, or read a callback from a file
     ///
@@ -224,7 +262,7 @@ struct Attempt {
     /// Read a callback from this file, as it came over the wire, and say what is understood of it
     #[arg(long, value_name = "FILE")]
     callback: Option<PathBuf>,
-    /// Which callback it is, where its path does not end in it: status or inbound
+    /// Which callback it is, where its path does not say: status, inbound or voice
     #[arg(long, requires = "callback", value_parser = callback_kind)]
     kind: Option<CallbackKind>,
     /// The certificate that the callback names, in PEM, since nothing is fetched here
@@ -343,7 +381,14 @@ fn web_address(text: &str) -> Result<url::Url, String> {
 }
 
 fn callback_kind(word: &str) -> Result<CallbackKind, String> {
-    CallbackKind::from_word(word).ok_or_else(|| "expected status or inbound".to_owned())
+    CallbackKind::from_word(word).ok_or_else(|| "expected status, inbound or voice".to_owned())
+}
+
+fn answered_by(word: &str) -> Result<AnsweredBy, String> {
+    AnsweredBy::from_word(word).ok_or_else(|| {
+        let words: Vec<&str> = AnsweredBy::ALL.iter().map(|who| who.as_str()).collect();
+        format!("expected one of {}", words.join(", "))
+    })
 }
 
 fn instant(text: &str) -> Result<Timestamp, String> {
@@ -383,6 +428,7 @@ fn obey(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Provider(Provider::Try(attempt)) => {
             provider::run(&cli.config(&environment)?, &environment, attempt)
         }
+        Command::Ivr(Ivr::Walk(walk)) => ivr::run(&cli.config(&environment)?, walk),
         Command::Verify(Verify { log: _ }) => verify::run(&cli.config(&environment)?),
         Command::Backup(backup) => backup::back_up(&cli.config(&environment)?, &environment, backup),
         Command::Restore(restore) => backup::restore(&cli.config(&environment)?, &environment, restore),

@@ -71,6 +71,8 @@ pub struct Config {
     pub expire_after: Span,
     /// `[collector]`.
     pub collector: CollectorChoice,
+    /// `[voice]`.
+    pub voice: VoiceChoice,
     /// `[channels.*] providers`, tried in order; a channel that is not here is off for sending.
     pub channels: BTreeMap<Channel, Vec<Located<String>>>,
     /// `[providers.*.*]`.
@@ -122,6 +124,23 @@ pub struct CollectorChoice {
     pub debt_type: Option<DebtType>,
     /// `licences`: a region such as `US-CA`, and the licence's number there.
     pub licences: BTreeMap<String, String>,
+}
+
+/// `[voice]`: what our calls say and where they lead.
+#[derive(Clone, Debug)]
+pub struct VoiceChoice {
+    /// `dir`: the folder of call flows.
+    pub dir: PathBuf,
+    /// `flow`: the flow that calls take.
+    pub flow: Located<String>,
+    /// `agents`: the number that a call is handed to whoever wants a person, E.164; the collector's, where absent.
+    pub agents: Option<String>,
+    /// `payments`: the number that takes payments, E.164; that of `agents`, where absent.
+    pub payments: Option<String>,
+    /// `ask_for`: whom a limited-content message asks for, instead of whom the flow names.
+    pub ask_for: Option<String>,
+    /// `record`: whether calls are recorded, which is said before.
+    pub record: bool,
 }
 
 /// `[providers.<channel>.<vendor>]`: what a vendor's manifest asks for, not yet checked against it.

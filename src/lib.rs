@@ -7,6 +7,7 @@
 pub mod domain;
 
 // Floor 1: five pure engines; none sees another.
+pub mod callflow;
 pub mod ledger;
 pub mod policy;
 pub mod provider;

@@ -3,7 +3,7 @@
 //! Data flows one way. A contact request comes in at [`intake`], is recorded, and stands on the [`agenda`] until it is due;
 //! [`worker`] then has it looked at by [`dispatch`], which asks policy through [`decide`] and records decision and intent in
 //! one step; [`carriers`] carry the message past the [`barrier`]; what came of it is recorded, and what comes back enters at
-//! [`receive`], replies at [`replies`]. What upstream states of a debtor enters at [`filing`]. Everything is written through [`recorder`], by one
+//! [`receive`], replies at [`replies`], what is pressed and said on a call at [`calls`]. What upstream states of a debtor enters at [`filing`]. Everything is written through [`recorder`], by one
 //! thread, in one transaction for many commands; the next decision sees it.
 
 pub mod agenda;
@@ -11,6 +11,7 @@ pub mod amend;
 pub mod answer;
 pub mod barrier;
 mod callbacks;
+pub mod calls;
 pub mod carriers;
 pub mod decide;
 pub mod dispatch;
@@ -92,6 +93,8 @@ pub struct Desk {
     pub templates: Catalogue,
     /// Who carries what.
     pub carriers: Carriers,
+    /// What calls are made of.
+    pub voice: calls::Voice,
     /// The kill switches in force.
     pub pauses: ArcSwap<Vec<Pause>>,
     /// Receipts that wait for their attempt.

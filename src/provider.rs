@@ -5,6 +5,8 @@
 //! no network, no clock, no file. [`crate::channel`] moves the bytes.
 //!
 //! # Decisions
+//! - 2026-11-23: a voice vendor's documents are templates of the same language, one for each of the few things that a machine
+//!   does on a line; where a call is travels in the vendor's callbacks, never in a session of ours.
 //! - 2026-11-22: signature schemes are not named after vendors. A manifest composes them from primitives
 //!   ([`signature::Scheme`]), so that a vendor is added without code; a vendor that needs a new primitive (a JWT, an AWS
 //!   signature) adds it there with its vectors.
@@ -16,10 +18,12 @@ pub mod callback;
 pub mod case;
 pub mod catalogue;
 pub mod crypto;
+pub mod dialect;
 pub mod expected;
 pub mod extract;
 pub mod filter;
 pub mod gsm;
+mod json;
 pub mod manifest;
 pub mod multipart;
 pub mod pairs;
@@ -37,3 +41,4 @@ pub mod suggest;
 pub mod token;
 pub mod words;
 pub mod written;
+mod xml;

@@ -185,6 +185,7 @@ fn twilio_message(text: &str, callback: Option<&str>) -> Outgoing {
         content: Content::Sms { text: text.to_owned(), segments: 1 },
         unsubscribe_url: None,
         status_callback_url: callback.map(str::to_owned),
+        call: None,
     }
 }
 
@@ -323,6 +324,7 @@ text = { query = "text" }
         content: Content::Sms { text: "a b&c".to_owned(), segments: 1 },
         unsubscribe_url: None,
         status_callback_url: Some("https://gw.example.com/s?token=t0ken".to_owned()),
+        call: None,
     };
     let request = manifest.request(&message, &settings, Timestamp::from_millis(0)).expect("request");
     assert_eq!(

@@ -64,7 +64,7 @@ fn shown(content: &Content) -> String {
             let counted = segment::count(text);
             format!("{text}\n\n({:?}, {} units, {segments} segments)\n", counted.encoding, counted.units)
         }
-        Content::Voice { script } => format!("{script}\n"),
+        Content::Voice { script, plan: _ } => format!("{script}\n"),
         Content::Portal { subject, html } => format!("Title: {subject}\n\n{html}\n"),
     }
 }
@@ -74,7 +74,7 @@ fn parts(content: &Content) -> Vec<&str> {
     match content {
         Content::Email { text, html, .. } => std::iter::once(text.as_str()).chain(html.as_deref()).collect(),
         Content::Sms { text, .. } => vec![text],
-        Content::Voice { script } => vec![script],
+        Content::Voice { script, plan: _ } => vec![script],
         Content::Portal { html, .. } => vec![html],
     }
 }

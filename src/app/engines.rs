@@ -1,18 +1,21 @@
 //! The four engines, loaded from the folders that the configuration names.
 
 use crate::app::opt_out_notice;
+use crate::callflow::{Flow, Flows};
 use crate::channel::webhook::{Receiver, SigningKey};
 use crate::config::document::Place;
 use crate::config::environment::Environment;
 use crate::config::{Config, Refused, folder};
 use crate::domain::channel::Channel;
 use crate::domain::fault::{Fault, SourceFile};
+use crate::pipeline::calls::Voice;
 use crate::pipeline::webhooks::Webhook;
 use crate::policy::Policy;
 use crate::provider;
 use crate::provider::manifest::Manifest;
 use crate::provider::settings::{Given, Settings};
 use crate::template;
+use crate::template::manifest::Carries;
 use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,6 +42,8 @@ pub struct Engines {
     pub providers: Vec<Provider>,
     /// Whom we tell what happened.
     pub webhooks: Vec<Webhook>,
+    /// What calls are made of.
+    pub voice: Voice,
 }
 
 /// Loads everything.
@@ -50,12 +55,16 @@ pub fn load(config: &Config, environment: &Environment) -> Result<Engines, Vec<F
     let templates = templates(config);
     let providers = vendors(config).and_then(|vendors| providers(config, &vendors, environment));
     let webhooks = webhooks(config, environment);
-    match (policy, templates, providers, webhooks) {
-        (Ok((policy, _)), Ok(templates), Ok(providers), Ok(webhooks)) => {
-            Ok(Engines { policy, templates, providers, webhooks })
+    let voice = match (&templates, &providers) {
+        (Ok(templates), Ok(providers)) => voice(config, templates, providers),
+        _ => flows(config).map(|_| Voice::default()),
+    };
+    match (policy, templates, providers, webhooks, voice) {
+        (Ok((policy, _)), Ok(templates), Ok(providers), Ok(webhooks), Ok(voice)) => {
+            Ok(Engines { policy, templates, providers, webhooks, voice })
         }
-        (policy, templates, providers, webhooks) => {
-            let faults = [policy.err(), templates.err(), providers.err(), webhooks.err()];
+        (policy, templates, providers, webhooks, voice) => {
+            let faults = [policy.err(), templates.err(), providers.err(), webhooks.err(), voice.err()];
             Err(faults.into_iter().flatten().flatten().collect())
         }
     }
@@ -136,6 +145,76 @@ pub fn templates(config: &Config) -> Result<template::catalogue::Catalogue, Vec<
         Ok(loaded) if faults.is_empty() => Ok(loaded),
         Ok(_) | Err(()) => Err(folder::located(&config.templates, faults)),
     }
+}
+
+/// Every call flow; none where there is no folder of them.
+///
+/// # Errors
+/// Every fault, its file named from the working directory.
+pub fn flows(config: &Config) -> Result<Flows, Vec<Fault>> {
+    let dir = &config.voice.dir;
+    if !dir.is_dir() {
+        return Ok(Flows::default());
+    }
+    Flows::load(&folder::read(dir)?).map_err(|faults| folder::located(dir, faults))
+}
+
+/// What calls are made of: the flow that the configuration names, if a provider asks what to say on a call.
+///
+/// # Errors
+/// Every fault of every flow; there is no such flow; what it says to an answering machine is no limited-content message.
+pub fn voice(
+    config: &Config,
+    templates: &template::catalogue::Catalogue,
+    providers: &[Provider],
+) -> Result<Voice, Vec<Fault>> {
+    let flows = flows(config)?;
+    let choice = &config.voice;
+    let faults = heard_by_machines(config, &flows, templates);
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let flow = flows.get(&choice.flow.value);
+    let asks = providers.iter().find(|provider| provider.manifest.dialect.is_some());
+    if let (None, Some(provider)) = (flow, asks) {
+        let known: Vec<&str> = flows.all().map(|flow| flow.name.as_str()).collect();
+        let dir = choice.dir.display();
+        let message = format!(
+            "[voice] flow: {} asks what to say on a call, but {dir} has no flow `{}`; there are {}",
+            provider.name,
+            choice.flow.value,
+            known.join(", ")
+        );
+        return Err(vec![config.fault(&choice.flow.place, message)]);
+    }
+    Ok(Voice {
+        flow: flow.cloned(),
+        agents: choice.agents.clone(),
+        payments: choice.payments.clone(),
+        ask_for: choice.ask_for.clone(),
+        recorded: choice.record,
+    })
+}
+
+/// Flows whose machines would hear something else than a limited-content message.
+pub fn heard_by_machines(
+    config: &Config,
+    flows: &Flows,
+    templates: &template::catalogue::Catalogue,
+) -> Vec<Fault> {
+    let wrong = flows.all().filter(|flow| {
+        let manifest = templates.manifest(&flow.machine().template);
+        !manifest.is_some_and(|manifest| manifest.disclosures == Carries::LimitedContent)
+    });
+    let fault = |flow: &Flow| {
+        let file = config.voice.dir.join(format!("{}.toml", flow.name)).display().to_string();
+        let template = &flow.machine().template;
+        let message = format!(
+            "[machine] template: `{template}` is no template that carries limited content alone (12 CFR 1006.2(j))"
+        );
+        Fault { line: Some(flow.head.machine_line), ..Fault::of(&file, message) }
+    };
+    wrong.map(fault).collect()
 }
 
 /// Every vendor that there is a manifest of.

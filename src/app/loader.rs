@@ -8,6 +8,7 @@ use crate::channel::fetch::Fetcher;
 use crate::config::environment::Environment;
 use crate::config::{Config, Refused};
 use crate::domain::time::{Clock, Entropy};
+use crate::pipeline::calls::Voice;
 use crate::pipeline::carriers::Carriers;
 use crate::pipeline::metrics::Metrics;
 use crate::pipeline::parking::Parking;
@@ -24,13 +25,13 @@ use std::sync::Arc;
 /// What is wrong with the configuration, the master key or the store; another process writes to it.
 pub fn open(config: &Config, environment: &Environment, providers: bool) -> anyhow::Result<Pipeline> {
     let clock: Arc<dyn Clock> = Arc::new(MachineClock);
-    let (policy, templates, carriers) = if providers {
-        let Engines { policy, templates, providers, webhooks: _ } =
+    let (policy, templates, carriers, voice) = if providers {
+        let Engines { policy, templates, providers, webhooks: _, voice } =
             engines::load(config, environment).map_err(Refused)?;
-        (policy, templates, carriers(providers, &clock)?)
+        (policy, templates, carriers(providers, &clock)?, voice)
     } else {
         let (policy, _) = engines::policy(config).map_err(Refused)?;
-        (policy, engines::templates(config).map_err(Refused)?, Carriers::default())
+        (policy, engines::templates(config).map_err(Refused)?, Carriers::default(), Voice::default())
     };
     let store = open_store(config, environment)?;
     let entropy: Arc<dyn Entropy> = Arc::new(MachineEntropy);
@@ -39,6 +40,7 @@ pub fn open(config: &Config, environment: &Environment, providers: bool) -> anyh
         policy: ArcSwap::from_pointee(policy),
         templates,
         carriers,
+        voice,
         pauses: ArcSwap::default(),
         parking: Parking::default(),
         fetcher: Fetcher::new()?,

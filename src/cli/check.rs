@@ -49,6 +49,9 @@ fn look(config: &Config, environment: &Environment, what: What, findings: &mut F
     if all || what == What::Providers {
         look_at_providers(config, environment, findings);
     }
+    if all || what == What::Flows {
+        look_at_flows(config, findings);
+    }
 }
 
 fn look_at_webhooks(config: &Config, environment: &Environment, findings: &mut Findings) {
@@ -158,6 +161,29 @@ fn look_at_providers(config: &Config, environment: &Environment, findings: &mut 
     findings.warnings.extend(folder::located(&config.manifests, vendors.unproved()));
     if let Err(faults) = engines::providers(config, &vendors, environment) {
         findings.faults.extend(faults);
+    }
+}
+
+fn look_at_flows(config: &Config, findings: &mut Findings) {
+    let dir = &config.voice.dir;
+    let flows = match engines::flows(config) {
+        Ok(flows) => flows,
+        Err(faults) => return findings.faults.extend(faults),
+    };
+    let count = flows.all().count();
+    let nodes: usize = flows.all().map(|flow| flow.nodes.len()).sum();
+    findings.sound.push(format!("{}: {count} call flows, {nodes} nodes", dir.display()));
+    // Whether they fit the templates can only be asked of templates that are sound.
+    if let Ok(templates) = engines::templates(config) {
+        findings.faults.extend(engines::heard_by_machines(config, &flows, &templates));
+    }
+    if count > 0 && flows.get(&config.voice.flow.value).is_none() {
+        let message = format!(
+            "[voice] flow names `{}`, but {} has no such flow",
+            config.voice.flow.value,
+            dir.display()
+        );
+        findings.faults.push(config.fault(&config.voice.flow.place, message));
     }
 }
 

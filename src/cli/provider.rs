@@ -130,7 +130,7 @@ fn message(config: &Config, manifest: &Manifest, wanted: &Attempt) -> anyhow::Re
     let subject = wanted.subject.clone().unwrap_or_else(|| "Sample subject".to_owned());
     let content = match channel {
         Channel::Email => Content::Email { subject, html: Some(format!("<p>{text}</p>")), text },
-        Channel::Voice => Content::Voice { script: text },
+        Channel::Voice => Content::Voice { script: text, plan: None },
         Channel::Portal => Content::Portal { subject, html: text },
         Channel::Sms | Channel::Letter | Channel::Visit => Content::Sms { text, segments: 1 },
     };
@@ -143,6 +143,7 @@ fn message(config: &Config, manifest: &Manifest, wanted: &Attempt) -> anyhow::Re
         content,
         unsubscribe_url: (channel == Channel::Email).then(|| format!("{public_url}/u/sample")),
         status_callback_url: manifest.hears(CallbackKind::Status).then_some(callback),
+        call: None,
     })
 }
 
@@ -287,6 +288,17 @@ fn show(heard: &Heard, text: &mut String) {
                 or_none(provider_ref.clone()),
                 or_none(keyword.clone()),
                 time(*at)
+            ),
+            CallbackEvent::Call(call) => writeln!(
+                text,
+                "call         keys {:?}, speech {:?}, answered by {}, connected {}, reference {}, attempt {}, state {}",
+                call.keys,
+                call.speech.as_deref().unwrap_or_default(),
+                or_none(call.answered_by.map(|who| who.to_string())),
+                call.connected.unwrap_or(false),
+                or_none(call.provider_ref.clone()),
+                or_none(call.attempt.map(|attempt| attempt.to_string())),
+                or_none(call.state.clone())
             ),
         };
     }

@@ -31,7 +31,7 @@ pub fn run(config: &Config, wanted: &Render) -> anyhow::Result<ExitCode> {
         Content::Sms { text: words, segments } => {
             writeln!(text, "segments     {segments} ({} characters)\n\n{words}", words.chars().count())
         }
-        Content::Voice { script } => writeln!(text, "\n{script}"),
+        Content::Voice { script, plan: _ } => writeln!(text, "\n{script}"),
         Content::Portal { subject, html } => writeln!(text, "subject      {subject}\n\n{html}"),
     };
     print(&text)?;

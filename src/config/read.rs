@@ -7,7 +7,7 @@ use crate::config::section::{Located, Section};
 use crate::config::webhooks;
 use crate::config::{
     BOOTSTRAP_KEY, BOOTSTRAP_KEY_LENGTH, CollectorChoice, Config, InboundEmail, PolicyChoice, ProviderTable,
-    SANDBOX,
+    SANDBOX, VoiceChoice,
 };
 use crate::domain::channel::Channel;
 use crate::domain::contact_point::{PointKind, PointValue};
@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 const DEFAULT_MANIFESTS: &str = "providers";
+const DEFAULT_FLOWS: &str = "config/ivr";
+const DEFAULT_FLOW: &str = "standard";
 const DEFAULT_EXPIRY: Span = Span::days(7);
 
 /// Reads everything; nothing if what is required is missing, which the faults then say.
@@ -39,6 +41,7 @@ pub fn config(
     let master_key = master_key(root, data);
     let expire_after = requests(root);
     let collector = collector(root);
+    let voice = voice(root, policy.as_ref().map(|policy| policy.dir.as_path()));
     let channels = channels(root);
     let providers = providers(root);
     let inbound_email = inbound_email(root);
@@ -56,6 +59,7 @@ pub fn config(
         master_key,
         expire_after,
         collector,
+        voice,
         channels,
         inbound_email,
         providers,
@@ -257,6 +261,39 @@ fn collector(root: &mut Section<'_>) -> CollectorChoice {
         role: role.map(|role| role.value),
         debt_type: debt_type.map(|kind| kind.value),
         licences,
+    }
+}
+
+/// Call flows stand beside the law, unless it is said where.
+fn voice(root: &mut Section<'_>, policy: Option<&Path>) -> VoiceChoice {
+    let mut section = root.section("voice");
+    let mut number = |key| {
+        let parsed = section.parsed(key, |text| match PointValue::parse(PointKind::Phone, text) {
+            Ok(phone) => Ok(phone.expose().to_owned()),
+            Err(error) => Err(format!("is {error}")),
+        });
+        parsed.map(|number| number.value)
+    };
+    let (agents, payments) = (number("agents"), number("payments"));
+    let dir = section.text("dir").filter(|dir| !dir.value.trim().is_empty());
+    let flow = section.text("flow").filter(|flow| !flow.value.trim().is_empty());
+    let ask_for = section.text("ask_for").map(|text| text.value).filter(|text| !text.trim().is_empty());
+    let record = section.parsed("record", |word| match word {
+        "never" => Ok(false),
+        "announced" => Ok(true),
+        _ => Err("is neither \"never\" nor \"announced\"".to_owned()),
+    });
+    let place = section.place();
+    section.finish();
+    let beside =
+        policy.and_then(Path::parent).map_or_else(|| PathBuf::from(DEFAULT_FLOWS), |dir| dir.join("ivr"));
+    VoiceChoice {
+        dir: dir.map_or(beside, |dir| PathBuf::from(dir.value)),
+        flow: flow.unwrap_or_else(|| Located { value: DEFAULT_FLOW.to_owned(), place }),
+        agents,
+        payments,
+        ask_for,
+        record: record.is_some_and(|record| record.value),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A contact that happened, ours or somebody else's, as the caps count it.
 
+use crate::domain::attempt::AttemptStatus;
 use crate::domain::channel::{Channel, Direction, Party, Purpose, words};
 use crate::domain::id::{AccountKey, AttemptId, PermitId, PointKey, Pseudonym};
 use crate::domain::time::Timestamp;
@@ -30,6 +31,24 @@ words! {
         Bounced = "bounced",
         /// It surely did not reach the person.
         Failed = "failed",
+    }
+}
+
+impl ContactResult {
+    /// Where an attempt stands whose call ended so: what reached nobody has failed, so that another channel may be tried.
+    pub fn status_of_call(self) -> AttemptStatus {
+        match self {
+            Self::Conversation | Self::Voicemail | Self::LimitedContentMessage | Self::Delivered => {
+                AttemptStatus::Delivered
+            }
+            Self::Sent => AttemptStatus::Sent,
+            Self::NoAnswer
+            | Self::Busy
+            | Self::NotConnected
+            | Self::WrongNumber
+            | Self::Bounced
+            | Self::Failed => AttemptStatus::Failed,
+        }
     }
 }
 

@@ -464,6 +464,9 @@ pub struct DeliveryUpdate {
     pub code: Option<String>,
     /// The provider's own word for it.
     pub reported: String,
+    /// How the contact ended, where that says more than the status: of calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<ContactResult>,
     /// What it means.
     pub status: AttemptStatus,
 }

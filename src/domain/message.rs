@@ -1,5 +1,6 @@
 //! A message as it is sent: rendered by the template engine, carried by a channel, kept sealed in the history.
 
+use crate::domain::call::{CallPlan, CallStart};
 use crate::domain::contact_point::PointValue;
 use crate::domain::id::AttemptId;
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,9 @@ pub enum Content {
     Voice {
         /// The script, plain text.
         script: String,
+        /// Everything that may be said around it; none where the script is all there is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plan: Option<Box<CallPlan>>,
     },
     /// An entry in the portal's inbox.
     Portal {
@@ -53,4 +57,6 @@ pub struct Outgoing {
     pub unsubscribe_url: Option<String>,
     /// Where the provider reports what became of it, if it can.
     pub status_callback_url: Option<String>,
+    /// For a call: where the provider asks what to say.
+    pub call: Option<CallStart>,
 }

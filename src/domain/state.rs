@@ -103,6 +103,8 @@ pub struct AttemptState {
     pub finished_at: Option<Timestamp>,
     /// Why it did not succeed.
     pub failure: Option<AttemptFailure>,
+    /// How a call ended, as far as is known.
+    pub result: Option<ContactResult>,
     /// The receipts recorded of it: the provider's word and code, so that the same one again is known.
     pub receipts: Vec<(String, Option<String>)>,
     /// The message as sent; gone after erasure.
@@ -348,6 +350,7 @@ impl DebtorState {
                 started_at: at,
                 finished_at: None,
                 failure: None,
+                result: None,
                 receipts: Vec::new(),
                 message,
             }),
@@ -383,6 +386,19 @@ impl DebtorState {
             });
         }
         self.advance(update.attempt, update.status, at);
+        if let Some(result) = update.result {
+            self.conclude(update.attempt, result);
+        }
+    }
+
+    /// A call's end is what the caps value, whatever its status.
+    fn conclude(&mut self, id: AttemptId, result: ContactResult) {
+        if let Some(attempt) = self.attempts.get_mut(&id) {
+            attempt.result = Some(result);
+        }
+        if let Some(place) = self.counted(ContactSource::Attempt(id)) {
+            self.contacts[place].result = result;
+        }
     }
 
     /// Moves an attempt forward, its contact and its request with it; a status that is not further along changes nothing.

@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 const CALLBACK_LIMIT: usize = 256 * 1024;
 
 pub(in crate::http) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(get, post))
+    OpenApiRouter::new().routes(routes!(get, post)).routes(routes!(get_call, post_call))
 }
 
 /// Take a vendor's callback by GET
@@ -29,7 +29,7 @@ pub(in crate::http) fn routes() -> OpenApiRouter<Api> {
     params(
         ("channel" = Channel, Path, description = "The medium"),
         ("provider" = String, Path, description = "The vendor", example = "twilio"),
-        ("kind" = String, Path, description = "`status` or `inbound`", example = "inbound")
+        ("kind" = String, Path, description = "`status`, `inbound` or `voice`", example = "inbound")
     ),
     responses(
         (status = 200, description = "Taken; what the vendor expects to be answered"),
@@ -37,7 +37,7 @@ pub(in crate::http) fn routes() -> OpenApiRouter<Api> {
     )
 )]
 async fn get(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
-    receive(api, request).await
+    receive(api, request, None).await
 }
 
 /// Take a vendor's callback by POST
@@ -48,7 +48,7 @@ async fn get(State(api): State<Api>, request: Request) -> Result<Response, Probl
     params(
         ("channel" = Channel, Path, description = "The medium"),
         ("provider" = String, Path, description = "The vendor", example = "twilio"),
-        ("kind" = String, Path, description = "`status` or `inbound`", example = "inbound")
+        ("kind" = String, Path, description = "`status`, `inbound` or `voice`", example = "inbound")
     ),
     responses(
         (status = 200, description = "Taken; what the vendor expects to be answered"),
@@ -56,12 +56,50 @@ async fn get(State(api): State<Api>, request: Request) -> Result<Response, Probl
     )
 )]
 async fn post(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
-    receive(api, request).await
+    receive(api, request, None).await
 }
 
-async fn receive(api: Api, request: Request) -> Result<Response, Problem> {
+/// Say what comes next on a call, by GET
+///
+/// Where the call is stands in the address, under our seal; the answer is a document in the vendor's own language.
+#[utoipa::path(
+    get, path = "/callbacks/{channel}/{provider}/voice/{state}", tag = "Callbacks", security(()),
+    params(
+        ("channel" = Channel, Path, description = "The medium", example = "voice"),
+        ("provider" = String, Path, description = "The vendor", example = "twilio"),
+        ("state" = String, Path, description = "Where the call is, as we told the vendor")
+    ),
+    responses(
+        (status = 200, description = "The document"),
+        (status = 401, description = "The signature does not hold", body = crate::http::problem::ProblemSchema, content_type = "application/problem+json")
+    )
+)]
+async fn get_call(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
+    receive(api, request, Some(CallbackKind::Voice)).await
+}
+
+/// Say what comes next on a call, by POST
+///
+/// Where the call is stands in the address, under our seal; the answer is a document in the vendor's own language.
+#[utoipa::path(
+    post, path = "/callbacks/{channel}/{provider}/voice/{state}", tag = "Callbacks", security(()),
+    params(
+        ("channel" = Channel, Path, description = "The medium", example = "voice"),
+        ("provider" = String, Path, description = "The vendor", example = "twilio"),
+        ("state" = String, Path, description = "Where the call is, as we told the vendor")
+    ),
+    responses(
+        (status = 200, description = "The document"),
+        (status = 401, description = "The signature does not hold", body = crate::http::problem::ProblemSchema, content_type = "application/problem+json")
+    )
+)]
+async fn post_call(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
+    receive(api, request, Some(CallbackKind::Voice)).await
+}
+
+async fn receive(api: Api, request: Request, kind: Option<CallbackKind>) -> Result<Response, Problem> {
     let (mut parts, payload) = request.into_parts();
-    let (channel, vendor, kind) = address(&mut parts, &api).await?;
+    let (channel, vendor, kind) = address(&mut parts, &api, kind).await?;
     let local = parts.uri.path_and_query().map_or("/", |local| local.as_str());
     let url = format!("{}{local}", api.setup().public_url);
     let (method, headers) = (parts.method.as_str().to_owned(), plain(&parts.headers));
@@ -94,15 +132,16 @@ async fn receive(api: Api, request: Request) -> Result<Response, Problem> {
 async fn address(
     parts: &mut axum::http::request::Parts,
     api: &Api,
+    kind: Option<CallbackKind>,
 ) -> Result<(Channel, String, CallbackKind), Problem> {
     let unknown = || Problem::not_found("provider or callback");
     let path = RawPathParams::from_request_parts(parts, api).await.map_err(|_| unknown())?;
     let mut path = path.iter().map(|(_, value)| value);
     match (path.next(), path.next(), path.next()) {
-        (Some(channel), Some(vendor), Some(kind)) => Ok((
+        (Some(channel), Some(vendor), Some(last)) => Ok((
             Channel::read(channel)?,
             Chosen::read(vendor)?.0,
-            CallbackKind::from_word(kind).ok_or_else(unknown)?,
+            kind.or_else(|| CallbackKind::from_word(last)).ok_or_else(unknown)?,
         )),
         _ => Err(unknown()),
     }

@@ -2,17 +2,22 @@
 
 use crate::domain::attempt::AttemptStatus;
 use crate::domain::channel::Channel;
+use crate::domain::contact::ContactResult;
 use crate::domain::contact_point::{PointKind, PointValue};
 use crate::domain::event::Actor;
-use crate::domain::id::DebtorKey;
+use crate::domain::id::{AttemptId, DebtorKey};
+use crate::pipeline::carriers::Carrier;
 use crate::pipeline::receive::{self, Report};
 use crate::pipeline::understanding::{Reply, Understood};
+use crate::pipeline::unit::Unit;
 use crate::pipeline::{Pipeline, Refusal, naming, replies};
 use crate::provider::acknowledge::Acknowledgement;
 use crate::provider::callback::{
     CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Delivery, DeliveryStatus, Grounds, Inbound,
 };
+use crate::provider::dialect::Written;
 use crate::reply::quoted;
+use crate::storage::StorageError;
 
 /// Why a callback was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +73,22 @@ impl Pipeline {
             tracing::warn!(provider = vendor, callback = kind.as_str(), "callback.unreadable_event");
             self.metrics().callback(channel, vendor, "unreadable");
         }
+        let mut acknowledge = heard.acknowledge;
         for event in heard.events {
-            let found = self.take(channel, vendor, event).await.map_err(|_| CallbackRefusal::Unavailable)?;
+            let found = match event {
+                CallbackEvent::Call(said) => {
+                    let answer = self.called(carrier, &request.url, said).await;
+                    answer.map(|answer| answer.map(|written| acknowledge = document(written)).is_some())
+                }
+                CallbackEvent::Delivery(said) => {
+                    if let Some(written) = self.steered(carrier, &said).await? {
+                        acknowledge = document(written);
+                    }
+                    self.delivered(channel, vendor, said).await
+                }
+                CallbackEvent::Inbound(said) => self.replied(channel, vendor, said).await,
+            };
+            let found = found.map_err(|_| CallbackRefusal::Unavailable)?;
             self.metrics().callback(channel, vendor, if found { "recorded" } else { "unmatched" });
             if !found {
                 tracing::warn!(provider = vendor, callback = kind.as_str(), "callback.unmatched");
@@ -83,7 +102,14 @@ impl Pipeline {
                 return Err(CallbackRefusal::Unavailable);
             }
         }
-        Ok(heard.acknowledge)
+        Ok(acknowledge)
+    }
+
+    /// What a vendor is answered that tells who or what took a call.
+    async fn steered(&self, carrier: &Carrier, said: &Delivery) -> Result<Option<Written>, CallbackRefusal> {
+        let Some(who) = said.status.answered_by() else { return Ok(None) };
+        let answer = self.detected(carrier, said.attempt, said.provider_ref.clone(), who).await;
+        answer.map_err(|_| CallbackRefusal::Unavailable)
     }
 
     /// Takes what a provider says, once it is believed. `false` if it is about nothing of ours.
@@ -94,6 +120,8 @@ impl Pipeline {
         match event {
             CallbackEvent::Delivery(delivery) => self.delivered(channel, vendor, delivery).await,
             CallbackEvent::Inbound(inbound) => self.replied(channel, vendor, inbound).await,
+            // It asks for an answer, and whoever hands it in here awaits none.
+            CallbackEvent::Call(_) => Ok(false),
         }
     }
 
@@ -104,15 +132,27 @@ impl Pipeline {
             DeliveryStatus::Pending | DeliveryStatus::Sent => Some(AttemptStatus::Sent),
             DeliveryStatus::Delivered | DeliveryStatus::Complained => Some(AttemptStatus::Delivered),
             DeliveryStatus::Failed => Some(AttemptStatus::Failed),
+            DeliveryStatus::Answered
+            | DeliveryStatus::Human
+            | DeliveryStatus::Machine
+            | DeliveryStatus::MachineGreeting
+            | DeliveryStatus::Unsure => Some(AttemptStatus::Sent),
+            DeliveryStatus::Ended
+            | DeliveryStatus::Busy
+            | DeliveryStatus::NoAnswer
+            | DeliveryStatus::NotConnected => ended_as(said.status).map(ContactResult::status_of_call),
             DeliveryStatus::Unrecognised => None,
         };
+        let ended = said.status == DeliveryStatus::Ended;
         let report = Report {
             status,
             reported: said.status.as_str().to_owned(),
             code: said.code,
             cause: said.cause,
             complained: said.status == DeliveryStatus::Complained,
-            in_hand: said.status == DeliveryStatus::Pending,
+            in_hand: said.status == DeliveryStatus::Pending
+                || status == Some(AttemptStatus::Sent) && said.status.is_of_calls(),
+            result: ended_as(said.status),
         };
         let (vendor, reference, known) = (vendor.to_owned(), said.provider_ref, said.attempt);
         self.file(move |unit| {
@@ -127,6 +167,8 @@ impl Pipeline {
                 (None, None) => None,
             };
             match (found, reference) {
+                // What came of the call is known already, from what was said on it.
+                (Some((debtor, id)), _) if ended && concluded(unit, debtor, id)? => Ok(Ok(true)),
                 (Some((debtor, id)), _) => {
                     let actor = Actor::Provider(format!("{channel}/{vendor}"));
                     receive::report(unit, &actor, debtor, id, &report)?;
@@ -179,6 +221,37 @@ impl Pipeline {
         })
         .await
     }
+}
+
+/// How a call ended, as far as its vendor's word says. One that was taken, and of which nothing more is known when it is over,
+/// reached nobody who said to be the debtor.
+fn ended_as(status: DeliveryStatus) -> Option<ContactResult> {
+    match status {
+        DeliveryStatus::Ended | DeliveryStatus::NoAnswer => Some(ContactResult::NoAnswer),
+        DeliveryStatus::Busy => Some(ContactResult::Busy),
+        DeliveryStatus::NotConnected => Some(ContactResult::NotConnected),
+        DeliveryStatus::Pending
+        | DeliveryStatus::Sent
+        | DeliveryStatus::Delivered
+        | DeliveryStatus::Failed
+        | DeliveryStatus::Complained
+        | DeliveryStatus::Answered
+        | DeliveryStatus::Human
+        | DeliveryStatus::Machine
+        | DeliveryStatus::MachineGreeting
+        | DeliveryStatus::Unsure
+        | DeliveryStatus::Unrecognised => None,
+    }
+}
+
+/// Whether it is known how a call ended.
+fn concluded(unit: &mut Unit<'_>, debtor: DebtorKey, id: AttemptId) -> Result<bool, StorageError> {
+    Ok(unit.debtor(debtor)?.attempts.get(&id).is_some_and(|attempt| attempt.result.is_some()))
+}
+
+/// A document as an answer.
+fn document(written: Written) -> Acknowledgement {
+    Acknowledgement { status: 200, content_type: Some(written.content_type), body: written.body }
 }
 
 fn refusal(error: &CallbackError) -> CallbackRefusal {

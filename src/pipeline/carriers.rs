@@ -151,6 +151,11 @@ impl Carrier {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it asks, once a call is taken, what to say on it.
+    pub fn is_told_what_to_say(&self) -> bool {
+        self.manifest.dialect.is_some()
+    }
+
     /// How it is spoken to, and with what.
     pub fn vendor(&self) -> (&Manifest, &Settings) {
         (&self.manifest, &self.settings)

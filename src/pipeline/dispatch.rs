@@ -22,7 +22,7 @@ use crate::pipeline::facts::Subject;
 use crate::pipeline::routing::{Crossroads, Way};
 use crate::pipeline::step::{Departure, Step};
 use crate::pipeline::unit::{Effect, Unit};
-use crate::pipeline::{Desk, decide, receive, schedule, writing};
+use crate::pipeline::{Desk, calls, decide, receive, schedule, writing};
 use crate::policy::Policy;
 use crate::storage::StorageError;
 use std::sync::Arc;
@@ -206,7 +206,7 @@ fn depart(
         .and_then(|key| value_of(desk, state, key).map(|value| (key, value)))
         .ok_or("the contact point's value is not on file".to_owned())
         .and_then(|(key, value)| {
-            let message = writing::write(desk, debtor, state, request, &decision, key, now)?;
+            let message = writing::write(desk, debtor, state, request, &decision, key, &carrier, now)?;
             Ok((key, value, message))
         });
     let (point, to, rendered) = match written {
@@ -273,6 +273,7 @@ fn outgoing(
 ) -> Outgoing {
     let public_url = desk.settings.public_url.trim_end_matches('/');
     let email = carrier.channel == Channel::Email;
+    let call = calls::start(desk, carrier, attempt, &content);
     Outgoing {
         attempt,
         to,
@@ -282,6 +283,7 @@ fn outgoing(
         status_callback_url: carrier.reports().then(|| {
             format!("{public_url}/callbacks/{}/{}/status?attempt={attempt}", carrier.channel, carrier.name)
         }),
+        call,
     }
 }
 

@@ -267,6 +267,7 @@ impl Pipeline {
                 cause: FailureCause::Unspecified,
                 complained: false,
                 in_hand: false,
+                result: None,
             };
             receive::report(unit, &actor, debtor, id, &report)?;
             Ok(Ok(true))

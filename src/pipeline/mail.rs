@@ -97,6 +97,7 @@ impl Pipeline {
             cause,
             complained: false,
             in_hand: false,
+            result: None,
         };
         self.reported(attempt, report).await
     }
@@ -109,6 +110,7 @@ impl Pipeline {
             cause: FailureCause::Unspecified,
             complained: true,
             in_hand: false,
+            result: None,
         };
         self.reported(attempt, report).await
     }

@@ -77,6 +77,7 @@ mod tests {
             cause: FailureCause::Unspecified,
             complained: false,
             in_hand: false,
+            result: None,
         }
     }
 

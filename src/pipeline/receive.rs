@@ -4,6 +4,7 @@
 use crate::domain::attempt::AttemptStatus;
 use crate::domain::channel::Channel;
 use crate::domain::consent::{OptOut, OptOutChannel};
+use crate::domain::contact::ContactResult;
 use crate::domain::contact_point::PointKind;
 use crate::domain::event::{Actor, DeliveryUpdate, EventBody, Inbound, OptOutSecret, Sealed, Understanding};
 use crate::domain::id::{AttemptId, DebtorKey, PointKey};
@@ -28,6 +29,8 @@ pub struct Report {
     pub complained: bool,
     /// The provider has it and is trying: news only of an attempt whose fate was unknown.
     pub in_hand: bool,
+    /// How a call ended, where the report says.
+    pub result: Option<ContactResult>,
 }
 
 /// The attempt that a provider's identifier belongs to.
@@ -65,6 +68,7 @@ pub fn report(
         cause: failed.then_some(said.cause),
         code: said.code.clone(),
         reported: said.reported.clone(),
+        result: said.result.filter(|_| moves),
         status: said.status.filter(|_| moves).unwrap_or(known.status),
     };
     unit.record(debtor, actor, EventBody::DeliveryUpdated(update, Sealed::Gone))?;

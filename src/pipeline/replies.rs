@@ -43,6 +43,21 @@ pub fn receive(unit: &mut Unit<'_>, actor: &Actor, said: &Understood) -> Result<
     Ok(found)
 }
 
+/// Records a reply on one debtor's file: of somebody of whom it is known on whose behalf it speaks.
+pub fn receive_from(
+    unit: &mut Unit<'_>,
+    actor: &Actor,
+    debtor: DebtorKey,
+    said: &Understood,
+) -> Result<(), StorageError> {
+    if let (Actor::Provider(provider), Some(reference)) = (actor, &said.reply.provider_ref)
+        && !unit.batch.inbound_ref(provider, reference)?.is_empty()
+    {
+        return Ok(());
+    }
+    take(unit, actor, debtor, said)
+}
+
 /// Records a reply from a point that is on no file. A stop is kept with the point, and binds whoever is loaded with it.
 pub fn receive_from_stranger(
     unit: &mut Unit<'_>,

@@ -4,9 +4,11 @@ use crate::domain::channel::Channel;
 use crate::domain::debtor::Account;
 use crate::domain::decision::{Decision, Disclosure};
 use crate::domain::id::{DebtorKey, PointKey, Pseudonym};
+use crate::domain::message::Content;
 use crate::domain::state::{DebtorState, RequestState};
 use crate::domain::time::{Date, Timestamp};
-use crate::pipeline::{Desk, links};
+use crate::pipeline::carriers::Carrier;
+use crate::pipeline::{Desk, calls, links};
 use crate::policy::zones_in_play;
 use crate::template::context::Context;
 use crate::template::render::Rendered;
@@ -14,6 +16,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 /// Writes the message of a request for the channel that was decided; or says, without anything personal, why it can't be.
+#[expect(clippy::too_many_arguments, reason = "what one message is written from")]
 pub fn write(
     desk: &Desk,
     debtor: DebtorKey,
@@ -21,6 +24,7 @@ pub fn write(
     request: &RequestState,
     decision: &Decision,
     point: PointKey,
+    carrier: &Carrier,
     now: Timestamp,
 ) -> Result<Rendered, String> {
     let file = state.file.as_ref().ok_or("the debtor is not on file")?;
@@ -44,9 +48,17 @@ pub fn write(
         variables: &secret.variables,
     };
     let language = state.preferences.language.as_deref().or(file.language.as_deref());
-    desk.templates
-        .render(&request.order.template, decision.channel, language, &context)
-        .map_err(|error| error.to_string())
+    let template = &request.order.template;
+    let mut rendered = desk
+        .templates
+        .render(template, decision.channel, language, &context)
+        .map_err(|error| error.to_string())?;
+    if let Content::Voice { script: _, plan } = &mut rendered.content
+        && carrier.is_told_what_to_say()
+    {
+        *plan = Some(Box::new(calls::plan(&desk.templates, &desk.voice, template, &context, language)?));
+    }
+    Ok(rendered)
 }
 
 /// The accounts a message is about: those named, or all that are open.

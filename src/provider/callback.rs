@@ -2,6 +2,7 @@
 //!
 //! Nothing of a callback is believed before its signature holds over the address as configured.
 
+use crate::domain::call::AnsweredBy;
 use crate::domain::id::AttemptId;
 use crate::domain::outcome::FailureCause;
 use crate::domain::time::Timestamp;
@@ -24,6 +25,8 @@ pub enum CallbackKind {
     Status,
     /// What a person sent.
     Inbound,
+    /// A call asks what to say, or tells what was pressed.
+    Voice,
 }
 
 impl CallbackKind {
@@ -32,12 +35,13 @@ impl CallbackKind {
         match self {
             Self::Status => "status",
             Self::Inbound => "inbound",
+            Self::Voice => "voice",
         }
     }
 
     /// The kind with this word, if there is one.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Status, Self::Inbound].into_iter().find(|kind| kind.as_str() == word)
+        [Self::Status, Self::Inbound, Self::Voice].into_iter().find(|kind| kind.as_str() == word)
     }
 }
 
@@ -61,6 +65,24 @@ pub enum DeliveryStatus {
     Failed,
     /// It arrived and the person complained of it as unwanted, or unsubscribed at the vendor: it binds as a stop.
     Complained,
+    /// A call was taken.
+    Answered,
+    /// A call that was taken is over.
+    Ended,
+    /// The line was busy.
+    Busy,
+    /// It rang out.
+    NoAnswer,
+    /// The call was not connected to the number dialled (12 CFR 1006.14(b)(3)(ii)).
+    NotConnected,
+    /// A person took the call.
+    Human,
+    /// An answering machine took it, and listens now.
+    Machine,
+    /// An answering machine took it, and is still talking.
+    MachineGreeting,
+    /// The vendor cannot tell who or what took it.
+    Unsure,
     /// A word that the manifest does not know: loud, and never success.
     Unrecognised,
 }
@@ -74,6 +96,15 @@ impl DeliveryStatus {
             Self::Delivered => "delivered",
             Self::Failed => "failed",
             Self::Complained => "complained",
+            Self::Answered => "answered",
+            Self::Ended => "ended",
+            Self::Busy => "busy",
+            Self::NoAnswer => "no_answer",
+            Self::NotConnected => "not_connected",
+            Self::Human => "human",
+            Self::Machine => "machine",
+            Self::MachineGreeting => "machine_greeting",
+            Self::Unsure => "unsure",
             Self::Unrecognised => "unrecognised",
         }
     }
@@ -156,6 +187,34 @@ impl fmt::Debug for Inbound {
     }
 }
 
+/// What a call under way tells. `Debug` shows neither keys nor words.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct CallReport {
+    /// The vendor's identifier of the call.
+    pub provider_ref: Option<String>,
+    /// Our attempt, where the vendor hands it back.
+    pub attempt: Option<AttemptId>,
+    /// The word of ours that says where the call is, where the vendor hands it back instead of calling another address.
+    pub state: Option<String>,
+    /// Who or what took the call.
+    pub answered_by: Option<AnsweredBy>,
+    /// The keys pressed; empty where none was.
+    pub keys: String,
+    /// What was said.
+    pub speech: Option<String>,
+    /// Whether the other end of a connection took the call, after a connection.
+    pub connected: Option<bool>,
+}
+
+impl fmt::Debug for CallReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallReport")
+            .field("provider_ref", &self.provider_ref)
+            .field("answered_by", &self.answered_by)
+            .finish_non_exhaustive()
+    }
+}
+
 /// One thing that a callback says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallbackEvent {
@@ -163,6 +222,8 @@ pub enum CallbackEvent {
     Delivery(Delivery),
     /// What a person sent.
     Inbound(Inbound),
+    /// What a call under way tells.
+    Call(CallReport),
 }
 
 /// What a callback that is believed comes to.

@@ -1,6 +1,8 @@
 //! A case beside a manifest: a message with the exact request and the outcome expected of a canned answer, or a
 //! callback with the events expected of it. Data that proves data; `dunwell check` and the tests run them all.
 
+use crate::domain::call::{CallPlace, CallStart};
+use crate::domain::channel::Channel;
 use crate::domain::contact_point::{PointKind, PointValue};
 use crate::domain::fault::{Fault, SourceFile};
 use crate::domain::id::AttemptId;
@@ -8,6 +10,7 @@ use crate::domain::message::{Content, Outgoing};
 use crate::domain::outcome::{FailureCause, FailureClass, Outcome};
 use crate::domain::time::Timestamp;
 use crate::provider::callback::{CallbackKind, CallbackRequest, Grounds, Heard};
+use crate::provider::expected::document::WrittenDocument;
 use crate::provider::expected::{WrittenEvent, WrittenRequest, differences};
 use crate::provider::manifest::Manifest;
 use crate::provider::redact;
@@ -26,6 +29,16 @@ pub const MANDATORY: &[&str] = &[
     "malformed_response",
     "callback_delivered",
     "callback_bad_signature",
+];
+
+/// The cases that every vendor of calls must have instead of `callback_delivered`.
+pub const OF_CALLS: &[&str] = &[
+    "callback_answered",
+    "callback_keys",
+    "callback_busy",
+    "callback_ended",
+    "document_ask",
+    "document_transfer",
 ];
 
 /// The case that every vendor with an `inbound` callback must have as well.
@@ -53,6 +66,8 @@ struct Written {
     response: Option<WrittenResponse>,
     outcome: Option<WrittenOutcome>,
     callback: Option<WrittenCallback>,
+    /// What a call is to do, and the document that must come of it.
+    document: Option<WrittenDocument>,
     /// What it must say; an empty list where it is taken and says nothing.
     events: Option<Vec<WrittenEvent>>,
     /// What the vendor must be answered, where that matters.
@@ -78,6 +93,9 @@ struct WrittenMessage {
     html: Option<String>,
     status_callback_url: Option<String>,
     unsubscribe_url: Option<String>,
+    /// Of a call: where the vendor asks what to say, and the word of ours that stands for it.
+    answer_url: Option<String>,
+    call_state: Option<String>,
 }
 
 fn english() -> String {
@@ -138,9 +156,8 @@ impl Case {
         let written: Written = written::read(file)?;
         let sends = written.message.is_some() && written.response.is_some() && written.outcome.is_some();
         let calls = written.callback.is_some() && (written.refused.is_some() || written.events.is_some());
-        if !sends && !calls {
-            let message =
-                "a case has [message], [response] and [outcome], or [callback] and [[events]] or `refused`";
+        if !sends && !calls && written.document.is_none() {
+            let message = "a case has [message], [response] and [outcome], or [callback] and [[events]] or `refused`, or [document]";
             return Err(vec![Fault::of(&file.path, message)]);
         }
         let name = file.path.rsplit('/').next().unwrap_or(&file.path).trim_end_matches(".toml").to_owned();
@@ -169,9 +186,13 @@ impl Case {
             attempt: message.attempt,
             to: PointValue::parse(kind, &message.to).ok()?,
             language: message.language.clone(),
-            content: content(kind, message),
+            content: content(manifest.channel(), message),
             unsubscribe_url: message.unsubscribe_url.clone(),
             status_callback_url: message.status_callback_url.clone(),
+            call: message.answer_url.as_ref().map(|url| CallStart {
+                answer: CallPlace { url: url.clone(), state: message.call_state.clone().unwrap_or_default() },
+                opening: Vec::new(),
+            }),
         })
     }
 
@@ -236,6 +257,9 @@ impl Case {
         }
         if let Some((kind, request)) = self.callback() {
             self.run_callback(manifest, &settings, kind, &request, &mut wrong);
+        }
+        if let Some(document) = &self.written.document {
+            wrong.extend(document.differences(manifest, &settings));
         }
         let shown = format!("{settings:?}");
         if self.written.hidden.iter().any(|hidden| shown.contains(hidden)) {
@@ -340,15 +364,16 @@ fn pairs(map: &BTreeMap<String, String>) -> Vec<(String, String)> {
     map.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-fn content(kind: PointKind, message: &WrittenMessage) -> Content {
+fn content(channel: Channel, message: &WrittenMessage) -> Content {
     let text = message.text.clone();
-    match kind {
-        PointKind::Phone => Content::Sms { text, segments: 1 },
-        PointKind::Email => {
+    match channel {
+        Channel::Sms | Channel::Letter | Channel::Visit => Content::Sms { text, segments: 1 },
+        Channel::Voice => Content::Voice { script: text, plan: None },
+        Channel::Email => {
             let subject = message.subject.clone().unwrap_or_default();
             Content::Email { subject, text, html: message.html.clone() }
         }
-        PointKind::Portal => {
+        Channel::Portal => {
             Content::Portal { subject: message.subject.clone().unwrap_or_default(), html: text }
         }
     }

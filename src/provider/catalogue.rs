@@ -3,7 +3,7 @@
 use crate::domain::channel::Channel;
 use crate::domain::fault::{Fault, SourceFile};
 use crate::provider::callback::CallbackKind;
-use crate::provider::case::{Case, MANDATORY, TWO_WAY};
+use crate::provider::case::{Case, MANDATORY, OF_CALLS, TWO_WAY};
 use crate::provider::manifest::{Carrier, Manifest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -87,7 +87,10 @@ impl Catalogue {
             let names: BTreeSet<&str> = vendor.cases.iter().map(|case| case.name.as_str()).collect();
             let two_way = manifest.hears(CallbackKind::Inbound).then_some(TWO_WAY);
             let called = manifest.hears(CallbackKind::Status);
+            let calls = manifest.channel() == Channel::Voice;
+            let of_calls = OF_CALLS.iter().copied().filter(|_| calls);
             let wanted = MANDATORY.iter().copied().filter(|name| called || !name.starts_with("callback_"));
+            let wanted = wanted.filter(|name| !calls || *name != "callback_delivered").chain(of_calls);
             let missing: Vec<&str> = wanted.chain(two_way).filter(|name| !names.contains(name)).collect();
             let file = format!("{}/{}/cases", manifest.channel(), manifest.id());
             (!missing.is_empty()).then(|| Fault::of(&file, format!("has no case {}", missing.join(", "))))

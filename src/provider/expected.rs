@@ -1,5 +1,8 @@
 //! What a case expects of a request and of a callback, and where the real ones differ.
 
+pub(in crate::provider) mod document;
+
+use crate::domain::call::AnsweredBy;
 use crate::domain::id::AttemptId;
 use crate::domain::outcome::FailureCause;
 use crate::domain::time::Timestamp;
@@ -45,11 +48,16 @@ pub(in crate::provider) struct WrittenEvent {
     to: Option<String>,
     text: Option<String>,
     keyword: Option<String>,
+    state: Option<String>,
+    answered_by: Option<AnsweredBy>,
+    keys: Option<String>,
+    speech: Option<String>,
+    connected: Option<bool>,
 }
 
 impl WrittenEvent {
     /// Every field with its value, for showing where two events differ.
-    pub(in crate::provider) fn fields(&self) -> [(&'static str, String); 10] {
+    pub(in crate::provider) fn fields(&self) -> [(&'static str, String); 15] {
         fn shown(value: Option<&dyn std::fmt::Debug>) -> String {
             value.map_or("nothing".to_owned(), |value| format!("{value:?}"))
         }
@@ -68,6 +76,11 @@ impl WrittenEvent {
             ("to", shown(any(&self.to))),
             ("text", shown(any(&self.text))),
             ("keyword", shown(any(&self.keyword))),
+            ("state", shown(any(&self.state))),
+            ("answered_by", shown(any(&self.answered_by))),
+            ("keys", shown(any(&self.keys))),
+            ("speech", shown(any(&self.speech))),
+            ("connected", shown(any(&self.connected))),
         ]
     }
 }
@@ -91,6 +104,16 @@ impl From<&CallbackEvent> for WrittenEvent {
                 text: Some(inbound.text.clone()),
                 keyword: inbound.keyword.clone(),
                 at: inbound.at,
+                ..Self::default()
+            },
+            CallbackEvent::Call(call) => Self {
+                reference: call.provider_ref.clone(),
+                attempt: call.attempt,
+                state: call.state.clone(),
+                answered_by: call.answered_by,
+                keys: (!call.keys.is_empty()).then(|| call.keys.clone()),
+                speech: call.speech.clone(),
+                connected: call.connected.filter(|connected| *connected),
                 ..Self::default()
             },
         }
@@ -150,7 +173,7 @@ pub(in crate::provider) fn differences(expected: &WrittenRequest, request: &Http
 }
 
 /// The first place at which two JSON values differ, by pointer.
-fn json_difference(pointer: &str, expected: &Value, found: &Value) -> Option<String> {
+pub(in crate::provider) fn json_difference(pointer: &str, expected: &Value, found: &Value) -> Option<String> {
     match (expected, found) {
         (Value::Object(left), Value::Object(right)) => {
             let names: BTreeSet<&String> = left.keys().chain(right.keys()).collect();

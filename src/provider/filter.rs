@@ -13,6 +13,7 @@ pub const FILTERS: &[&str] = &[
     "name",
     "first:",
     "add:",
+    "most:",
     "lower",
     "upper",
     "trim",
@@ -52,6 +53,8 @@ pub enum Filter {
     First(usize),
     /// A whole number, this much more.
     Add(i64),
+    /// A whole number, this at most.
+    Most(i64),
     /// In lower case.
     Lower,
     /// In upper case.
@@ -98,6 +101,7 @@ impl Filter {
                 "strip" if !given.is_empty() => Ok(Self::Strip(given.to_owned())),
                 "first" => given.parse().map(Self::First).map_err(|_| unknown()),
                 "add" => given.parse().map(Self::Add).map_err(|_| unknown()),
+                "most" => given.parse().map(Self::Most).map_err(|_| unknown()),
                 _ => Err(unknown()),
             };
         }
@@ -149,7 +153,7 @@ impl Filter {
             Self::Base64Url => return base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(value).into_bytes(),
             Self::Number | Self::Boolean | Self::Keep | Self::Raw | Self::Optional => return value,
             Self::WithoutPlus | Self::WithPlus | Self::Strip(_) | Self::Address | Self::Name => {}
-            Self::First(_) | Self::Add(_) | Self::Lower | Self::Upper | Self::Trim => {}
+            Self::First(_) | Self::Add(_) | Self::Most(_) | Self::Lower | Self::Upper | Self::Trim => {}
             Self::Url | Self::Xml | Self::Json | Self::Utf16 => {}
         }
         self.apply_to_text(&String::from_utf8_lossy(&value))
@@ -166,6 +170,10 @@ impl Filter {
             Self::First(count) => text.chars().take(*count).collect(),
             Self::Add(more) => match text.trim().parse::<i64>() {
                 Ok(number) => number.saturating_add(*more).to_string(),
+                Err(_) => text.to_owned(),
+            },
+            Self::Most(most) => match text.trim().parse::<i64>() {
+                Ok(number) => number.min(*most).to_string(),
                 Err(_) => text.to_owned(),
             },
             Self::Lower => text.to_lowercase(),
@@ -199,7 +207,8 @@ fn mailbox(text: &str) -> (&str, &str) {
     }
 }
 
-fn xml(text: &str) -> String {
+/// Text as it stands within XML, also within an attribute.
+pub(in crate::provider) fn xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -230,6 +239,8 @@ mod tests {
             ("address", "a@recovery.example", "a@recovery.example"),
             ("first:3", "ñandú", "ñan"),
             ("add:900", "1790000000", "1790000900"),
+            ("most:10", "25", "10"),
+            ("most:10", "5", "5"),
             ("upper", "abc", "ABC"),
             ("trim", " a ", "a"),
             ("url", "a b&c", "a%20b%26c"),
@@ -246,7 +257,7 @@ mod tests {
             let out = filters.iter().fold(value.as_bytes().to_vec(), |value, filter| filter.apply(value));
             assert_eq!(String::from_utf8(out).expect("text"), result, "{filters:?}");
         }
-        for wrong in ["shout", "strip:", "first:x", "add:"] {
+        for wrong in ["shout", "strip:", "first:x", "add:", "most:x"] {
             assert!(Filter::read(wrong).is_err(), "{wrong}");
         }
         for word in FILTERS.iter().filter(|word| !word.ends_with(':')) {

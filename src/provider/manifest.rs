@@ -4,6 +4,7 @@ use crate::domain::channel::Channel;
 use crate::domain::fault::{Fault, SourceFile};
 use crate::domain::time::Span;
 use crate::provider::callback::CallbackKind;
+use crate::provider::dialect::Dialect;
 use crate::provider::placeholder::Template;
 use crate::provider::reading::CallbackSpec;
 use crate::provider::send::{SendSpec, ValueSpec};
@@ -86,6 +87,8 @@ pub struct Manifest {
     pub limits: Limits,
     /// How it is asked to send.
     pub send: Option<SendSpec>,
+    /// How it writes what a call is to do.
+    pub dialect: Option<Dialect>,
     /// How its callbacks are checked: each name has alternatives, of which one must hold.
     #[serde(default)]
     pub signatures: BTreeMap<String, Vec<Spanned<Scheme>>>,
@@ -143,6 +146,7 @@ impl Manifest {
             }
             (None, Carrier::Smtp | Carrier::Sandbox | Carrier::Portal) => {}
         }
+        self.check_calls(&mut check);
         self.check_callbacks(&mut check);
         check.faults
     }
@@ -234,6 +238,62 @@ impl Manifest {
 
     fn setting_names(&self) -> impl Iterator<Item = &str> {
         self.settings.keys().map(String::as_str)
+    }
+
+    /// What only a vendor of calls has, and what it must have.
+    fn check_calls(&self, check: &mut Check<'_>) {
+        let calls = self.channel() == Channel::Voice && self.identity.carrier == Carrier::Http;
+        let told = |kind| self.callbacks.get(&kind);
+        if !calls {
+            if self.dialect.is_some() {
+                check.by("[dialect", "[dialect] is for channel = \"voice\" over HTTP".to_owned());
+            }
+            let alien = told(CallbackKind::Status).and_then(|s| s.possible().find(|word| word.is_of_calls()));
+            if let Some(word) = alien {
+                check.by(
+                    "[callbacks.status",
+                    format!("[callbacks.status]: `{}` is said of calls only", word.as_str()),
+                );
+            }
+            if told(CallbackKind::Voice).is_some() {
+                check.by("[callbacks.voice", "[callbacks.voice] is for channel = \"voice\"".to_owned());
+            }
+            return;
+        }
+        for kind in [CallbackKind::Voice, CallbackKind::Status] {
+            if told(kind).is_none() {
+                let why = match kind {
+                    CallbackKind::Voice => "how does the vendor ask what to say?",
+                    CallbackKind::Status | CallbackKind::Inbound => {
+                        "how does it tell that a line is busy, or a call over?"
+                    }
+                };
+                check.whole(&format!("has no [callbacks.{kind}]: {why}"));
+            }
+        }
+        let Some(dialect) = &self.dialect else {
+            return check.whole("has no [dialect]: how does the vendor write what a call is to do?");
+        };
+        let before = check.faults.len();
+        for (span, writing, words) in dialect.used() {
+            for template in writing.templates() {
+                self.check_names(check, span.clone(), template, &words);
+            }
+            for test in writing.tests() {
+                let name = test.name.as_str();
+                if !words.contains(&name) && !self.settings.contains_key(name) {
+                    check.at(
+                        span.clone(),
+                        format!("`$when` or `$unless` asks for `{name}`; there are {}", words.join(", ")),
+                    );
+                }
+            }
+        }
+        if check.faults.len() == before {
+            for (span, message) in dialect.faults(self.detection()) {
+                check.at(span, message);
+            }
+        }
     }
 
     fn check_callbacks(&self, check: &mut Check<'_>) {

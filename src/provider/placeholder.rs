@@ -60,6 +60,14 @@ impl Template {
         })
     }
 
+    /// The name that is all there is of it, without a filter.
+    pub(in crate::provider) fn alone(&self) -> Option<&str> {
+        match self.pieces.as_slice() {
+            [Piece::Slot { name, filters }] if filters.is_empty() => Some(name),
+            _ => None,
+        }
+    }
+
     /// Whether any slot carries a filter.
     pub fn has(&self, wanted: &Filter) -> bool {
         self.pieces

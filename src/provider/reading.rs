@@ -1,8 +1,11 @@
 //! How a manifest says that a callback is read: `[callbacks.…]`, from bytes to events.
 
+mod calls;
+
+use crate::domain::call::AnsweredBy;
 use crate::domain::outcome::FailureCause;
 use crate::domain::time::Timestamp;
-use crate::provider::acknowledge::{Answer, Handshake};
+use crate::provider::acknowledge::{Acknowledgement, Answer, Handshake};
 use crate::provider::callback::{
     CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Delivery, DeliveryStatus, Heard, Inbound,
 };
@@ -40,7 +43,7 @@ pub struct CallbackSpec {
     methods: Vec<String>,
     encoding: Encoding,
     pub(in crate::provider) signature: Spanned<String>,
-    acknowledge: Answer,
+    acknowledge: Option<Answer>,
     /// Callbacks that are no events.
     #[serde(default)]
     handshakes: Vec<Handshake>,
@@ -84,6 +87,24 @@ pub struct CallbackSpec {
     /// The vendor writes numbers without their plus sign.
     #[serde(default)]
     add_plus: bool,
+    /// Of a call: the word of ours that says where it is.
+    #[serde(default)]
+    state: Extracts,
+    /// Of a call: who or what took it, in the vendor's word …
+    #[serde(default)]
+    answered_by: Extracts,
+    /// … and what the words mean; one that is not here leaves it in doubt.
+    #[serde(default)]
+    answers: BTreeMap<String, AnsweredBy>,
+    /// Of a call: the keys pressed.
+    #[serde(default)]
+    keys: Extracts,
+    /// Of a call: what was said.
+    #[serde(default)]
+    speech: Extracts,
+    /// Of a call: what holds where the other end of a connection took it.
+    #[serde(default)]
+    connected: Vec<Condition>,
 }
 
 /// What an event means of which several things hold.
@@ -163,7 +184,10 @@ impl Manifest {
         opened: &Opened,
     ) -> Result<Heard, CallbackError> {
         let document = opened.document(request);
-        let acknowledge = callback.acknowledge.to(&request.method, &request.url, &document);
+        let acknowledge = match &callback.acknowledge {
+            Some(answer) => answer.to(&request.method, &request.url, &document),
+            None => Acknowledgement { status: 200, content_type: None, body: String::new() },
+        };
         let mut heard = Heard { events: Vec::new(), unreadable: 0, acknowledge, visit: None };
         if let Some(handshake) = callback.handshakes.iter().find(|handshake| handshake.is(&document)) {
             heard.visit = handshake.visit(&document);
@@ -241,6 +265,7 @@ impl CallbackSpec {
                     }
                 }
             }
+            CallbackKind::Voice => faults.extend(self.faults_of_calls()),
         }
         let json = matches!(self.encoding, Encoding::Json | Encoding::Any) || self.unwrap.is_some();
         if self.events.is_some() && !json {
@@ -262,7 +287,10 @@ impl CallbackSpec {
         if self.also.is_some() && self.select.is_empty() {
             faults.push("`also` needs `select`: which events are of this callback?".to_owned());
         }
-        faults.extend(self.acknowledge.faults());
+        if self.acknowledge.is_none() && kind != CallbackKind::Voice {
+            faults.push("`acknowledge` is missing: what is the vendor answered?".to_owned());
+        }
+        faults.extend(self.acknowledge.as_ref().and_then(Answer::faults));
         faults.extend(self.handshakes.iter().flat_map(Handshake::faults));
         faults
     }
@@ -310,6 +338,9 @@ impl CallbackSpec {
                 keyword: self.keyword.read(event),
                 at,
             }));
+        }
+        if kind == CallbackKind::Voice {
+            return Ok(CallbackEvent::Call(self.call(event, provider_ref)));
         }
         let attempt = self.attempt.find_map(event, |text| text.parse().ok());
         if provider_ref.is_none() && attempt.is_none() {

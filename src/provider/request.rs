@@ -66,7 +66,14 @@ impl Manifest {
     /// The request that asks this vendor to send a message; none where the vendor is not asked over HTTP.
     pub fn request(&self, message: &Outgoing, settings: &Settings, now: Timestamp) -> Option<HttpRequest> {
         let send = self.send.as_ref()?;
-        let mut words = Words { message, settings, values: &send.values, now, written: None };
+        let mut words = Words {
+            message,
+            settings,
+            values: &send.values,
+            now,
+            dialect: self.dialect.as_ref(),
+            written: None,
+        };
         let (content_type, body) = body(&send.body, &words);
         let url = address(send, &words, self.origin.as_deref());
         words.written = Some(Written { method: send.method.as_str(), url: &url, body: &body });

@@ -329,6 +329,13 @@ impl JsonTemplate {
         used.templates.into_iter().map(|(_, template)| template).collect()
     }
 
+    /// Every test in it.
+    pub(in crate::provider) fn tests(&self) -> Vec<&Test> {
+        let mut used = Used::default();
+        self.collect(&(0..0), &mut used);
+        used.tests.into_iter().map(|(_, test)| test).collect()
+    }
+
     fn collect<'t>(&'t self, span: &Range<usize>, out: &mut Used<'t>) {
         match self {
             Self::Literal(_) => {}

@@ -3,8 +3,9 @@
 use crate::domain::message::{Content, Outgoing};
 use crate::domain::time::Timestamp;
 use crate::provider::crypto::{self, Hash};
-use crate::provider::filter::Filter;
+use crate::provider::dialect::Dialect;
 use crate::provider::gsm;
+use crate::provider::json::Filling;
 use crate::provider::placeholder::{Place, Template};
 use crate::provider::primitive::Form;
 use crate::provider::send::{Field, JsonTemplate, JwtAlgorithm, Test, ValueSpec};
@@ -27,6 +28,9 @@ pub const MESSAGE_WORDS: &[&str] = &[
     "unicode",
     "status_callback_url",
     "unsubscribe_url",
+    "answer_url",
+    "call_state",
+    "document",
     "now",
     "http_date",
     "unix",
@@ -55,6 +59,8 @@ pub(in crate::provider) struct Words<'w> {
     pub settings: &'w Settings,
     pub values: &'w BTreeMap<String, Spanned<ValueSpec>>,
     pub now: Timestamp,
+    /// How the vendor writes what a call is to do.
+    pub dialect: Option<&'w Dialect>,
     /// The request so far, once there is something of it.
     pub written: Option<Written<'w>>,
 }
@@ -72,6 +78,12 @@ impl<'w> Words<'w> {
             "attempt" => Some(message.attempt.to_string().into()),
             "status_callback_url" => message.status_callback_url.as_deref().map(Cow::Borrowed),
             "unsubscribe_url" => message.unsubscribe_url.as_deref().map(Cow::Borrowed),
+            "answer_url" => message.call.as_ref().map(|call| call.answer.url.as_str().into()),
+            "call_state" => message.call.as_ref().map(|call| call.answer.state.as_str().into()),
+            "document" => {
+                let written = self.dialect?.write(&message.call.as_ref()?.opening, self.settings);
+                Some(written.body.into())
+            }
             "now" => Some(self.now.to_string().into()),
             "http_date" => Some(self.now.to_http_date().into()),
             "unix" => Some((self.now.millis() / 1_000).to_string().into()),
@@ -155,35 +167,7 @@ impl<'w> Words<'w> {
 
     /// The JSON value, or none where it comes out empty.
     pub(in crate::provider) fn json(&self, template: &JsonTemplate) -> Option<Value> {
-        match template {
-            JsonTemplate::Literal(value) => Some(value.clone()),
-            JsonTemplate::Text(template) => self.json_text(template),
-            JsonTemplate::List(items) => {
-                let items: Vec<Value> = items.iter().filter_map(|item| self.json(item)).collect();
-                (!items.is_empty()).then_some(Value::Array(items))
-            }
-            JsonTemplate::Object { when, unless, .. } if !self.holds(when.as_ref(), unless.as_ref()) => None,
-            JsonTemplate::Object { value: Some(value), .. } => self.json(value),
-            JsonTemplate::Object { members, .. } => {
-                let members = members.iter();
-                let members: serde_json::Map<String, Value> = members
-                    .filter_map(|(name, member)| self.json(member).map(|value| (name.clone(), value)))
-                    .collect();
-                (!members.is_empty()).then_some(Value::Object(members))
-            }
-        }
-    }
-
-    fn json_text(&self, template: &Template) -> Option<Value> {
-        let text = self.render_unless_empty(template, Place::Plain)?;
-        if template.has(&Filter::Number) {
-            let whole = text.trim().parse::<i64>().map(Value::from).ok();
-            whole.or_else(|| text.trim().parse::<f64>().ok().map(Value::from))
-        } else if template.has(&Filter::Boolean) {
-            text.trim().parse::<bool>().ok().map(Value::from)
-        } else {
-            Some(Value::String(text))
-        }
+        Filling { value: &|name| self.get(name, 0), list: &|_| None }.fill(template)
     }
 
     fn compute(&self, spec: &ValueSpec, depth: u8) -> String {
@@ -255,7 +239,7 @@ impl Form {
 fn content_word<'c>(content: &'c Content, name: &str) -> Option<Cow<'c, str>> {
     match (content, name) {
         (Content::Sms { text, .. } | Content::Email { text, .. }, "text") => Some(text.into()),
-        (Content::Voice { script }, "text") => Some(script.into()),
+        (Content::Voice { script, plan: _ }, "text") => Some(script.into()),
         (Content::Sms { segments, .. }, "segments") => Some(segments.to_string().into()),
         (Content::Email { subject, .. } | Content::Portal { subject, .. }, "subject") => Some(subject.into()),
         (Content::Email { html, .. }, "html") => html.as_deref().map(Cow::Borrowed),

@@ -383,7 +383,7 @@ meaning = "what else"
         Ok(match content {
             crate::domain::message::Content::Email { text, html, .. } => html.unwrap_or(text),
             crate::domain::message::Content::Sms { text, .. } => text,
-            crate::domain::message::Content::Voice { script } => script,
+            crate::domain::message::Content::Voice { script, plan: _ } => script,
             crate::domain::message::Content::Portal { html, .. } => html,
         })
     }

@@ -177,7 +177,7 @@ impl<'a> Writer<'a> {
                 Content::Sms { text, segments }
             }
             Words::Voice { script } => {
-                Content::Voice { script: one_line(self.part(script, Some(Slot::Voice), VOICE)?) }
+                Content::Voice { script: one_line(self.part(script, Some(Slot::Voice), VOICE)?), plan: None }
             }
             Words::Portal { subject, html } => Content::Portal {
                 subject: one_line(self.part(subject, None, SUBJECT)?),

@@ -163,6 +163,7 @@ impl Bench {
             policy: ArcSwap::from_pointee(policy()),
             templates: templates(),
             carriers: carriers(&clock),
+            voice: dunwell::pipeline::calls::Voice::default(),
             pauses: ArcSwap::default(),
             parking: dunwell::pipeline::parking::Parking::default(),
             fetcher: dunwell::channel::fetch::Fetcher::new().expect("a fetcher"),

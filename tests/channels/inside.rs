@@ -42,7 +42,7 @@ async fn the_sandbox_does_what_its_addresses_say() {
         .iter()
         .map(|event| match event {
             CallbackEvent::Delivery(delivery) => (delivery.status, delivery.cause),
-            CallbackEvent::Inbound(_) => panic!("nobody wrote"),
+            CallbackEvent::Inbound(_) | CallbackEvent::Call(_) => panic!("nobody wrote"),
         })
         .collect();
     assert_eq!(

@@ -74,6 +74,7 @@ fn sms(to: &str, text: &str) -> Outgoing {
         content: Content::Sms { text: text.to_owned(), segments: 1 },
         unsubscribe_url: None,
         status_callback_url: Some("https://gw.example.com/callbacks/sms/twilio/status".to_owned()),
+        call: None,
     }
 }
 
@@ -89,6 +90,7 @@ fn mail(subject: &str, text: &str) -> Outgoing {
         },
         unsubscribe_url: Some("https://gw.example.com/u/t0ken".to_owned()),
         status_callback_url: None,
+        call: None,
     }
 }
 

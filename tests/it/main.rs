@@ -18,6 +18,7 @@ mod flow_portal;
 mod flow_replies;
 mod flow_sms;
 mod flow_stop;
+mod flow_voice;
 mod flow_webhooks;
 mod privacy;
 mod program;

@@ -323,6 +323,7 @@ fn delivery() -> EventBody {
             cause: Some(FailureCause::InvalidAddress),
             code: Some("30003".into()),
             reported: "undelivered".into(),
+            result: None,
             status: AttemptStatus::Failed,
         },
         Sealed::Gone,

@@ -425,6 +425,7 @@ async fn the_gateways_own_choice_is_what_works_for_the_debtor() {
         cause: FailureCause::Provider,
         complained: false,
         in_hand: false,
+        result: None,
     };
     house.pipeline.report(actor(), attempt, bounced).await.expect("reported");
     eventually("another channel", async || {

@@ -118,6 +118,7 @@ async fn receipts(house: &House, rng: &mut Rng, log: &Log, seen: &mut usize) {
             cause: FailureCause::Provider,
             complained: false,
             in_hand: false,
+            result: None,
         };
         // Of what surely never left nothing is reported.
         let left = match &outcome {

@@ -36,6 +36,7 @@ async fn report(house: &House, attempt: AttemptId, status: AttemptStatus) {
         cause: FailureCause::Unspecified,
         complained: false,
         in_hand: false,
+        result: None,
     };
     house.pipeline.report(actor(), attempt, report).await.expect("reported");
 }

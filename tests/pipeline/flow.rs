@@ -44,6 +44,7 @@ async fn a_lawful_request_is_decided_sent_and_recorded() {
         cause: FailureCause::Unspecified,
         complained: false,
         in_hand: false,
+        result: None,
     };
     for _ in 0..2 {
         house.pipeline.report(actor(), request.attempts[0], delivered.clone()).await.expect("reported");

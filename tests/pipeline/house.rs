@@ -169,6 +169,7 @@ impl House {
             policy: arc_swap::ArcSwap::from_pointee(law(|_, text| text.to_owned())),
             templates: Words::load(&files("templates")).expect("templates"),
             carriers: carriers(&clock, named),
+            voice: dunwell::pipeline::calls::Voice::default(),
             pauses: arc_swap::ArcSwap::from_pointee(Vec::new()),
             parking: Parking::default(),
             fetcher: Fetcher::new().expect("a fetcher"),

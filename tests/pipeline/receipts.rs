@@ -21,6 +21,7 @@ fn report(status: AttemptStatus, code: Option<&str>, cause: FailureCause) -> Rep
         cause,
         complained: false,
         in_hand: false,
+        result: None,
     }
 }
 

@@ -122,7 +122,7 @@ fn a_request_that_signs_itself_needs_no_code() {
         .iter()
         .map(|event| match event {
             CallbackEvent::Delivery(delivery) => delivery.status,
-            CallbackEvent::Inbound(_) => panic!("nobody wrote"),
+            CallbackEvent::Inbound(_) | CallbackEvent::Call(_) => panic!("nobody wrote"),
         })
         .collect();
     assert_eq!(states, [DeliveryStatus::Delivered, DeliveryStatus::Unrecognised]);

@@ -187,6 +187,7 @@ fn sendgrid_requests_equal_those_of_its_client() {
         content: Content::Email { subject: "Aviso".to_owned(), text: "texto".to_owned(), html },
         unsubscribe_url: Some("https://gw.example.com/u/1".to_owned()),
         status_callback_url: None,
+        call: None,
     };
     let ours = manifest.request(&message, &settings, Timestamp::from_millis(0)).expect("request");
     let theirs = golden("sendgrid.json", "mail-send");

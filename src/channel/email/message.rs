@@ -211,6 +211,7 @@ mod tests {
             },
             unsubscribe_url: url.map(str::to_owned),
             status_callback_url: None,
+            call: None,
         }
     }
 

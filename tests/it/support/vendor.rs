@@ -1,4 +1,4 @@
-//! Vendors of text messages that we play: a Twilio of our own making, judged by Prism on Twilio's own specification.
+//! Vendors of texts and calls that we play: a Twilio of our own making, judged by Prism on Twilio's own specification.
 
 use super::gateway::{Setup, free_address};
 use super::http::{Client, Message, form};
@@ -43,7 +43,7 @@ impl Text {
     }
 }
 
-/// The vendor: it takes `POST …/Messages.json`, and remembers.
+/// The vendor: it takes `POST …/Messages.json` and `…/Calls.json`, and remembers.
 #[derive(Clone)]
 pub struct Twilio {
     pub address: SocketAddr,
@@ -83,8 +83,10 @@ impl Twilio {
     ) {
         let mut reader = BufReader::new(stream);
         while let Ok(Some(request)) = Message::read(&mut reader) {
-            let sid = format!("SM{:032x}", self.received.lock().expect("a lock").len());
-            let text = Text { form: form(&request.body), at: Instant::now(), sid: sid.clone() };
+            let form = form(&request.body);
+            let letters = if is_call(&form) { "CA" } else { "SM" };
+            let sid = format!("{letters}{:032x}", self.received.lock().expect("a lock").len());
+            let text = Text { form, at: Instant::now(), sid: sid.clone() };
             self.check(&request, judge);
             self.received.lock().expect("a lock").push(text.clone());
             let (status, body) = match answer(&text) {
@@ -111,7 +113,8 @@ impl Twilio {
 
     fn check(&self, request: &Message, judge: Option<&Client>) {
         let mut complaints = self.complaints.lock().expect("a lock");
-        let expected = format!("POST /2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json HTTP/1.1");
+        let what = if is_call(&form(&request.body)) { "Calls" } else { "Messages" };
+        let expected = format!("POST /2010-04-01/Accounts/{ACCOUNT_SID}/{what}.json HTTP/1.1");
         if request.start != expected {
             complaints.push(format!("{} instead of {expected}", request.start));
         }
@@ -147,11 +150,20 @@ impl Twilio {
 
     /// What a gateway needs to send texts here.
     pub fn setup(&self, rate_per_second: u32) -> Setup {
+        self.setup_of("sms", rate_per_second)
+    }
+
+    /// What a gateway needs to call over here.
+    pub fn calls(&self) -> Setup {
+        self.setup_of("voice", 100)
+    }
+
+    fn setup_of(&self, channel: &str, rate_per_second: u32) -> Setup {
         let channels = format!(
             r#"
-[channels.sms]
+[channels.{channel}]
 providers = ["twilio"]
-[providers.sms.twilio]
+[providers.{channel}.twilio]
 base_url = "http://{}"
 account_sid = "{ACCOUNT_SID}"
 auth_token = {{ env = "TWILIO_AUTH_TOKEN" }}
@@ -163,6 +175,11 @@ third_party_collections = true
         );
         Setup { channels, env: vec![("TWILIO_AUTH_TOKEN".to_owned(), AUTH_TOKEN.to_owned())] }
     }
+}
+
+/// Whether a form asks for a call: it says where the vendor learns what to say.
+fn is_call(form: &[(String, String)]) -> bool {
+    form.iter().any(|(name, _)| name == "Url")
 }
 
 fn accepted(text: &Text) -> String {

@@ -1,0 +1,314 @@
+//! What a call flow may not do, found before it is ever walked: above all, tell anybody of a debt who has not said to be the
+//! debtor (15 USC 1692c(b), 12 CFR 1006.6(d)(1)).
+
+use crate::callflow::flow::{Flow, Node, Words};
+use crate::callflow::phrase::KEY;
+use crate::domain::call::NodeKind;
+use crate::domain::contact_point::{PointKind, PointValue};
+use crate::domain::fault::{Fault, SourceFile};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// The key that stops calls: the words of `templates/disclosures/opt-out-notice` name it.
+pub const OPT_OUT_KEY: &str = "9";
+/// The names that `to` may have beside a number.
+pub const LINES: &[&str] = &["agents", "payments"];
+/// More languages are not looked at.
+const MOST_TRIES: u8 = 5;
+
+/// Adds what is wrong with a flow to the faults.
+pub(in crate::callflow) fn check(flow: &Flow, file: &SourceFile, faults: &mut Vec<Fault>) {
+    let mut check = Check { flow, file, faults };
+    check.head();
+    for (name, node) in &flow.nodes {
+        check.shape(name, node);
+        check.targets(name, node);
+        check.words(name, node);
+    }
+    if check.faults.is_empty() {
+        check.opening();
+        check.disclosure();
+    }
+}
+
+struct Check<'c> {
+    flow: &'c Flow,
+    file: &'c SourceFile,
+    faults: &'c mut Vec<Fault>,
+}
+
+impl Check<'_> {
+    fn at(&mut self, line: usize, message: impl Into<String>) {
+        self.faults.push(Fault::at(&self.file.path, line, message));
+    }
+
+    fn offset(&mut self, offset: usize, message: impl Into<String>) {
+        self.at(Fault::line_of(&self.file.text, offset), message);
+    }
+
+    fn node(&mut self, name: &str, node: &Node, message: &str) {
+        self.at(node.line, format!("node `{name}`: {message}"));
+    }
+
+    fn head(&mut self) {
+        let head = &self.flow.head;
+        let languages = &head.languages;
+        let tag =
+            |tag: &String| !tag.is_empty() && tag.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        let twice = languages.get_ref().iter().collect::<BTreeSet<_>>().len() < languages.get_ref().len();
+        if languages.get_ref().is_empty() || !languages.get_ref().iter().all(tag) || twice {
+            self.offset(languages.span().start, "`languages` must name each once, such as [\"en\", \"es\"]");
+        }
+        if head.version == 0 || head.summary.trim().is_empty() {
+            self.at(1, "`version` starts at 1, and `summary` says what the flow is for");
+        }
+        if !self.flow.nodes.contains_key(head.start.get_ref()) {
+            self.offset(head.start.span().start, format!("`start`: {}", self.nowhere(head.start.get_ref())));
+        }
+        if head.machine.get_ref().template.is_empty() {
+            self.offset(head.machine.span().start, "[machine] needs its `template`");
+        }
+        let keys = head.keys.get_ref();
+        for (key, target) in keys {
+            if !is_key(key) {
+                self.offset(target.span().start, format!("[keys]: `{key}` is no key: 0 to 9, or *"));
+            } else if !self.flow.nodes.contains_key(target.get_ref()) {
+                let nowhere = self.nowhere(target.get_ref());
+                self.offset(target.span().start, format!("[keys] {key}: {nowhere}"));
+            }
+        }
+        let stops = |target: &str| self.flow.nodes.get(target).is_none_or(|n| n.kind == NodeKind::OptOut);
+        if !keys.get(OPT_OUT_KEY).is_some_and(|target| stops(target.get_ref())) {
+            let message = format!(
+                "[keys]: {OPT_OUT_KEY} must lead to a node of kind opt_out, at every node, as the opt-out notice says (47 CFR 64.1200(b)(3))"
+            );
+            self.offset(head.keys.span().start, message);
+        }
+        if let Some(recording) = &head.recording {
+            self.every_language(
+                Fault::line_of(&self.file.text, recording.span().start),
+                "[recording]",
+                recording.get_ref(),
+            );
+        }
+    }
+
+    fn nowhere(&self, target: &str) -> String {
+        let known: Vec<&str> = self.flow.nodes.keys().map(String::as_str).collect();
+        format!("there is no node `{target}`; there are {}", known.join(", "))
+    }
+
+    /// Whether a node has what its kind needs, and nothing that it would not heed.
+    fn shape(&mut self, name: &str, node: &Node) {
+        use NodeKind::{
+            Ask, CallBack, Dispute, HangUp, Language, LimitedContent, Message, OptOut, RightParty, Transfer,
+            WrongParty,
+        };
+        let kind = node.kind;
+        let listens = matches!(kind, RightParty | Ask | Message | CallBack | Dispute);
+        let rules: &[(&str, bool, bool, bool)] = &[
+            // What, whether it is there, whether it may be, whether it must be.
+            (
+                "say",
+                !node.say.is_empty(),
+                !matches!(kind, OptOut | Language | LimitedContent),
+                matches!(kind, RightParty | Ask | CallBack | Dispute),
+            ),
+            ("again", !node.again.is_empty(), listens, false),
+            ("keys", !node.keys.is_empty(), listens, false),
+            ("confirm", node.confirm.is_some(), kind == RightParty, kind == RightParty),
+            ("next", node.next.is_some(), listens || kind == Transfer, kind == RightParty),
+            ("otherwise", node.otherwise.is_some(), listens || kind == Transfer, false),
+            ("to", node.to.is_some(), kind == Transfer, kind == Transfer),
+            ("language", node.language.is_some(), kind == Language, false),
+            ("wait", node.wait.is_some(), listens || kind == Transfer, false),
+        ];
+        for (what, there, may, must) in rules {
+            if *there && !may {
+                self.node(name, node, &format!("`{what}` is not heeded by {kind}"));
+            } else if !there && *must {
+                self.node(name, node, &format!("`{what}` is missing"));
+            }
+        }
+        debug_assert!(
+            listens || matches!(kind, Transfer | OptOut | WrongParty | Language | LimitedContent | HangUp)
+        );
+        if !(1..=MOST_TRIES).contains(&node.tries) {
+            self.node(name, node, &format!("`tries` is 1 to {MOST_TRIES}"));
+        }
+        let longest = if kind == Transfer { 120 } else { 30 };
+        if node.wait.is_some_and(|wait| !(1_000..=longest * 1_000).contains(&wait.as_millis())) {
+            self.node(name, node, &format!("`wait` is PT1S to PT{longest}S"));
+        }
+        if let Some(to) = &node.to
+            && !LINES.contains(&to.as_str())
+            && PointValue::parse(PointKind::Phone, to).is_err()
+        {
+            self.node(
+                name,
+                node,
+                &format!("`to` is {}, or a number such as \"+16145550100\"", LINES.join(" or ")),
+            );
+        }
+        if let Some(language) = &node.language
+            && !self.flow.languages().contains(language)
+        {
+            self.node(name, node, &format!("`language`: `{language}` is not among the flow's languages"));
+        }
+    }
+
+    fn targets(&mut self, name: &str, node: &Node) {
+        let onward = [("next", &node.next), ("otherwise", &node.otherwise)];
+        let named = onward.into_iter().filter_map(|(what, target)| Some((what.to_owned(), target.as_ref()?)));
+        let keyed = node.keys.iter().map(|(key, target)| (format!("key {key}"), target));
+        for (what, target) in named.chain(keyed) {
+            if !self.flow.nodes.contains_key(target) {
+                let nowhere = self.nowhere(target);
+                self.node(name, node, &format!("{what}: {nowhere}"));
+            }
+        }
+        for key in node.keys.keys().chain(&node.confirm) {
+            if !is_key(key) {
+                self.node(name, node, &format!("`{key}` is no key: 0 to 9, or *"));
+            } else if key == OPT_OUT_KEY {
+                let message = format!(
+                    "{OPT_OUT_KEY} stops calls at every node: take another key (47 CFR 64.1200(b)(3))"
+                );
+                self.node(name, node, &message);
+            }
+        }
+        if node.confirm.as_ref().is_some_and(|key| node.keys.contains_key(key)) {
+            self.node(name, node, "`confirm` and `keys` name the same key");
+        }
+    }
+
+    fn words(&mut self, name: &str, node: &Node) {
+        for (what, words) in [("say", &node.say), ("again", &node.again)] {
+            self.every_language(node.line, &format!("node `{name}`: `{what}`"), words);
+            for named in words.values().flat_map(|phrase| phrase.names()).filter_map(|n| n.strip_prefix(KEY))
+            {
+                let leads = (0..=9).map(|digit| digit.to_string()).chain(["*".to_owned()]);
+                if !leads.into_iter().any(|key| self.flow.by_key(node, &key) == Some(named)) {
+                    let message = format!("`{{{KEY}{named}}}`: no key leads from here to `{named}`");
+                    self.at(node.line, format!("node `{name}`: {message}"));
+                }
+            }
+        }
+    }
+
+    fn every_language(&mut self, line: usize, what: &str, words: &Words) {
+        if words.is_empty() {
+            return;
+        }
+        let languages = self.flow.languages();
+        let missing: Vec<&str> =
+            languages.iter().filter(|tag| !words.contains_key(*tag)).map(String::as_str).collect();
+        let extra: Vec<&str> =
+            words.keys().filter(|tag| !languages.contains(tag)).map(String::as_str).collect();
+        if !missing.is_empty() {
+            self.at(line, format!("{what} has no words in {}", missing.join(", ")));
+        }
+        if !extra.is_empty() {
+            self.at(
+                line,
+                format!("{what} has words in {}, which `languages` does not name", extra.join(", ")),
+            );
+        }
+    }
+
+    /// A prerecorded call says at its beginning who calls, and right after it how to stop such calls.
+    fn opening(&mut self) {
+        let start = self.flow.head.start.get_ref();
+        let Some(node) = self.flow.nodes.get(start) else { return };
+        let stop =
+            self.flow.head.keys.get_ref().get(OPT_OUT_KEY).map(|target| format!("{KEY}{}", target.get_ref()));
+        let names = |phrase: &crate::callflow::phrase::Phrase, name: &str| phrase.names().any(|n| n == name);
+        let silent = |name: &str| node.say.is_empty() || node.say.values().any(|phrase| !names(phrase, name));
+        if silent("collector.neutral_name") {
+            let message =
+                "the first words must say who calls, as {collector.neutral_name} (47 CFR 64.1200(b)(1))";
+            self.node(start, node, message);
+        }
+        if stop.as_ref().is_some_and(|stop| silent(stop)) {
+            let stop = stop.unwrap_or_default();
+            let message = format!(
+                "the first words must say how to stop such calls, with {{{stop}}} (47 CFR 64.1200(b)(3))"
+            );
+            self.node(start, node, &message);
+        }
+    }
+
+    /// No way from the start to a node that discloses, but over the key by which somebody says to be the debtor.
+    fn disclosure(&mut self) {
+        let flow = self.flow;
+        let start = flow.head.start.get_ref().as_str();
+        let mut came_from: BTreeMap<&str, (&str, String)> = BTreeMap::new();
+        let mut confirmed: Vec<&str> = Vec::new();
+        let mut seen: BTreeSet<&str> = BTreeSet::from([start]);
+        let mut open = VecDeque::from([start]);
+        // Whoever says "wrong number" in words comes there from anywhere.
+        let by_word =
+            flow.nodes.iter().filter(|(_, node)| flow.head.speech && node.kind == NodeKind::WrongParty);
+        open.extend(by_word.map(|(name, _)| name.as_str()).filter(|name| seen.insert(name)));
+        while let Some(name) = open.pop_front() {
+            let Some(node) = flow.nodes.get(name) else { continue };
+            if let Some(telling) = telling(node) {
+                let way = way(&came_from, name);
+                let message = format!("{telling}, and is reached without the right-party check: {way}");
+                self.node(name, node, &message);
+            }
+            for (how, target) in ways_out(flow, node) {
+                if node.kind == NodeKind::RightParty && how == "next" {
+                    confirmed.push(target);
+                } else if seen.insert(target) {
+                    came_from.insert(target, (name, how));
+                    open.push_back(target);
+                }
+            }
+        }
+        // Beyond the check everything may be said; what nobody ever comes to is a mistake.
+        seen.extend(&confirmed);
+        open.extend(confirmed);
+        while let Some(name) = open.pop_front() {
+            let Some(node) = flow.nodes.get(name) else { continue };
+            open.extend(
+                ways_out(flow, node).into_iter().map(|(_, target)| target).filter(|t| seen.insert(t)),
+            );
+        }
+        for (name, node) in flow.nodes.iter().filter(|(name, _)| !seen.contains(name.as_str())) {
+            self.node(name, node, "nothing leads here");
+        }
+    }
+}
+
+/// Why a node must not be heard by a stranger.
+fn telling(node: &Node) -> Option<String> {
+    if node.kind == NodeKind::Message {
+        return Some("discloses the debt".to_owned());
+    }
+    let words = node.say.values().chain(node.again.values());
+    words.filter_map(crate::callflow::phrase::Phrase::reveals).next().map(|word| format!("says `{word}`"))
+}
+
+fn ways_out<'f>(flow: &'f Flow, node: &'f Node) -> Vec<(String, &'f str)> {
+    let onward = [("next", &node.next), ("otherwise", &node.otherwise)];
+    let onward = onward.into_iter().filter_map(|(how, target)| Some((how.to_owned(), target.as_deref()?)));
+    let own = node.keys.iter().map(|(key, target)| (format!("key {key}"), target.as_str()));
+    let always = flow.head.keys.get_ref().iter();
+    let always = always.map(|(key, target)| (format!("key {key}"), target.get_ref().as_str()));
+    onward.chain(own).chain(always).collect()
+}
+
+fn way(came_from: &BTreeMap<&str, (&str, String)>, to: &str) -> String {
+    let mut steps = vec![format!("`{to}`")];
+    let mut at = to;
+    while let Some((from, how)) = came_from.get(at) {
+        steps.push(format!("`{from}` ({how})"));
+        at = from;
+    }
+    steps.reverse();
+    steps.join(" to ")
+}
+
+fn is_key(key: &str) -> bool {
+    key.len() == 1 && key.bytes().all(|byte| byte.is_ascii_digit() || byte == b'*')
+}
