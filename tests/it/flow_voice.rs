@@ -94,7 +94,7 @@ impl Call<'_> {
     fn result(&self) -> Value {
         let history = self.house.client.all(&format!("{}/history", self.person.path()));
         let told = history.iter().filter(|event| event["type"] == "delivery.updated");
-        told.map(|event| event["data"]["result"].clone())
+        told.map(|event| event["content"]["result"].clone())
             .rfind(|result| !result.is_null())
             .unwrap_or(Value::Null)
     }
@@ -165,7 +165,7 @@ fn keys_act() {
     let over = call.press(&call.answered_by("human"), "9");
     assert!(over.contains("<Hangup/>") && !over.contains("<Say"), "{over}");
     assert_eq!(call.decision("voice")["outcome"], "block");
-    assert!(call.types().contains(&"opt_out.recorded".to_owned()), "{:?}", call.types());
+    assert!(call.types().contains(&"opt_out.received".to_owned()), "{:?}", call.types());
 
     let call = house.call(2);
     let over = call.press(&call.answered_by("human"), "3");
@@ -183,7 +183,7 @@ fn keys_act() {
     let message = call.press(&call.answered_by("human"), "1");
     let before = call.types().len();
     call.press(&message, "3");
-    assert!(call.types()[before..].contains(&"reply.received".to_owned()), "{:?}", call.types());
+    assert!(call.types()[before..].contains(&"inbound.received".to_owned()), "{:?}", call.types());
 
     let call = house.call(5);
     let message = call.press(&call.answered_by("human"), "1");
