@@ -8,6 +8,8 @@ mod caps;
 mod flow;
 #[path = "pipeline/house.rs"]
 mod house;
+#[path = "pipeline/mail.rs"]
+mod mail;
 #[path = "pipeline/month.rs"]
 mod month;
 #[path = "pipeline/receipts.rs"]

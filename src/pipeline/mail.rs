@@ -65,13 +65,14 @@ impl Pipeline {
         let Some(point) = point else { return Ok(false) };
         let from = sender.as_ref().map_or(letter.from.as_str(), PointValue::expose).to_owned();
         let stranger = DebtorKey(self.desk().names.pseudonym("stranger", &from));
+        let provider_ref = letter.id.map(|id| naming::letter(&*self.desk().names, &from, &id, &letter.text));
         let reply = Reply {
             channel: Channel::Email,
             point,
             from,
             text: quoted::own_words(&letter.text),
             keyword: None,
-            provider_ref: letter.id,
+            provider_ref,
         };
         self.hear(Actor::Provider(LISTENER.to_owned()), stranger, reply).await
     }
