@@ -53,7 +53,8 @@ pub fn receive_from_stranger(
     inbound(unit, actor, stranger, said)?;
     let Some(closes) = &said.reading.stop else { return Ok(()) };
     // What binds the next one who has the point is what stands with the point: nobody else has this file.
-    let with_the_point = closed(said, closes).into_iter().map(|(channel, _)| (channel, Some(said.reply.point)));
+    let with_the_point =
+        closed(said, closes).into_iter().map(|(channel, _)| (channel, Some(said.reply.point)));
     stop(unit, actor, stranger, said, with_the_point.collect())
 }
 
