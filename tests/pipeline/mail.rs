@@ -44,3 +44,18 @@ async fn an_identifier_used_again_hides_no_stop_and_stands_nowhere_in_clear() {
     assert!(inbound.iter().all(|id| !id.contains("sample") && !id.contains('@')), "{inbound:?}");
     house.close().await;
 }
+
+#[tokio::test]
+async fn an_alias_that_wrote_before_still_answers_for_the_address_we_wrote_to() {
+    let house = House::new().await;
+    someone(&house, "d1", "sample.017@example.com").await;
+    let accepted = house.accept(house.request("r1", "d1", &["email"])).await.expect("accepted");
+    let attempt = house.until("d1", &accepted, "sent").await.attempts[0];
+    let alias = "From: alias.017@example.net\r\nMessage-ID:";
+    write(&house, &format!("{alias} <1@example.net>"), "stop writing to me").await;
+    assert_eq!(stops(&house, "d1").await, 0, "nothing says whose it is");
+    let answer = format!("{alias} <2@example.net>\r\nIn-Reply-To: <{attempt}.dunwell@recovery.example>");
+    write(&house, &answer, "stop writing to me").await;
+    assert_eq!(stops(&house, "d1").await, 1);
+    house.close().await;
+}
