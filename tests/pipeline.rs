@@ -14,6 +14,8 @@ mod fallback;
 mod flow;
 #[path = "pipeline/house.rs"]
 mod house;
+#[path = "pipeline/mail.rs"]
+mod mail;
 #[path = "pipeline/month.rs"]
 mod month;
 #[path = "pipeline/permits.rs"]

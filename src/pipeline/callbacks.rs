@@ -194,6 +194,12 @@ impl Pipeline {
         let Some(value) = value else { return Ok(false) };
         let point = naming::point(&*self.desk().names, &value);
         let stranger = DebtorKey(self.desk().names.pseudonym("stranger", value.expose()));
+        let provider_ref = match said.provider_ref {
+            Some(id) if channel == Channel::Email => {
+                Some(naming::letter(&*self.desk().names, value.expose(), &id, &said.text))
+            }
+            other => other,
+        };
         let reply = Reply {
             channel,
             point,
@@ -201,7 +207,7 @@ impl Pipeline {
             // A reply by email carries our own message, and its opt-out line, with it.
             text: if channel == Channel::Email { quoted::own_words(&said.text) } else { said.text },
             keyword: said.keyword,
-            provider_ref: said.provider_ref,
+            provider_ref,
         };
         self.hear(Actor::Provider(format!("{channel}/{vendor}")), stranger, reply).await
     }

@@ -51,10 +51,13 @@ impl Pipeline {
         let answers = letter.answers;
         let point = self
             .file(move |unit| {
-                if let Some(own) = own
-                    && !unit.batch.streams_with_point(own)?.is_empty()
-                {
-                    return Ok(Ok(Some(own)));
+                // One who wrote as a stranger before has a stream, and is on no debtor's file for that.
+                if let Some(own) = own {
+                    for debtor in unit.batch.streams_with_point(own)? {
+                        if unit.debtor(debtor)?.point(own).is_some() {
+                            return Ok(Ok(Some(own)));
+                        }
+                    }
                 }
                 let Some(attempt) = answers else { return Ok(Ok(own)) };
                 let Some(row) = unit.batch.attempt(attempt)? else { return Ok(Ok(own)) };
@@ -65,13 +68,14 @@ impl Pipeline {
         let Some(point) = point else { return Ok(false) };
         let from = sender.as_ref().map_or(letter.from.as_str(), PointValue::expose).to_owned();
         let stranger = DebtorKey(self.desk().names.pseudonym("stranger", &from));
+        let provider_ref = letter.id.map(|id| naming::letter(&*self.desk().names, &from, &id, &letter.text));
         let reply = Reply {
             channel: Channel::Email,
             point,
             from,
             text: quoted::own_words(&letter.text),
             keyword: None,
-            provider_ref: letter.id,
+            provider_ref,
         };
         self.hear(Actor::Provider(LISTENER.to_owned()), stranger, reply).await
     }

@@ -30,6 +30,12 @@ pub fn point(names: &dyn Pseudonymiser, value: &PointValue) -> PointKey {
     names.point(value.kind().as_str(), value.expose())
 }
 
+/// What tells a repeated email from another: its sender, its `Message-ID` and its text, none of them in clear. The identifier
+/// alone would not do: it may name a person, and some programs use one again for another message.
+pub fn letter(names: &dyn Pseudonymiser, from: &str, id: &str, text: &str) -> String {
+    names.pseudonym("inbound-mail", &format!("{from}\0{id}\0{text}")).to_string()
+}
+
 /// The keys that a value may have, one for each kind that it could be; a file says which it is.
 pub fn points(desk: &Desk, value: &str) -> Vec<PointKey> {
     PointKind::ALL

@@ -18,7 +18,7 @@ use crate::domain::event::{
     Actor, ConsentSecret, EventBody, HoldSecret, Inbound, InboundSecret, NoteSecret, OptOutSecret,
     PointInvalid, PromiseSecret, ReplyHold, Sealed, Statement, Understanding,
 };
-use crate::domain::id::{DebtorKey, ReviewId};
+use crate::domain::id::{DebtorKey, PointKey, ReviewId};
 use crate::domain::intent::Intent;
 use crate::domain::outcome::FailureCause;
 use crate::pipeline::understanding::Understood;
@@ -66,10 +66,11 @@ pub fn receive_from_stranger(
     said: &Understood,
 ) -> Result<(), StorageError> {
     inbound(unit, actor, stranger, said)?;
-    if let Some(closes) = &said.reading.stop {
-        stop(unit, actor, stranger, said, closes)?;
-    }
-    Ok(())
+    let Some(closes) = &said.reading.stop else { return Ok(()) };
+    // What binds the next one who has the point is what stands with the point: nobody else has this file.
+    let with_the_point =
+        closed(said, closes).into_iter().map(|(channel, _)| (channel, Some(said.reply.point)));
+    stop(unit, actor, stranger, said, with_the_point.collect())
 }
 
 /// What one debtor's file learns from a reply.
@@ -82,7 +83,7 @@ pub fn take(
     let frozen = unit.debtor(debtor)?.frozen.iter().any(|(_, point)| *point == said.reply.point);
     inbound(unit, actor, debtor, said)?;
     if let Some(closes) = &said.reading.stop {
-        stop(unit, actor, debtor, said, closes)?;
+        stop(unit, actor, debtor, said, closed(said, closes))?;
     }
     for found in &said.reading.found {
         effect(unit, actor, debtor, said, found.intent)?;
@@ -208,23 +209,28 @@ fn opt_out_channel(channel: Channel) -> Option<OptOutChannel> {
     }
 }
 
-/// Records what a stop closes: the address, the media that it names, or everything.
-fn stop(
-    unit: &mut Unit<'_>,
-    actor: &Actor,
-    debtor: DebtorKey,
-    said: &Understood,
-    closes: &Stop,
-) -> Result<(), StorageError> {
+/// What a stop closes: the address, the media that it names, or everything.
+fn closed(said: &Understood, closes: &Stop) -> Vec<(OptOutChannel, Option<PointKey>)> {
+    if closes.everything {
+        return vec![(OptOutChannel::All, None)];
+    }
     let mut closed = Vec::new();
     if closes.here && !closes.named.contains(&said.reply.channel) {
         let here = opt_out_channel(said.reply.channel).unwrap_or(OptOutChannel::All);
         closed.push((here, Some(said.reply.point)));
     }
     closed.extend(closes.named.iter().copied().filter_map(opt_out_channel).map(|channel| (channel, None)));
-    if closes.everything {
-        closed = vec![(OptOutChannel::All, None)];
-    }
+    closed
+}
+
+/// Records what a stop closes.
+fn stop(
+    unit: &mut Unit<'_>,
+    actor: &Actor,
+    debtor: DebtorKey,
+    said: &Understood,
+    closed: Vec<(OptOutChannel, Option<PointKey>)>,
+) -> Result<(), StorageError> {
     for (channel, point) in closed {
         let stop = OptOut { accounts: Vec::new(), channel, point, received_at: unit.now() };
         let secret = OptOutSecret {

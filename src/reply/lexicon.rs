@@ -75,6 +75,9 @@ struct File {
     misspelt: BTreeMap<String, String>,
     #[serde(default)]
     known: String,
+    /// First names that are no other word.
+    #[serde(default)]
+    names: String,
     #[serde(default)]
     media: BTreeMap<Medium, String>,
     #[serde(default)]
@@ -100,8 +103,10 @@ pub(in crate::reply) struct Word {
     pub sentence: u32,
     pub clause: u32,
     pub number: bool,
-    /// Neither a number nor in any word file: a name, perhaps.
+    /// Neither a number nor in any word file.
     pub strange: bool,
+    /// A first name, or a strange word that is written as a name is.
+    pub name: bool,
     /// The part of the sentence between commas.
     pub part: u32,
     pub says_nothing: bool,
@@ -121,6 +126,7 @@ pub(in crate::reply) struct Lexicon {
     media: HashMap<u32, Medium>,
     rewrites: HashMap<String, Vec<Rewrite>>,
     speller: Speller,
+    names: HashSet<String>,
     phrases: Vec<(Means, Phrase)>,
     by_opening: HashMap<u32, Vec<usize>>,
     unopened: Vec<usize>,
@@ -153,6 +159,7 @@ impl Lexicon {
             media: HashMap::new(),
             rewrites: HashMap::new(),
             speller: Speller::default(),
+            names: HashSet::new(),
             phrases: Vec::new(),
             by_opening: HashMap::new(),
             unopened: Vec::new(),
@@ -201,6 +208,13 @@ impl Lexicon {
             wrong.split_whitespace().for_each(|wrong| self.speller.misspelling(wrong, right));
         }
         file.known.split_whitespace().for_each(|word| self.speller.leave(word));
+        for name in file.names.split_whitespace() {
+            // "This is Maria's phone" is written without its apostrophe.
+            for form in [name.to_owned(), format!("{name}s")] {
+                self.speller.leave(&form);
+                self.names.insert(form);
+            }
+        }
     }
 
     fn add_phrases(&mut self, name: &str, file: &File) -> Result<(), LexiconError> {
@@ -233,17 +247,19 @@ impl Lexicon {
                 ".." => Part::Gap(3),
                 "..." => Part::Gap(8),
                 "#" => Part::Number,
-                "%" => Part::Strange,
+                "%" => Part::Name,
+                "~" => Part::Strange,
                 words => {
                     let (words, optional) =
                         words.strip_suffix('?').map_or((words, false), |words| (words, true));
                     let mut any_of = Vec::new();
-                    let (mut number, mut end, mut strange) = (false, false, false);
+                    let (mut number, mut end, mut name, mut strange) = (false, false, false, false);
                     for word in words.split('|') {
                         match word.strip_prefix('@') {
                             None if word == "#" => number = true,
                             None if word == "$" => end = true,
-                            None if word == "%" => strange = true,
+                            None if word == "%" => name = true,
+                            None if word == "~" => strange = true,
                             Some(class) => any_of.extend(
                                 self.classes
                                     .get(class)
@@ -252,7 +268,7 @@ impl Lexicon {
                             None => any_of.push(self.id(word)),
                         }
                     }
-                    Part::Words { any_of, number, strange, end, optional }
+                    Part::Words { any_of, number, name, strange, end, optional }
                 }
             });
         }
@@ -323,13 +339,15 @@ impl Lexicon {
         // A conjunction begins a clause, as a comma does.
         *added += u32::from(flags.joins);
         let number = text.starts_with(|c: char| c.is_ascii_digit());
+        let strange = !number && !self.speller.is_ordinary(&text);
         Word {
             id,
             span: token.span.start..end,
             sentence: token.sentence,
             clause: token.clause + *added,
             number,
-            strange: !number && !self.speller.is_ordinary(&text),
+            strange,
+            name: self.names.contains(&text) || (strange && token.capital),
             part: token.clause,
             says_nothing: flags.says_nothing,
             opens: flags.opens || flags.joins,

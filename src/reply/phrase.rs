@@ -3,8 +3,8 @@
 //! A phrase is words in order. `a|b` is either, `@class` any word of a class, `word?` may be missing, `_` is any one word,
 //! `..` up to three words and `...` up to eight. `^` and `$` are the start and end of a clause, `^^` and `$$` those of the
 //! reply; openings and endings that say nothing ("hi", "please", "now") do not count there, and courtesies and curses may
-//! stand anywhere between. `#` is a number, `%` a word that no file names, such as a name. As one of several, `#`, `%` and `$` mean the same: `this|#|$`. A phrase never reaches
-//! over the end of a sentence.
+//! stand anywhere between. `#` is a number, `%` what looks like a name and `~` any word that no file names. As one of several,
+//! `#`, `%`, `~` and `$` mean the same: `this|#|$`. A phrase never reaches over the end of a sentence.
 
 use crate::reply::lexicon::Word;
 use std::ops::Range;
@@ -17,6 +17,8 @@ pub(in crate::reply) enum Part {
         any_of: Vec<u32>,
         /// Or a number.
         number: bool,
+        /// Or what looks like a name.
+        name: bool,
         /// Or a word that is in no word file.
         strange: bool,
         /// Or the end of the clause.
@@ -25,6 +27,8 @@ pub(in crate::reply) enum Part {
     },
     /// A number.
     Number,
+    /// What looks like a name.
+    Name,
     /// A word that is in no word file.
     Strange,
     /// So many words, whichever, at most.
@@ -56,18 +60,22 @@ impl Phrase {
         for part in &self.parts {
             match part {
                 Part::ClauseStart | Part::Start => {}
-                Part::Words { any_of, number, strange, end, optional } => {
+                Part::Words { any_of, number, name, strange, end, optional } => {
                     found.extend(any_of);
-                    if *number || *end || *strange {
+                    if *number || *end || *strange || *name {
                         return None;
                     }
                     if !optional {
                         return Some(found);
                     }
                 }
-                Part::Number | Part::Strange | Part::Gap(_) | Part::One | Part::ClauseEnd | Part::End => {
-                    return None;
-                }
+                Part::Number
+                | Part::Name
+                | Part::Strange
+                | Part::Gap(_)
+                | Part::One
+                | Part::ClauseEnd
+                | Part::End => return None,
             }
         }
         None
@@ -93,12 +101,14 @@ fn follow(parts: &[Part], words: &[Word], at: usize, start: usize, named: &mut V
                 && follow(rest, words, at + skipped, start, named)
         }),
         Part::One => same_sentence(words, start, at) && follow(rest, words, at + 1, start, named),
+        Part::Name => step(|word| word.name, false, rest, words, at, start, named),
         Part::Strange => step(|word| word.strange, false, rest, words, at, start, named),
         Part::Number => step(|word| word.number, false, rest, words, at, start, named),
-        Part::Words { any_of, number, strange, end, optional } => {
+        Part::Words { any_of, number, name, strange, end, optional } => {
             let wanted = |word: &Word| {
                 word.id.is_some_and(|id| any_of.contains(&id))
                     || (*number && word.number)
+                    || (*name && word.name)
                     || (*strange && word.strange)
             };
             step(wanted, *optional, rest, words, at, start, named)

@@ -14,6 +14,8 @@ pub(in crate::reply) struct Token {
     pub sentence: u32,
     /// The clause it stands in: ended by a comma as well.
     pub clause: u32,
+    /// Written as a name is: a capital before small letters, and not because a sentence begins.
+    pub capital: bool,
 }
 
 /// Splits a text into words.
@@ -91,7 +93,12 @@ impl Cutter<'_> {
     }
 
     fn push(&mut self, word: String, span: Range<usize>) {
-        self.found.push(Token { word, span, sentence: self.sentence, clause: self.clause });
+        let begins = self.found.last().is_none_or(|last| last.sentence != self.sentence);
+        let mut letters = self.text.get(span.clone()).unwrap_or_default().chars();
+        let capital = !begins
+            && letters.next().is_some_and(char::is_uppercase)
+            && letters.next().is_some_and(char::is_lowercase);
+        self.found.push(Token { word, span, sentence: self.sentence, clause: self.clause, capital });
     }
 
     fn end_clause(&mut self, at: usize) {

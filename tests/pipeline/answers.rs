@@ -238,3 +238,24 @@ async fn a_shared_number_stops_for_everyone_and_a_stranger_s_stop_waits_for_its_
     assert!(house.state("a3").await.opt_outs.is_empty() && at("2026-11-25T20:00:00Z").millis() > 0);
     house.close().await;
 }
+
+#[tokio::test]
+async fn whatever_a_stranger_closes_stays_closed_for_the_owner_of_the_number() {
+    let house = House::new().await;
+    for (id, number, text) in [
+        ("a1", "+13055550161", "Stop contacting me"),
+        ("a2", "+13055550162", "stop texting and don't call either"),
+        ("a3", "+13055550163", "STOP"),
+    ] {
+        send(&house, Channel::Sms, number, text, None).await;
+        let points = json!([{"kind": "phone", "value": number, "line_type": "mobile"}]);
+        house.debtor(id, json!({ "contact_points": points })).await;
+        house.consent(id, "sms", &["automated", "electronic"]).await;
+        house.consent(id, "voice", &["automated"]).await;
+        assert_eq!(outcome(&house, id, "sms", "collection").await, "block", "{text}");
+    }
+    for (id, voice) in [("a1", "block"), ("a2", "block"), ("a3", "allow")] {
+        assert_eq!(outcome(&house, id, "voice", "collection").await, voice, "{id}");
+    }
+    house.close().await;
+}

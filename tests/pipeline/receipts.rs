@@ -88,6 +88,28 @@ async fn a_bounce_after_a_delivery_still_closes_the_address() {
     house.close().await;
 }
 
+/// A stop about one account leaves the point open for the others, so a complaint still has something to close.
+#[tokio::test]
+async fn a_complaint_closes_what_a_stop_about_one_account_left_open() {
+    let house = House::new().await;
+    let (_, attempt) = sent(&house, "d1").await;
+    let said = json!({
+        "channel": "sms", "contact_point": "+13055550108", "account_ids": ["d1-1"],
+        "received_at": "2026-11-25T20:00:00Z", "source": "test",
+    });
+    let said = serde_json::from_value(said).expect("a stop");
+    house.pipeline.add_opt_out(&actor(), "d1", said).await.expect("stopped");
+    let complaint =
+        Report { complained: true, ..report(AttemptStatus::Delivered, None, FailureCause::Unspecified) };
+    for _ in 0..2 {
+        house.pipeline.report(actor(), attempt, complaint.clone()).await.expect("reported");
+    }
+    let stops = house.state("d1").await.opt_outs.clone();
+    let whole: Vec<_> = stops.iter().filter(|stop| stop.accounts.is_empty()).collect();
+    assert_eq!((stops.len(), whole.len()), (2, 1), "the whole point, once: {stops:?}");
+    house.close().await;
+}
+
 /// Whatever the order and however often: the end is that of the receipt furthest along, and each one is on file once.
 #[tokio::test]
 async fn every_order_ends_in_the_same_state() {

