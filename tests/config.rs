@@ -63,7 +63,7 @@ fn the_commented_blocks_of_the_shipped_file_are_valid() {
         tables.push('\n');
     }
     let config = read(&tables, &[]).expect("valid");
-    assert_eq!(config.providers.len(), 2);
+    assert_eq!(config.providers.len(), 3);
     assert_eq!(config.webhooks.len(), 1);
     let warned: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
     assert!(
