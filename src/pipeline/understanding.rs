@@ -132,6 +132,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_long_to_be_read_waits_for_a_person() {
+        let filler = "ok thanks ".repeat(40_000);
+        assert_eq!(understand(&filler, None), Understanding::Unclear);
+        assert_eq!(understand(&format!("stop texting me. {filler}"), None), Understanding::Stop);
+    }
+
+    #[test]
     fn anything_else_waits_for_a_person() {
         for text in
             ["", "lorem ipsum", "stop by my office", "can't stop laughing", "you people are harassing me"]

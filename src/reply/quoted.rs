@@ -36,10 +36,12 @@ fn is_header(line: &str, next: &str) -> bool {
 pub fn own_words(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let mut own: Vec<&str> = Vec::new();
-    let mut quoted_below = false;
     let mut rest_of_announcement = None;
+    let spoken = next_spoken(&lines);
+    let last_marked = lines.iter().rposition(|line| line.trim_start().starts_with('>'));
     for (at, line) in lines.iter().enumerate() {
-        let next = lines.iter().skip(at + 1).find(|line| !line.trim().is_empty()).copied().unwrap_or("");
+        let next_at = spoken.get(at).copied().flatten();
+        let next = next_at.and_then(|at| lines.get(at)).copied().unwrap_or("");
         let bare = line.trim();
         if bare.starts_with('>') || rest_of_announcement == Some(at) {
             continue;
@@ -48,18 +50,14 @@ pub fn own_words(text: &str) -> String {
             if bare.ends_with(':') || is_header(&bare.to_lowercase(), next) || !next.trim().ends_with(':') {
                 rest_of_announcement = None;
             } else {
-                rest_of_announcement = lines.iter().skip(at + 1).position(|line| !line.trim().is_empty());
-                rest_of_announcement = rest_of_announcement.map(|gap| at + 1 + gap);
+                rest_of_announcement = next_at;
             }
             // Behind the announcement comes what is quoted: with marks line by line, or without to the end.
             if next.trim_start().starts_with('>') {
                 continue;
             }
-            let wrapped = lines.iter().skip(at + 1).any(|line| line.trim_start().starts_with('>'));
-            if !wrapped || own.iter().any(|line| !line.trim().is_empty()) {
-                quoted_below = !wrapped;
-            }
-            if quoted_below {
+            let wrapped = last_marked.is_some_and(|last| last > at);
+            if !wrapped {
                 break;
             }
             continue;
@@ -76,6 +74,19 @@ pub fn own_words(text: &str) -> String {
     own.join("\n").trim().to_owned()
 }
 
+/// For each line the place of the next one that is not blank.
+fn next_spoken(lines: &[&str]) -> Vec<Option<usize>> {
+    let mut next = None;
+    let mut places: Vec<Option<usize>> = lines
+        .iter()
+        .enumerate()
+        .rev()
+        .map(|(at, line)| if line.trim().is_empty() { next } else { next.replace(at) })
+        .collect();
+    places.reverse();
+    places
+}
+
 /// "Sent from my iPhone" is not the debtor's wording.
 fn is_machine_line(line: &str) -> bool {
     let line = line.to_lowercase();
@@ -88,6 +99,14 @@ fn is_machine_line(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_without_end_is_read_all_the_same() {
+        let blank = "\n".repeat(2_000_000);
+        assert_eq!(own_words(&format!("{blank}stop{blank}")), "stop");
+        let lines = "____________\n".repeat(50_000);
+        assert_eq!(own_words(&format!("stop\n{lines}> x")), "stop");
+    }
 
     #[test]
     fn what_is_quoted_is_left_out() {

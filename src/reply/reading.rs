@@ -69,7 +69,23 @@ pub(in crate::reply) struct Match<'a> {
     pub named: Vec<usize>,
 }
 
+/// Bytes of a reply that are read: two or three pages.
+const LONGEST: usize = 8_192;
+
 pub(in crate::reply) fn read(lexicon: &Lexicon, said: &Said<'_>) -> Reading {
+    if said.text.len() <= LONGEST {
+        return read_all(lexicon, said);
+    }
+    let beginning = said.text.get(..said.text.floor_char_boundary(LONGEST)).unwrap_or_default();
+    let mut reading = read_all(lexicon, &Said { text: beginning, ..*said });
+    // What nobody has read may say anything.
+    if reading.stop.is_none() {
+        reading.doubt = reading.doubt.or(Some(Doubt::MayBeStop));
+    }
+    reading
+}
+
+fn read_all(lexicon: &Lexicon, said: &Said<'_>) -> Reading {
     let words = lexicon.resolve(tokens(said.text));
     let mut matches = matches(lexicon, &words);
     let harmless: BTreeSet<usize> = matches

@@ -20,8 +20,15 @@ pub(in crate::reply) struct Token {
 
 /// Splits a text into words.
 pub(in crate::reply) fn tokens(text: &str) -> Vec<Token> {
-    let mut cutter =
-        Cutter { text, found: Vec::new(), word: String::new(), start: 0, sentence: 0, clause: 0 };
+    let mut cutter = Cutter {
+        text,
+        found: Vec::new(),
+        word: String::new(),
+        start: 0,
+        sentence: 0,
+        clause: 0,
+        words_in_sentence: 0,
+    };
     for (at, c) in text.char_indices() {
         cutter.take(at, c);
     }
@@ -29,12 +36,16 @@ pub(in crate::reply) fn tokens(text: &str) -> Vec<Token> {
     join_letters(cutter.found)
 }
 
+/// Words after which a sentence without a stop ends all the same: nobody writes such, and what is sought in it costs its square.
+const LONGEST_SENTENCE: usize = 100;
+
 struct Cutter<'a> {
     text: &'a str,
     found: Vec<Token>,
     word: String,
     start: usize,
     sentence: u32,
+    words_in_sentence: usize,
     clause: u32,
 }
 
@@ -93,6 +104,12 @@ impl Cutter<'_> {
     }
 
     fn push(&mut self, word: String, span: Range<usize>) {
+        if self.words_in_sentence == LONGEST_SENTENCE {
+            self.clause += 1;
+            self.sentence += 1;
+            self.words_in_sentence = 0;
+        }
+        self.words_in_sentence += 1;
         let begins = self.found.last().is_none_or(|last| last.sentence != self.sentence);
         let mut letters = self.text.get(span.clone()).unwrap_or_default().chars();
         let capital = !begins
@@ -109,6 +126,7 @@ impl Cutter<'_> {
     fn end_sentence(&mut self, at: usize) {
         self.end_clause(at);
         self.sentence += 1;
+        self.words_in_sentence = 0;
     }
 }
 
