@@ -14,7 +14,7 @@ use dunwell::domain::time::Timestamp;
 use dunwell::provider::callback::{
     CallbackError, CallbackEvent, CallbackKind, CallbackRequest, DeliveryStatus, Grounds,
 };
-use dunwell::provider::case::{MANDATORY, TWO_WAY};
+use dunwell::provider::case::{MANDATORY, OF_CALLS, TWO_WAY};
 use dunwell::provider::catalogue::Catalogue;
 use dunwell::provider::extract::form_pairs;
 use dunwell::provider::manifest::{Carrier, Manifest};
@@ -75,7 +75,11 @@ fn every_vendor_has_the_mandatory_cases() {
     for vendor in catalogue().vendors().filter(|vendor| vendor.manifest.identity.carrier == Carrier::Http) {
         let names: BTreeSet<&str> = vendor.cases.iter().map(|case| case.name.as_str()).collect();
         let two_way = vendor.manifest.callbacks.contains_key(&CallbackKind::Inbound);
-        for wanted in MANDATORY.iter().copied().chain(two_way.then_some(TWO_WAY)) {
+        let calls = vendor.manifest.channel() == Channel::Voice;
+        // A call is not delivered: it has other ends.
+        let of_messages = MANDATORY.iter().copied().filter(|name| !calls || *name != "callback_delivered");
+        let of_calls = OF_CALLS.iter().copied().filter(|_| calls);
+        for wanted in of_messages.chain(of_calls).chain(two_way.then_some(TWO_WAY)) {
             assert!(names.contains(wanted), "{} has no case `{wanted}`", vendor.manifest.id());
         }
     }

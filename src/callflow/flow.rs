@@ -46,7 +46,7 @@ pub struct Head {
     /// What is said before recording begins, where calls are recorded.
     #[serde(default)]
     pub recording: Option<Spanned<Words>>,
-    /// The line of [machine].
+    /// The line of `[machine]`.
     #[serde(skip)]
     pub machine_line: usize,
 }
