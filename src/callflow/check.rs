@@ -312,3 +312,159 @@ fn way(came_from: &BTreeMap<&str, (&str, String)>, to: &str) -> String {
 fn is_key(key: &str) -> bool {
     key.len() == 1 && key.bytes().all(|byte| byte.is_ascii_digit() || byte == b'*')
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::callflow::{Flow, Flows};
+    use crate::domain::fault::SourceFile;
+
+    const SOUND: &str = r#"summary = "a test"
+version = 1
+languages = ["en", "es"]
+start = "greeting"
+keys = { 9 = "stop", 8 = "language" }
+machine = { template = "limited-content" }
+
+[nodes.greeting]
+kind = "right_party"
+say.en = "This is {collector.neutral_name} for {debtor.name}. Press {key.stop} to stop. If it is you, press 1."
+say.es = "Le llama {collector.neutral_name} para {debtor.name}. Oprima {key.stop} para no recibir más. Si es usted, 1."
+confirm = "1"
+next = "message"
+keys = { 3 = "wrong" }
+
+[nodes.message]
+kind = "message"
+keys = { 5 = "dispute" }
+
+[nodes.dispute]
+kind = "dispute"
+say.en = "You dispute this debt."
+say.es = "Usted disputa esta deuda."
+
+[nodes.wrong]
+kind = "wrong_party"
+
+[nodes.stop]
+kind = "opt_out"
+
+[nodes.language]
+kind = "language"
+"#;
+
+    fn faults(text: &str) -> Vec<String> {
+        let file = SourceFile { path: "f.toml".to_owned(), text: text.to_owned() };
+        let faults = Flow::read(&file).err().unwrap_or_default();
+        faults.iter().map(ToString::to_string).collect()
+    }
+
+    /// The flow with some words changed, and the faults that it then has.
+    #[track_caller]
+    fn changed(from: &str, to: &str) -> Vec<String> {
+        assert!(SOUND.contains(from), "{from}");
+        faults(&SOUND.replacen(from, to, 1))
+    }
+
+    #[test]
+    fn the_shipped_flow_and_the_fixture_are_sound() {
+        assert_eq!(faults(SOUND), Vec::<String>::new());
+        let text = include_str!("../../config/ivr/standard.toml").to_owned();
+        let files = [SourceFile { path: "standard.toml".to_owned(), text }];
+        let flows = Flows::load(&files).unwrap_or_else(|faults| panic!("{faults:#?}"));
+        assert_eq!(flows.get("standard").map(Flow::version).as_deref(), Some("standard@1"));
+    }
+
+    /// However it is tried, what discloses is not reached but over the key by which somebody says to be the debtor.
+    #[test]
+    fn a_flow_that_could_disclose_earlier_does_not_load() {
+        let reached = "is reached without the right-party check";
+        for (from, to, line, way) in [
+            ("start = \"greeting\"", "start = \"message\"", 16, "`message`"),
+            ("3 = \"wrong\"", "3 = \"message\"", 16, "`greeting` (key 3) to `message`"),
+            (
+                "confirm = \"1\"",
+                "confirm = \"1\"\notherwise = \"message\"",
+                17,
+                "`greeting` (otherwise) to `message`",
+            ),
+            ("8 = \"language\"", "8 = \"dispute\"", 20, "`greeting` (key 8) to `dispute`"),
+            ("kind = \"right_party\"", "kind = \"ask\"", 15, "`greeting` (next) to `message`"),
+        ] {
+            let text = SOUND.replacen(from, to, 1);
+            let text = if to.contains("ask") { text.replace("confirm = \"1\"\n", "") } else { text };
+            let found = faults(&text);
+            // The first words of a flow that begins elsewhere lack more than that.
+            let told = found.iter().any(|fault| fault.contains(reached) && fault.ends_with(way));
+            assert!(told, "{to}: {found:#?}");
+            let here = format!("f.toml:{line}: ");
+            assert!(
+                found.iter().any(|fault| fault.starts_with(&here) && fault.contains(reached)),
+                "{to}: {found:#?}"
+            );
+        }
+        for (words, telling) in [
+            ("Si es usted, 1.", "Sobre su deuda: 1."),
+            ("If it is you, press 1.", "To pay, press 1."),
+            ("{collector.neutral_name} for", "{collector.neutral_name}, {collector.name}, for"),
+        ] {
+            let found = changed(words, telling);
+            assert!(found.iter().any(|f| f.starts_with("f.toml:8: ") && f.contains(reached)), "{found:#?}");
+        }
+    }
+
+    #[test]
+    fn every_fault_has_its_line() {
+        for (from, to, place, says) in [
+            ("version = 1", "version = 0", "f.toml:1", "starts at 1"),
+            ("[\"en\", \"es\"]", "[\"en\", \"en\"]", "f.toml:3", "each once"),
+            ("start = \"greeting\"", "start = \"hello\"", "f.toml:4", "no node `hello`"),
+            ("9 = \"stop\"", "9 = \"wrong\"", "f.toml:5", "9 must lead to a node of kind opt_out"),
+            ("9 = \"stop\", ", "", "f.toml:5", "9 must lead"),
+            ("8 = \"language\"", "88 = \"language\"", "f.toml:5", "is no key"),
+            ("next = \"message\"", "next = \"nowhere\"", "f.toml:8", "no node `nowhere`"),
+            ("next = \"message\"\n", "", "f.toml:8", "`next` is missing"),
+            ("3 = \"wrong\"", "9 = \"wrong\"", "f.toml:8", "9 stops calls at every node"),
+            ("3 = \"wrong\"", "1 = \"wrong\"", "f.toml:8", "same key"),
+            ("Press {key.stop} to stop.", "", "f.toml:8", "how to stop such calls"),
+            ("This is {collector.neutral_name}", "This is a call", "f.toml:8", "who calls"),
+            (
+                "{key.stop} to stop",
+                "{key.dispute} to stop",
+                "f.toml:8",
+                "no key leads from here to `dispute`",
+            ),
+            ("kind = \"message\"", "kind = \"message\"\ntries = 9", "f.toml:16", "`tries` is 1 to 5"),
+            (
+                "kind = \"message\"",
+                "kind = \"message\"\nwait = \"PT2M\"",
+                "f.toml:16",
+                "`wait` is PT1S to PT30S",
+            ),
+            ("kind = \"message\"", "kind = \"mesage\"", "f.toml:17", "unknown variant `mesage`"),
+            ("say.es = \"Usted disputa esta deuda.\"\n", "", "f.toml:20", "no words in es"),
+            (
+                "kind = \"opt_out\"",
+                "kind = \"opt_out\"\nsay.en = \"Bye\"",
+                "f.toml:28",
+                "`say` is not heeded by opt_out",
+            ),
+            (
+                "kind = \"wrong_party\"",
+                "kind = \"transfer\"\nto = \"nobody\"",
+                "f.toml:25",
+                "`to` is agents or payments",
+            ),
+            ("5 = \"dispute\"", "5 = \"stop\"", "f.toml:20", "nothing leads here"),
+        ] {
+            let found = changed(from, to);
+            let told =
+                found.iter().any(|fault| fault.starts_with(&format!("{place}: ")) && fault.contains(says));
+            assert!(told, "{to}: {found:#?}");
+        }
+        // Faults of several nodes come together.
+        let both =
+            SOUND.replace("kind = \"message\"", "kind = \"x\"").replace("kind = \"language\"", "knid = 1");
+        assert_eq!(faults(&both).len(), 2, "{:#?}", faults(&both));
+        assert!(faults("summary = ").iter().all(|fault| fault.starts_with("f.toml:1: ")));
+    }
+}

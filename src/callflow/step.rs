@@ -338,3 +338,257 @@ impl<'p> Walk<'p> {
         self.step.ops.push(CallOp::HangUp);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::callflow::{Flow, Values};
+    use crate::domain::fault::SourceFile;
+    use std::collections::BTreeMap;
+
+    const ABLE: Ability = Ability { detection: Detection::AtAnswer, next: true, record: true };
+
+    fn plan(change: impl FnOnce(&mut Values)) -> CallPlan {
+        let text = include_str!("../../config/ivr/standard.toml").to_owned();
+        let flow = Flow::read(&SourceFile { path: "standard.toml".to_owned(), text }).expect("sound");
+        let both = |en: &str, es: &str| {
+            Spoken::from([("en", en), ("es", es)].map(|(k, v)| (k.to_owned(), v.to_owned())))
+        };
+        let names = ["collector.name", "collector.neutral_name", "collector.phone", "debtor.name"];
+        let mut values = Values {
+            names: names.map(|name| (name, format!("<{name}>"))).into(),
+            messages: both("SECRET message.", "Mensaje SECRET."),
+            machine: both("Limited.", "Limitado."),
+            language: Some("en-US".to_owned()),
+            lines: BTreeMap::from([
+                ("agents", "+16145550100".to_owned()),
+                ("payments", "+16145550102".to_owned()),
+            ]),
+            recorded: false,
+        };
+        change(&mut values);
+        flow.plan(&values).expect("a plan")
+    }
+
+    /// A walk over some turns: what is said at each, and what was recorded on the way.
+    struct Walker {
+        plan: CallPlan,
+        ability: Ability,
+        at: CallPosition,
+        effects: Vec<Effect>,
+        ops: Vec<CallOp<CallPosition>>,
+    }
+
+    impl Walker {
+        fn new(plan: CallPlan) -> Self {
+            let attempt = "att_0198c0de000070008000000000000017".parse().expect("an id");
+            let at = CallPosition::answered(attempt, plan.language.clone());
+            Self { plan, ability: ABLE, at, effects: Vec::new(), ops: Vec::new() }
+        }
+
+        fn hear(&mut self, heard: &Heard) -> &mut Self {
+            let step = step(&self.plan, &self.at, heard, self.ability);
+            // The same again gives the same: nothing is kept in between.
+            assert_eq!(step, super::step(&self.plan, &self.at, heard, self.ability));
+            self.effects.extend(step.effects);
+            self.ops = step.ops;
+            let asked = self.ops.iter().find_map(|op| match op {
+                CallOp::Ask { next, .. }
+                | CallOp::Hold { next, .. }
+                | CallOp::Transfer { next, .. }
+                | CallOp::Next(next) => Some(next.clone()),
+                CallOp::Say(_) | CallOp::Record | CallOp::HangUp => None,
+            });
+            self.at = asked.unwrap_or_else(|| self.at.clone());
+            self
+        }
+
+        fn answered(&mut self, who: AnsweredBy) -> &mut Self {
+            self.hear(&Heard { answered_by: Some(who), ..Heard::default() })
+        }
+
+        fn press(&mut self, keys: &str) -> &mut Self {
+            self.hear(&Heard { keys: keys.to_owned(), ..Heard::default() })
+        }
+
+        fn mean(&mut self, meant: Meaning) -> &mut Self {
+            self.hear(&Heard { meant: Some(meant), ..Heard::default() })
+        }
+
+        fn said(&self) -> String {
+            let said = self.ops.iter().filter_map(|op| match op {
+                CallOp::Say(speech) | CallOp::Ask { speech, .. } => Some(speech.text.as_str()),
+                CallOp::Hold { .. }
+                | CallOp::Transfer { .. }
+                | CallOp::Record
+                | CallOp::Next(_)
+                | CallOp::HangUp => None,
+            });
+            said.collect::<Vec<_>>().join(" | ")
+        }
+
+        fn is_over(&self) -> bool {
+            self.ops.last() == Some(&CallOp::HangUp)
+        }
+    }
+
+    fn human() -> Walker {
+        let mut walker = Walker::new(plan(|_| {}));
+        walker.answered(AnsweredBy::Human);
+        walker
+    }
+
+    #[test]
+    fn the_right_party_hears_the_message_and_chooses() {
+        let mut walk = human();
+        assert!(walk.said().contains("press 9") && !walk.said().contains("SECRET"), "{}", walk.said());
+        assert!(walk.press("1").said().starts_with("SECRET message. To talk"), "{}", walk.said());
+        assert_eq!(walk.effects, [Effect::Conversation]);
+        assert!(walk.press("7").said().contains("SECRET"));
+        walk.press("2");
+        assert!(
+            matches!(&walk.ops[1], CallOp::Transfer { to, .. } if to == "+16145550102"),
+            "{:?}",
+            walk.ops
+        );
+        walk.hear(&Heard { transferred: Some(false), ..Heard::default() });
+        assert!(walk.said().contains("Nobody can take"), "{}", walk.said());
+        walk.press("3");
+        assert_eq!(walk.effects, [Effect::Conversation, Effect::CallBack]);
+        assert!(walk.press("").is_over());
+    }
+
+    #[test]
+    fn a_stop_ends_the_call_at_once_from_every_node() {
+        for way in [&[][..], &["1"], &["1", "5"], &["1", "3"], &["8"], &["4"]] {
+            let mut walk = human();
+            way.iter().for_each(|key| {
+                walk.press(key);
+            });
+            walk.press("9");
+            assert_eq!(
+                (walk.effects.last(), walk.ops.as_slice()),
+                (Some(&Effect::OptOut), &[CallOp::HangUp][..]),
+                "{way:?}"
+            );
+        }
+        assert_eq!(human().mean(Meaning::OptOut).effects, [Effect::OptOut]);
+    }
+
+    #[test]
+    fn nobody_else_learns_anything() {
+        let mut walk = human();
+        assert!(walk.press("3").is_over() && walk.said().contains("We will not call this number"));
+        assert_eq!(walk.effects, [Effect::WrongParty]);
+        assert!(human().press("2").is_over());
+        // Words that a key would not give yet do not give it either.
+        for meant in [Meaning::Dispute, Meaning::Agent, Meaning::CallBack] {
+            let mut walk = human();
+            assert!(walk.mean(meant).said().starts_with("Sorry") && walk.effects.is_empty(), "{meant:?}");
+        }
+        // A position that lies about its node is of no use without the confirmation.
+        let mut walk = human();
+        walk.at.node = "message".to_owned();
+        assert!(!walk.press("7").said().contains("SECRET"), "{}", walk.said());
+    }
+
+    #[test]
+    fn a_mistake_is_told_and_silence_ends_in_the_limited_message() {
+        let mut walk = human();
+        assert!(
+            walk.press("4").said().starts_with("Sorry, we did not understand. Hello."),
+            "{}",
+            walk.said()
+        );
+        assert!(walk.press("").said().starts_with("Sorry"));
+        assert_eq!(walk.press("").said(), "Limited.");
+        assert_eq!((walk.effects.as_slice(), walk.at.phase), (&[][..], CallPhase::Limited));
+        assert!(walk.press("").is_over());
+        assert_eq!(walk.effects, [Effect::LimitedContent]);
+        let mut walk = human();
+        walk.press("1").press("6");
+        assert!(walk.said().starts_with("Sorry, that is not a choice. SECRET"), "{}", walk.said());
+        assert!(walk.press("").is_over() && walk.said().contains("Goodbye"), "{}", walk.said());
+    }
+
+    #[test]
+    fn machines_hear_the_limited_message_and_nothing_else() {
+        for who in [AnsweredBy::Machine, AnsweredBy::Unsure] {
+            let mut walk = Walker::new(plan(|_| {}));
+            assert_eq!(walk.answered(who).said(), "Limited.");
+        }
+        // It is not known who took the call although it should be.
+        assert_eq!(Walker::new(plan(|_| {})).press("").said(), "Limited.");
+        // Where no such message can be written, nothing is said.
+        let mut walk = Walker::new(plan(|values| values.machine.clear()));
+        assert_eq!(walk.answered(AnsweredBy::Machine).ops, [CallOp::HangUp]);
+        // Without a way to know that it was said whole, it counts as soon as it is begun.
+        let mut walk = Walker::new(plan(|_| {}));
+        walk.ability.next = false;
+        assert_eq!(walk.answered(AnsweredBy::Machine).effects, [Effect::LimitedContent]);
+    }
+
+    #[test]
+    fn who_took_the_call_may_be_told_later() {
+        let later = || {
+            let mut walk = Walker::new(plan(|_| {}));
+            walk.ability.detection = Detection::Later;
+            walk.press("");
+            assert!(matches!(walk.ops.as_slice(), [CallOp::Hold { .. }]), "{:?}", walk.ops);
+            walk
+        };
+        assert!(later().answered(AnsweredBy::Human).said().starts_with("Hello."));
+        assert_eq!(later().answered(AnsweredBy::Machine).said(), "Limited.");
+        assert_eq!(later().press("").said(), "Limited.", "nobody told in time");
+        let mut walk = later();
+        walk.answered(AnsweredBy::MachineGreeting);
+        for _ in 1..GREETING_TURNS {
+            assert!(matches!(walk.press("").ops.as_slice(), [CallOp::Hold { .. }]));
+        }
+        assert_eq!(walk.press("").said(), "Limited.");
+        let mut never = Walker::new(plan(|_| {}));
+        never.ability.detection = Detection::Never;
+        assert!(never.press("").said().starts_with("Hello."));
+    }
+
+    #[test]
+    fn spanish_is_a_key_away_and_the_language_on_file_comes_first() {
+        let mut walk = human();
+        assert!(walk.press("8").said().starts_with("Hola."));
+        assert!(walk.press("1").said().starts_with("Mensaje SECRET."));
+        assert!(walk.press("8").said().starts_with("SECRET message."));
+        let mut walk = Walker::new(plan(|values| values.language = Some("es-MX".to_owned())));
+        assert!(walk.answered(AnsweredBy::Human).said().starts_with("Hola."));
+        // A message that has no Spanish words is not announced in Spanish.
+        let mut walk = Walker::new(plan(|values| {
+            values.messages.remove("es");
+        }));
+        assert!(walk.answered(AnsweredBy::Human).press("8").said().starts_with("Hello."));
+    }
+
+    #[test]
+    fn recording_is_announced_before_it_begins_and_never_of_a_machine() {
+        let mut walk = Walker::new(plan(|values| values.recorded = true));
+        walk.answered(AnsweredBy::Human);
+        assert!(!walk.ops.contains(&CallOp::Record));
+        walk.press("1");
+        assert!(
+            matches!(&walk.ops[..2], [CallOp::Say(notice), CallOp::Record] if notice.text == "This call is recorded.")
+        );
+        let mut walk = Walker::new(plan(|values| values.recorded = true));
+        assert!(!walk.answered(AnsweredBy::Machine).ops.contains(&CallOp::Record));
+        let mut walk = Walker::new(plan(|values| values.recorded = true));
+        walk.ability.record = false;
+        assert_eq!(walk.answered(AnsweredBy::Human).press("1").ops.len(), 1, "a vendor that cannot record");
+    }
+
+    #[test]
+    fn no_call_goes_on_for_ever() {
+        let mut walk = human();
+        let turns = (0..200).take_while(|_| !walk.press("8").is_over()).count();
+        assert!(turns < usize::from(MOST_STEPS), "{turns}");
+        let mut lost = human();
+        lost.at.node = "gone".to_owned();
+        assert!(lost.press("1").is_over());
+    }
+}
