@@ -10,7 +10,7 @@ use crate::pipeline::carriers::Carrier;
 use crate::pipeline::receive::{self, Report};
 use crate::pipeline::understanding::{Reply, Understood};
 use crate::pipeline::unit::Unit;
-use crate::pipeline::{Pipeline, Refusal, naming, replies};
+use crate::pipeline::{Pipeline, Refusal, calls, naming, replies};
 use crate::provider::acknowledge::Acknowledgement;
 use crate::provider::callback::{
     CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Delivery, DeliveryStatus, Grounds, Inbound,
@@ -78,7 +78,11 @@ impl Pipeline {
             let found = match event {
                 CallbackEvent::Call(said) => {
                     let answer = self.called(carrier, &request.url, said).await;
-                    answer.map(|answer| answer.map(|written| acknowledge = document(written)).is_some())
+                    answer.map(|answer| {
+                        let found = answer.is_some();
+                        acknowledge = document(answer.unwrap_or_else(|| calls::over(carrier)));
+                        found
+                    })
                 }
                 CallbackEvent::Delivery(said) => {
                     if let Some(written) = self.steered(carrier, &said).await? {

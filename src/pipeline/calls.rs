@@ -327,6 +327,12 @@ impl Pipeline {
     }
 }
 
+/// What is answered about a call that is none of ours: it hears nothing, and ends.
+pub(in crate::pipeline) fn over(carrier: &Carrier) -> Written {
+    let (manifest, settings) = carrier.vendor();
+    written(manifest, settings, &[CallOp::HangUp])
+}
+
 fn written(manifest: &Manifest, settings: &crate::provider::settings::Settings, ops: &[CallOp]) -> Written {
     // A manifest of calls has a dialect; `Manifest::read` has made sure.
     let silence = || Written { content_type: "text/plain".to_owned(), body: String::new() };

@@ -11,6 +11,7 @@ mod api_history;
 mod api_operations;
 mod api_requests;
 mod durability;
+mod flow_calls;
 mod flow_email;
 mod flow_failover;
 mod flow_mail;

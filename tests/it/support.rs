@@ -5,6 +5,7 @@ pub mod http;
 pub mod mail;
 pub mod receiver;
 pub mod sample;
+pub mod sdk;
 pub mod vendor;
 
 use std::process::Child;
