@@ -51,11 +51,8 @@ impl Pipeline {
             Some(address) => match self.desk().fetcher.certificate(&address).await {
                 Some(pem) => Some((address, pem)),
                 None => {
-                    tracing::warn!(
-                        provider = vendor,
-                        callback = kind.as_str(),
-                        "callback.certificate_unavailable"
-                    );
+                    let callback = kind.as_str();
+                    tracing::warn!(provider = vendor, callback, "callback.certificate_unavailable");
                     return Err(CallbackRefusal::Unavailable);
                 }
             },
