@@ -239,6 +239,8 @@ impl DebtorState {
         self.file = None;
         for request in self.requests.values_mut() {
             request.secret = Sealed::Gone;
+            // Nothing is left to write another message from.
+            request.order.fallback_after = None;
         }
         for attempt in self.attempts.values_mut() {
             attempt.message = Sealed::Gone;

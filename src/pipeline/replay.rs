@@ -49,7 +49,7 @@ pub enum Verdict {
     Reasons(Box<Decision>),
     /// Another answer.
     Answer(Box<Decision>),
-    /// The debtor was erased since.
+    /// The debtor was erased, before or since.
     Erased,
 }
 
@@ -152,7 +152,7 @@ impl<'a> Replay<'a> {
         let mut state = DebtorState::default();
         for (place, (leaf, event)) in own.iter().enumerate() {
             if let Some((recorded, subject, grant)) = decided(&state, event) {
-                let verdict = if *leaf < erased {
+                let verdict = if *leaf < erased || !state.is_on_file() {
                     Verdict::Erased
                 } else {
                     let then = self.known(&own[..place], &state, recorded, *leaf, &mut family);

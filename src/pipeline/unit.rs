@@ -129,6 +129,10 @@ impl<'a> Unit<'a> {
         let Some(entry) = self.roster.get_mut(key) else { return Err(StorageError::StaleChain) };
         let appended = self.batch.append(&mut entry.chain, now, actor, &body)?;
         let request = request_of(&entry.state, &body);
+        let mut touched = Vec::new();
+        if matches!(body, EventBody::DebtorErased(..)) {
+            touched.extend(entry.state.open_requests().map(|(id, _)| *id));
+        }
         let named = named_point(&body);
         let body = match body {
             EventBody::AttemptStarted(start, _) => {
@@ -142,7 +146,7 @@ impl<'a> Unit<'a> {
         if let Some(point) = named.filter(|point| entry.state.point(*point).is_none()) {
             self.stranger_named(key, point)?;
         }
-        request.map_or(Ok(()), |request| self.project(key, request))
+        touched.into_iter().chain(request).try_for_each(|request| self.project(key, request))
     }
 
     /// Appends an event of the whole installation.

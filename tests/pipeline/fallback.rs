@@ -8,6 +8,7 @@ use dunwell::domain::channel::{Channel, Priority};
 use dunwell::domain::decision::Outcome as Verdict;
 use dunwell::domain::id::{AttemptId, RequestId};
 use dunwell::domain::outcome::{FailureCause, FailureClass};
+use dunwell::domain::request::RequestStatus;
 use dunwell::domain::time::{Clock, Span};
 use dunwell::pipeline::Accepted;
 use dunwell::pipeline::agenda::{Due, Task};
@@ -137,6 +138,34 @@ async fn a_fallback_held_back_by_a_pause_goes_out_once_it_is_lifted() {
     assert_eq!(newest(&house, &accepted).await, (1, AttemptStatus::Sent));
     house.pipeline.lift_pause(&actor(), "p1").await.expect("lifted");
     eventually("the email", async || newest(&house, &accepted).await == (2, AttemptStatus::Sent)).await;
+    house.close().await;
+}
+
+#[tokio::test]
+async fn nothing_more_goes_out_to_the_erased() {
+    let house = House::with(&BOTH).await;
+    house.direct(Channel::Email, "post", |_| Some(taken()));
+    let (accepted, _) = texted(&house).await;
+    let waits = async || {
+        let open = house.pipeline.read(|store| {
+            let mut waiting = 0;
+            store.reader()?.open_requests(|row| waiting += usize::from(row.due_at.is_some()))?;
+            Ok(waiting)
+        });
+        open.await.expect("readable")
+    };
+    assert_eq!(waits().await, 1, "the email behind the text");
+    house.pipeline.erase(&actor(), "d1").await.expect("erased");
+    assert_eq!(waits().await, 0);
+    house.pass(Span::hours(1));
+    // Another's request, due at the same moment, shows that the moment has passed.
+    house.debtor("d2", json!({})).await;
+    house.consent("d2", "sms", &["automated", "electronic"]).await;
+    let other = house.accept(house.request("r2", "d2", &["sms"])).await.expect("accepted");
+    house.until("d2", &other, "sent").await;
+    let request = &house.state("d1").await.requests[&accepted.id];
+    assert_eq!((request.status, request.attempts.len()), (RequestStatus::Sent, 1));
+    assert_eq!(request.decision.as_ref().map(|made| made.decision.outcome), Some(Verdict::Allow));
     house.close().await;
 }
 
