@@ -107,6 +107,26 @@ async fn decisions_say_why_and_until_when() {
 }
 
 #[tokio::test]
+async fn what_a_message_says_is_judged_with_it() {
+    let bench = Bench::start().await;
+    let mut old = debtor();
+    old["accounts"][0]["time_barred"] = json!(true);
+    bench.put("/v1/debtors/D-1001", &old).await.expect(StatusCode::CREATED);
+    let mut letter = json!({"debtor_id": "D-1001", "account_ids": ["A-1"], "channel": "letter"});
+    assert_eq!(bench.post("/v1/decisions", &letter).await.expect(StatusCode::OK)["outcome"], "allow");
+    letter["says"] = json!(["legal_action"]);
+    let refused = bench.post("/v1/decisions", &letter).await.expect(StatusCode::OK);
+    assert_eq!(
+        (&refused["outcome"], &refused["findings"][0]["rule"]),
+        (&json!("block"), &json!("sample.no-threat"))
+    );
+    bench.post("/v1/permits", &letter).await.expect(StatusCode::CONFLICT);
+    letter["says"] = json!(["threats"]);
+    let problem = bench.post("/v1/decisions", &letter).await.problem(StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(problem["errors"][0]["pointer"], "/says/0");
+}
+
+#[tokio::test]
 async fn permits_reserve_and_the_refusal_carries_its_decision() {
     let bench = on_file().await;
     let query = json!({"debtor_id": "D-1001", "account_ids": ["A-1"], "channel": "voice", "ttl": "PT15M"});

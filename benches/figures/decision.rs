@@ -226,6 +226,7 @@ impl Debtor {
         Facts {
             at,
             channel: question.channel,
+            says: &[],
             purpose: Purpose::Collection,
             party: Party::Debtor,
             automated: question.channel.automated_by_default(),

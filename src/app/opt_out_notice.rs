@@ -13,6 +13,30 @@ const FOLDER: &str = "disclosures/opt-out-notice/";
 /// The variable that the link is.
 const LINK: &str = "{{unsubscribe_url}}";
 
+/// What a stop may not depend on, in English and Spanish: nobody need say more than the wish and the address, or pay.
+const MORE: [&str; 20] = [
+    "social security",
+    "ssn",
+    "account number",
+    "date of birth",
+    "birth date",
+    "password",
+    "pin",
+    "log in",
+    "sign in",
+    "fee",
+    "charge",
+    "seguro social",
+    "número de cuenta",
+    "fecha de nacimiento",
+    "contraseña",
+    "clave",
+    "iniciar sesión",
+    "inicie sesión",
+    "costo",
+    "cargo",
+];
+
 /// What is wrong with the notices among the templates' files.
 pub fn faults(files: &[SourceFile]) -> Vec<Fault> {
     let reader = Reader::shipped();
@@ -24,6 +48,12 @@ fn fault(reader: &Reader, file: &SourceFile) -> Option<Fault> {
     let mut parts = name.split('.');
     let (language, medium) = (parts.next()?, parts.next()?);
     let replies = |channel| names_a_reply(reader, &file.text, channel, language);
+    if let Some(more) = asks_for_more(&file.text) {
+        let message = format!(
+            "the notice speaks of `{more}`: a stop asks for nothing beyond itself and costs nothing (12 CFR 1006.6(e))"
+        );
+        return Some(Fault::at(&file.path, 1, message));
+    }
     let message = match medium {
         "sms" if !replies(Channel::Sms) => {
             "names no word in capitals that a reply of it would stop texts with"
@@ -34,6 +64,15 @@ fn fault(reader: &Reader, file: &SourceFile) -> Option<Fault> {
         _ => return None,
     };
     Some(Fault::at(&file.path, 1, format!("the notice {message} (12 CFR 1006.6(e))")))
+}
+
+fn asks_for_more(notice: &str) -> Option<&'static str> {
+    let lower = notice.to_lowercase();
+    let whole = |at: usize, word: &str| {
+        !lower[..at].ends_with(char::is_alphanumeric)
+            && !lower[at + word.len()..].starts_with(char::is_alphanumeric)
+    };
+    MORE.into_iter().find(|word| lower.match_indices(word).any(|(at, _)| whole(at, word)))
 }
 
 /// Whether the notice tells a word, set in capitals as keywords are, that is understood as a stop.

@@ -82,6 +82,16 @@ words! {
 }
 
 words! {
+    /// What a message says that the law looks at beside its purpose.
+    Claim {
+        /// That suit is or may be brought, or a judgment enforced (12 CFR 1006.26(b)).
+        LegalAction = "legal_action",
+        /// That payment is wanted by a day or at once (12 CFR 1006.38(b)(1)).
+        Deadline = "deadline",
+    }
+}
+
+words! {
     /// Whom a contact reached or was meant for.
     Party {
         /// The debtor.

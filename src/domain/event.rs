@@ -9,7 +9,7 @@
 // tidy: over budget because it is one closed list, and its reader wants all of it in one place.
 
 use crate::domain::attempt::AttemptStatus;
-use crate::domain::channel::{Channel, words};
+use crate::domain::channel::{Channel, Claim, words};
 use crate::domain::consent::{Consent, Hold, HoldKind, OptOut, Preferences};
 use crate::domain::contact::{Contact, ContactResult};
 use crate::domain::debtor::{DebtorFile, DebtorOutline};
@@ -316,6 +316,9 @@ pub struct PermitGrant {
     pub expires_at: Timestamp,
     /// The permit.
     pub permit: PermitId,
+    /// What the message says that law looks at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub says: Vec<Claim>,
 }
 
 /// Sealed: the words around a permit.

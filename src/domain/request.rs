@@ -1,6 +1,6 @@
 //! A contact request: upstream asks for a contact; whether and when it is made is decided later.
 
-use crate::domain::channel::{Channel, Priority, Purpose, words};
+use crate::domain::channel::{Channel, Claim, Priority, Purpose, words};
 use crate::domain::id::{AccountKey, PointKey, Pseudonym, RequestId};
 use crate::domain::time::{Span, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -114,6 +114,9 @@ pub struct RequestOrder {
     pub request: RequestId,
     /// The keyed hash of upstream's `request_id`.
     pub request_key: Pseudonym,
+    /// What its message says that law looks at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub says: Vec<Claim>,
     /// The template's name.
     pub template: String,
 }

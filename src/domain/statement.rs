@@ -1,6 +1,6 @@
 //! What upstream states and asks: the bodies of the outside contract, before any of it is recorded.
 
-use crate::domain::channel::{Channel, Direction, Party, Purpose};
+use crate::domain::channel::{Channel, Claim, Direction, Party, Purpose};
 use crate::domain::consent::{ConsentForm, ConsentScope, GivenTo, OptOutChannel};
 use crate::domain::contact::ContactResult;
 use crate::domain::event::ReviewResolution;
@@ -153,6 +153,9 @@ pub struct DecisionQuery {
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub at: Option<Timestamp>,
+    /// What the message says that law looks at; nothing where absent.
+    #[serde(default)]
+    pub says: Vec<Claim>,
 }
 
 /// The body of `POST /v1/permits`: may another do it?
@@ -182,6 +185,9 @@ pub struct PermitQuery {
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "PT15M")]
     pub ttl: Option<Span>,
+    /// What the message says that law looks at; nothing where absent.
+    #[serde(default)]
+    pub says: Vec<Claim>,
 }
 
 /// The body of `POST /v1/permits/{permit_id}/outcome`.

@@ -27,7 +27,7 @@ enum Holds {
 fn holds(member: &str) -> Holds {
     match member {
         "name" | "balance" | "reassignment_check" | "creditor_notice" => Holds::Object,
-        "account_ids" | "channels" | "days" | "ids" | "places" | "states" => Holds::Values,
+        "account_ids" | "channels" | "days" | "ids" | "places" | "says" | "states" => Holds::Values,
         "locations" | "contact_points" | "accounts" | "inconvenient" => Holds::Objects,
         "variables" | "evidence" => Holds::Anything,
         _ => Holds::Value,

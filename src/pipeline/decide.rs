@@ -129,6 +129,7 @@ pub fn intent(order: &RequestOrder, channel: Channel, at: Timestamp) -> Intent {
         party: Party::Debtor,
         point: order.point,
         purpose: order.purpose,
+        says: order.says.clone(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! From state to the facts that policy judges by.
 
-use crate::domain::channel::{Channel, Party, Purpose};
+use crate::domain::channel::{Channel, Claim, Party, Purpose};
 use crate::domain::consent::OptOut;
 use crate::domain::contact::Contact;
 use crate::domain::contact_point::{PointKind, PointOutline};
@@ -27,6 +27,8 @@ pub struct Intent {
     pub point: Option<PointKey>,
     /// Why.
     pub purpose: Purpose,
+    /// What its message says that law looks at.
+    pub says: Vec<Claim>,
 }
 
 /// What other debtors' files say about accounts and contact points that a debtor shares with them.
@@ -130,6 +132,7 @@ impl<'a> Subject<'a> {
             at: intent.at,
             channel: intent.channel,
             purpose: intent.purpose,
+            says: &intent.says,
             party: intent.party,
             automated: intent.automated,
             accounts: &intent.accounts,

@@ -71,6 +71,7 @@ pub fn prepare(desk: &Desk, request: ContactRequest) -> Prepared {
         purpose: purpose.unwrap_or(crate::domain::channel::Purpose::Collection),
         request: RequestId::new(now, &desk.entropy.ten()),
         request_key: desk.names.pseudonym("request", &request.request_id),
+        says: desk.templates.says(&request.template).to_vec(),
         template: request.template,
     };
     let secret = RequestSecret {

@@ -67,6 +67,7 @@ pub fn issue(unit: &mut Unit<'_>, actor: &Actor, said: PermitQuery) -> Filed<Per
         party: said.party.unwrap_or(Party::Debtor),
         point,
         purpose: said.purpose.unwrap_or(Purpose::Collection),
+        says: said.says,
     };
     let elsewhere = unit.elsewhere(key)?;
     let desk = unit.desk;
@@ -87,6 +88,7 @@ pub fn issue(unit: &mut Unit<'_>, actor: &Actor, said: PermitQuery) -> Filed<Per
         decision: decide::record(&policy, state, Asked::default(), decision),
         expires_at,
         permit,
+        says: intent.says,
     };
     let secret = PermitSecret { account_ids: said.account_ids, contact_point: said.contact_point };
     unit.record(key, actor, EventBody::PermitIssued(grant, secret.into()))?;

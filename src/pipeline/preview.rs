@@ -118,6 +118,7 @@ pub fn decide_known(
         party: query.party.unwrap_or(Party::Debtor),
         point,
         purpose: query.purpose.unwrap_or(Purpose::Collection),
+        says: query.says.clone(),
     };
     let terms = Terms { deadline: None, explain_all: counsel.explain_all };
     let subject = Subject::new(state, elsewhere);
@@ -146,6 +147,7 @@ pub fn caps(desk: &Desk, reader: &Reader, key: DebtorKey) -> Result<Vec<Standing
         party: Party::Debtor,
         point: None,
         purpose: Purpose::Collection,
+        says: Vec::new(),
     };
     let (policy, subject) = (desk.policy.load(), Subject::new(&state, &elsewhere));
     let general = policy::caps(&policy, &subject.facts(&intent, None, &[]));

@@ -211,6 +211,7 @@ impl<'a> Replay<'a> {
                 party: contact.party,
                 point: contact.point.filter(|_| named),
                 purpose: contact.purpose,
+                says: grant.says.clone(),
             };
             return decide::decide(here, self.policy, &subject, &intent, Terms::default());
         }

@@ -49,6 +49,14 @@ pub fn write(
     };
     let language = state.preferences.language.as_deref().or(file.language.as_deref());
     let template = &request.order.template;
+    // Its words may have changed since the request was taken; the law was asked about those of then.
+    if let Some(claim) =
+        desk.templates.says(template).iter().find(|claim| !request.order.says.contains(claim))
+    {
+        return Err(format!(
+            "the template `{template}` now says `{claim}`, and the request was taken without it"
+        ));
+    }
     let mut rendered = desk
         .templates
         .render(template, decision.channel, language, &context)

@@ -1,6 +1,6 @@
 //! To whom and to what a rule applies.
 
-use crate::domain::channel::{Channel, Party, Purpose};
+use crate::domain::channel::{Channel, Claim, Party, Purpose};
 use crate::domain::contact_point::{LineType, PointKind, PointOutline};
 use crate::domain::debtor::{AccountOutline, CollectorRole, DebtType, DebtorOutline, LocationOutline};
 use crate::domain::region::country_of;
@@ -29,6 +29,9 @@ pub(in crate::policy) struct Applies {
     /// For which purposes not.
     #[serde(default)]
     pub purposes_not: Vec<Purpose>,
+    /// To messages that say one of these.
+    #[serde(default)]
+    pub says: Vec<Claim>,
     /// Meant for whom.
     #[serde(default)]
     pub parties: Vec<Party>,
@@ -92,6 +95,7 @@ impl Applies {
         admits(&self.channels, &facts.channel)
             && admits(&self.purposes, &facts.purpose)
             && !self.purposes_not.contains(&facts.purpose)
+            && (self.says.is_empty() || self.says.iter().any(|claim| facts.says.contains(claim)))
             && admits(&self.parties, &facts.party)
             && !self.parties_not.contains(&facts.party)
             && self.automated.is_none_or(|automated| automated == facts.automated)

@@ -1,6 +1,6 @@
 //! Everything that a rule may look at: a plain value that borrows from the state of the debtor.
 
-use crate::domain::channel::{Channel, Party, Purpose};
+use crate::domain::channel::{Channel, Claim, Party, Purpose};
 use crate::domain::consent::{Consent, Hold, OptOut, Preferences};
 use crate::domain::contact::Contact;
 use crate::domain::contact_point::PointOutline;
@@ -21,6 +21,8 @@ pub struct Facts<'a> {
     pub channel: Channel,
     /// Why.
     pub purpose: Purpose,
+    /// What the message says that law looks at.
+    pub says: &'a [Claim],
     /// Whom it is meant for.
     pub party: Party,
     /// Whether a machine makes it; see [`Channel::automated_by_default`].

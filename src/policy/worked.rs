@@ -6,7 +6,7 @@
 mod debtor;
 mod expected;
 
-use crate::domain::channel::{Channel, Direction, Party, Purpose};
+use crate::domain::channel::{Channel, Claim, Direction, Party, Purpose};
 use crate::domain::consent::{
     Consent, ConsentForm, ConsentScope, GivenTo, Hold, HoldKind, InconvenientTime, OptOut, OptOutChannel,
     Preferences,
@@ -52,6 +52,9 @@ struct Worked {
     point: Option<String>,
     #[serde(default)]
     purpose: Option<Purpose>,
+    /// What the message says that law looks at.
+    #[serde(default)]
+    claims: Vec<Claim>,
     #[serde(default)]
     party: Option<Party>,
     #[serde(default)]
@@ -217,6 +220,7 @@ impl Worked {
             at: self.at,
             channel: self.channel,
             purpose: self.purpose.unwrap_or(Purpose::Collection),
+            says: &self.claims,
             party: self.party.unwrap_or(Party::Debtor),
             automated: self.automated.unwrap_or(self.channel.automated_by_default()),
             accounts: &about,

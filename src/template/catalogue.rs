@@ -1,6 +1,6 @@
 //! All words of an installation, read, judged and compiled at once.
 
-use crate::domain::channel::{Channel, Purpose};
+use crate::domain::channel::{Channel, Claim, Purpose};
 use crate::domain::fault::{Fault, SourceFile};
 use crate::template::manifest::Manifest;
 use crate::template::message::{Message, Tongue, Words};
@@ -63,6 +63,11 @@ impl Catalogue {
     /// Why a template's messages are sent.
     pub fn purpose(&self, template: &str) -> Option<Purpose> {
         self.manifest(template).map(|manifest| manifest.purpose)
+    }
+
+    /// What a template's messages say that law looks at.
+    pub fn says(&self, template: &str) -> &[Claim] {
+        self.manifest(template).map_or(&[], |manifest| &manifest.says)
     }
 
     /// The languages that a template has words in.

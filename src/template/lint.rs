@@ -2,6 +2,7 @@
 //! known, every value escaped, every partial there and none in a circle, also in branches that no sample
 //! takes.
 
+pub mod claims;
 mod html;
 pub mod limited;
 
@@ -335,4 +336,11 @@ fn only_path(helper: &HelperTemplate) -> Option<&str> {
         ([path @ Parameter::Path(_)], true) => path.as_name(),
         _ => None,
     }
+}
+
+/// A line's own words.
+fn without_expressions(line: &str) -> String {
+    let mut words = line.split("{{");
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |said, rest| said + " " + rest.split_once("}}").map_or("", |(_, after)| after))
 }

@@ -1,6 +1,6 @@
 //! `template.toml`: what a message is for, where it may go, and what upstream must give it.
 
-use crate::domain::channel::{Channel, Purpose};
+use crate::domain::channel::{Channel, Claim, Purpose};
 use crate::domain::fault::{Fault, SourceFile};
 use crate::template::variable::{Declared, json_of};
 use serde::Deserialize;
@@ -18,6 +18,8 @@ pub struct Manifest {
     pub purpose: Purpose,
     /// Whether a lawyer has read this version.
     pub reviewed: bool,
+    /// What it says that law looks at.
+    pub says: Vec<Claim>,
     /// What it is, for people.
     pub summary: String,
     /// What upstream gives it.
@@ -47,6 +49,8 @@ struct Written {
     channels: Spanned<Vec<Channel>>,
     purpose: Purpose,
     reviewed: bool,
+    #[serde(default)]
+    says: Vec<Claim>,
     summary: Spanned<String>,
     #[serde(default)]
     variables: BTreeMap<Spanned<String>, Declared>,
@@ -95,6 +99,7 @@ impl Manifest {
             disclosures: written.carries,
             purpose: written.purpose,
             reviewed: written.reviewed,
+            says: written.says,
             summary: written.summary.into_inner(),
             variables,
             version: written.version.into_inner(),

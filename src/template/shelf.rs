@@ -8,7 +8,7 @@ use crate::template::context::BuiltIn;
 use crate::template::disclosure::{Notices, Slot};
 use crate::template::engine::Engine;
 use crate::template::format::Language;
-use crate::template::lint::limited;
+use crate::template::lint::{claims, limited};
 use crate::template::manifest::{Carries, Manifest, fault_of};
 use crate::template::message::{LEAVES, Leaf, Message, Tongue, Words};
 use crate::template::sample::{Sample, Written};
@@ -162,6 +162,7 @@ impl<'a> Shelf<'a> {
                 if manifest.disclosures == Carries::LimitedContent {
                     limited::lint(file, &body, manifest, faults);
                 }
+                claims::lint(file, manifest, faults);
                 bodies.entry(leaf.channel).or_default().insert(leaf.ending, body);
             }
         }

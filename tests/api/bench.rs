@@ -67,6 +67,19 @@ limit = 7
 days = 7
 per = "debt"
 counts = { channels = ["voice"] }
+
+[[rule]]
+id = "sample.no-threat"
+kind = "account_status"
+citation = "12 CFR 1006.26(b)"
+source = "https://www.consumerfinance.gov/rules-policy/regulations/1006/26/"
+jurisdiction = "US"
+verified = true
+reviewed = false
+applies = { says = ["legal_action"] }
+[[rule.effective]]
+from = 2021-11-30
+time_barred = true
 "#;
 
 struct Noon(Timestamp);

@@ -251,6 +251,7 @@ fn permit_issued() -> EventBody {
             decision: decision_record(),
             expires_at: at(20),
             permit: permit(),
+            says: Vec::new(),
         },
         PermitSecret { account_ids: accounts(), contact_point: value() }.into(),
     )
@@ -270,6 +271,7 @@ pub fn request_accepted(request: RequestId, request_id: &str, request_key: Pseud
         purpose: Purpose::Collection,
         request,
         request_key,
+        says: Vec::new(),
         template: "payment-reminder".into(),
     };
     let secret = RequestSecret {

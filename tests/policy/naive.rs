@@ -32,7 +32,8 @@ const LISTED: &str = "\
     us.ny.nyc.electronic-consent us.or.one-at-work us.wa.home-hours us.wa.three-in-a-week \
     us.wa.two-a-day-to-a-cell us.wv.ten-conversations us.wv.thirty-calls us.fed.regf.many-messages \
     us.fed.regf.rapid-succession us.fed.regf.seven-in-one-day us.fed.regf.sunday-or-holiday \
-    us.fed.regf.text-consent-age us.fed.regf.time-barred us.fed.regf.validation-period";
+    us.fed.regf.overshadowing us.fed.regf.text-consent-age us.fed.regf.time-barred us.fed.regf.time-barred-suit \
+    us.fed.regf.validation-period";
 
 /// The ids of the rules that are written down here; the test compares these and no others.
 pub fn rules() -> impl Iterator<Item = &'static str> {

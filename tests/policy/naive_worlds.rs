@@ -3,7 +3,7 @@
 
 use crate::naive::{Naive, rules};
 use crate::support::{World, account, consent, contact, owed, point, reach, shipped};
-use dunwell::domain::channel::{Channel, Direction, Party, Purpose};
+use dunwell::domain::channel::{Channel, Claim, Direction, Party, Purpose};
 use dunwell::domain::consent::{
     ConsentForm, ConsentScope, GivenTo, Hold, HoldKind, InconvenientTime, OptOut, OptOutChannel, Place,
     Weekday,
@@ -234,6 +234,7 @@ pub fn history(number: u64) -> (World, Vec<TimeZone>) {
         Purpose::ValidationNotice,
         Purpose::OptOutConfirmation,
     ]);
+    world.says = [Claim::LegalAction, Claim::Deadline].into_iter().filter(|_| dice.one_in(6)).collect();
     let shared = dice.one_in(4).then_some("loan");
     world.debtor.accounts = ["card-1", "card-2"]
         .into_iter()

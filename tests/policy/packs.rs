@@ -76,7 +76,7 @@ fn every_fault_is_named_at_once_with_its_line() {
     insta::assert_snapshot!(faults(&rules.concat()).join("\n"), @r"
     made-up/rules.toml:3: unknown kind `quiet_hours`; one of account_status, consent, contact_window, cool_down, disclosure, frequency_cap, hold, inconvenient_time, opt_out, reassigned_number, usable_point, waiting_period, workplace
     made-up/rules.toml:27: unknown field `colour`, expected one of `opens`, `closes`, `days`, `hours`, `closed_on`, `zone`, `answer_within`, `consent_opens`, `consent_forms`, `taint_within`
-    made-up/rules.toml:37: unknown field `weather`, expected one of `collector_role`, `debt_type`, `debt_type_not`, `channels`, `purposes`, `purposes_not`, `parties`, `parties_not`, `automated`, `line_types`, `workplace`, `regions`, `ties`, `localities`
+    made-up/rules.toml:37: unknown field `weather`, expected one of `collector_role`, `debt_type`, `debt_type_not`, `channels`, `purposes`, `purposes_not`, `says`, `parties`, `parties_not`, `automated`, `line_types`, `workplace`, `regions`, `ties`, `localities`
     made-up/rules.toml:51: the window must open before it closes, not 21:00 to 08:00
     made-up/rules.toml:65: a cap has one window, of `days`, `hours`, `minutes` or `each` week or month, and not zero
     made-up/rules.toml:80: `retain` bars erasure, not contact

@@ -1,6 +1,6 @@
 //! What the tests share: the shipped packs, and a debtor who owes and can be reached.
 
-use dunwell::domain::channel::{Channel, Direction, Party, Purpose};
+use dunwell::domain::channel::{Channel, Claim, Direction, Party, Purpose};
 use dunwell::domain::consent::{Consent, ConsentScope, GivenTo, Hold, OptOut, Preferences};
 use dunwell::domain::contact::{Contact, ContactResult, ContactSource};
 use dunwell::domain::contact_point::{LineType, PointKind, PointOutline};
@@ -92,6 +92,7 @@ pub struct World {
     pub at: Timestamp,
     pub channel: Channel,
     pub purpose: Purpose,
+    pub says: Vec<Claim>,
     pub party: Party,
     pub automated: bool,
     pub accounts: Vec<AccountKey>,
@@ -129,6 +130,7 @@ impl World {
             at,
             channel: Channel::Voice,
             purpose: Purpose::Collection,
+            says: Vec::new(),
             party: Party::Debtor,
             automated: false,
             accounts: vec![account("card-1")],
@@ -153,6 +155,7 @@ impl World {
             at: self.at,
             channel: self.channel,
             purpose: self.purpose,
+            says: &self.says,
             party: self.party,
             automated: self.automated,
             accounts: &self.accounts,

@@ -1,7 +1,7 @@
 //! The state that a published vector describes, as upstream would have reported it.
 
 use crate::support::{World, account, at, consent, contact, owed, point, reach};
-use dunwell::domain::channel::{Channel, Direction, Party, Purpose};
+use dunwell::domain::channel::{Channel, Claim, Direction, Party, Purpose};
 use dunwell::domain::consent::{
     ConsentScope, GivenTo, Hold, HoldKind, InconvenientTime, OptOut, OptOutChannel, Place, Weekday,
 };
@@ -57,6 +57,11 @@ pub fn world(vector: &Vector) -> World {
     world.channel =
         if attempt.text("channel").is_empty() { Channel::Voice } else { channel(attempt.text("channel")) };
     world.purpose = purpose(&attempt);
+    world.says = match attempt.text("template").as_ref() {
+        "mentions_suit" => vec![Claim::LegalAction],
+        "pay_within_10_days" => vec![Claim::Deadline],
+        _ => Vec::new(),
+    };
     world.party = party(attempt.text("person"));
     world.accounts = attempt.list("debts").iter().map(|name| account(name)).collect();
     world.point = match world.channel {
@@ -200,6 +205,10 @@ fn apply(world: &mut World, fact: &Vector) {
         "validation_notice_sent" => {
             let sent = fact.at().utc_date();
             world.debtor.accounts.iter_mut().for_each(|owed| owed.validation_notice_sent_on = Some(sent));
+        }
+        "debt_flag" => {
+            let old = fact.0["time_barred"].as_bool() == Some(true);
+            world.debtor.accounts.iter_mut().for_each(|owed| owed.time_barred = old);
         }
         "employer_prohibits" => with_point(world, fact, |outline| outline.workplace = true),
         "address_known_employer_provided" => {

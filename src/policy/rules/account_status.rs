@@ -30,11 +30,11 @@ impl AccountStatus {
             || (self.time_barred && account.time_barred)
     }
 
-    /// A named account must be open; where none was named, one open account is enough.
+    /// A named account must be open; where none was named, one open account is enough, but one too old is too many.
     pub fn say(&self, ask: &Ask, _at: Timestamp) -> Say {
         let (case, facts) = (ask.case, ask.case.facts);
         let unknown = case.names_unknown_account() && !self.collectable.is_empty();
-        let done = if facts.accounts.is_empty() {
+        let done = if facts.accounts.is_empty() && !self.time_barred {
             !case.accounts.is_empty() && case.accounts.iter().all(|account| self.done(account))
         } else {
             case.accounts.iter().any(|account| self.done(account))

@@ -28,6 +28,9 @@ pub(in crate::policy) struct WaitingPeriod {
     /// Whose holidays are no business days.
     #[serde(default)]
     pub calendar: Option<Named>,
+    /// Whether a contact is refused rather than put off to the period's end, because what it says would be as wrong then.
+    #[serde(default)]
+    pub refuses: bool,
     /// What holds where no notice is known to have been sent.
     pub unsent: Unsent,
 }
@@ -94,7 +97,7 @@ impl WaitingPeriod {
         let ends = if self.business_days == 0 && self.days == 0 { begins } else { ends };
         match self.unsent {
             Unsent::Permits if at < begins => Say::Permit { until: begins },
-            _ if at < ends => Say::Bar { until: Some(ends), liftable: false },
+            _ if at < ends => Say::Bar { until: (!self.refuses).then_some(ends), liftable: false },
             _ => Say::ALWAYS,
         }
     }

@@ -6,6 +6,7 @@ use crate::domain::channel::Channel;
 use crate::domain::fault::{Fault, SourceFile};
 use crate::template::compile::Body;
 use crate::template::context::BuiltIn;
+use crate::template::lint::without_expressions;
 use crate::template::manifest::Manifest;
 
 /// The variable with the natural person to ask for (12 CFR 1006.2(j)(1)(iii)).
@@ -66,10 +67,4 @@ pub fn lint(file: &SourceFile, body: &Body, manifest: &Manifest, faults: &mut Ve
             }
         }
     }
-}
-
-fn without_expressions(line: &str) -> String {
-    let mut words = line.split("{{");
-    let first = words.next().unwrap_or_default().to_owned();
-    words.fold(first, |said, rest| said + " " + rest.split_once("}}").map_or("", |(_, after)| after))
 }

@@ -1,7 +1,7 @@
 //! Regulation F and the TCPA, naively.
 
 use super::{By, Naive, is_holiday};
-use dunwell::domain::channel::{Channel, Direction, Party, Purpose};
+use dunwell::domain::channel::{Channel, Claim, Direction, Party, Purpose};
 use dunwell::domain::consent::{Consent, ConsentScope, GivenTo, HoldKind, InconvenientTime, Place};
 use dunwell::domain::contact::Contact;
 use dunwell::domain::contact::ContactResult as R;
@@ -391,12 +391,15 @@ impl<'w> Naive<'w> {
             };
             note("us.fed.regf.nothing-owed", nothing);
             let too_old = |account: &AccountOutline| account.time_barred;
-            let barred = if self.w.accounts.is_empty() {
-                self.accounts().all(too_old)
-            } else {
-                self.accounts().any(too_old)
-            };
+            let barred = self.accounts().any(too_old);
             note("us.fed.regf.time-barred", self.accounts().any(Self::fdcpa) && barred);
+        }
+        if self.w.says.contains(&Claim::LegalAction) && self.accounts().any(Self::fdcpa) {
+            note("us.fed.regf.time-barred-suit", self.accounts().any(|account| account.time_barred));
+        }
+        if self.w.says.contains(&Claim::Deadline) && self.w.purpose != Purpose::ValidationNotice {
+            let runs = self.accounts().filter(|a| Self::fdcpa(a)).any(|account| self.validating(account));
+            note("us.fed.regf.overshadowing", runs);
         }
     }
 
