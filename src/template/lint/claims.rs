@@ -87,11 +87,11 @@ pub fn lint(file: &SourceFile, manifest: &Manifest, faults: &mut Vec<Fault>) {
 /// Where a word stands, or the beginning of one.
 fn place(said: &str, word: &str) -> Option<usize> {
     let (begin, whole) = word.strip_suffix('…').map_or((word, true), |begin| (begin, false));
-    let stands = |at: usize| {
-        !said[..at].ends_with(char::is_alphanumeric)
-            && !(whole && said[at + begin.len()..].starts_with(char::is_alphanumeric))
+    let part = |at: usize| {
+        said[..at].ends_with(char::is_alphanumeric)
+            || (whole && said[at + begin.len()..].starts_with(char::is_alphanumeric))
     };
-    said.match_indices(begin).map(|(at, _)| at).find(|at| stands(*at))
+    said.match_indices(begin).map(|(at, _)| at).find(|at| !part(*at))
 }
 
 #[cfg(test)]
