@@ -57,7 +57,7 @@ pub fn world(vector: &Vector) -> World {
     world.channel =
         if attempt.text("channel").is_empty() { Channel::Voice } else { channel(attempt.text("channel")) };
     world.purpose = purpose(&attempt);
-    world.says = match attempt.text("template").as_ref() {
+    world.says = match attempt.text("template") {
         "mentions_suit" => vec![Claim::LegalAction],
         "pay_within_10_days" => vec![Claim::Deadline],
         _ => Vec::new(),
