@@ -90,7 +90,7 @@ pub struct Desk {
     /// The law.
     pub policy: ArcSwap<Policy>,
     /// The words.
-    pub templates: Catalogue,
+    pub templates: Arc<Catalogue>,
     /// Who carries what.
     pub carriers: Carriers,
     /// What calls are made of.

@@ -3,6 +3,13 @@
 
 #[path = "api/bench.rs"]
 mod bench;
+#[path = "policy/support.rs"]
+#[expect(dead_code, reason = "the tests of the law use more of it")]
+mod support;
+#[path = "policy/vector_world.rs"]
+mod vector_world;
+#[path = "api/vectors.rs"]
+mod vectors;
 
 use axum::http::StatusCode;
 use bench::{ADMIN, Bench, Reply};

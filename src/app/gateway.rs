@@ -68,7 +68,7 @@ impl Gateway {
         let Engines { policy, templates, providers, webhooks, voice } = engines;
         let desk = Arc::new(Desk {
             policy: ArcSwap::from_pointee(policy),
-            templates,
+            templates: Arc::new(templates),
             carriers: carriers(providers, &clock)?,
             voice,
             pauses: ArcSwap::default(),

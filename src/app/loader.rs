@@ -38,7 +38,7 @@ pub fn open(config: &Config, environment: &Environment, providers: bool) -> anyh
     let names: Arc<Lookup> = store.pseudonymiser();
     let desk = Desk {
         policy: ArcSwap::from_pointee(policy),
-        templates,
+        templates: Arc::new(templates),
         carriers,
         voice,
         pauses: ArcSwap::default(),

@@ -26,8 +26,8 @@ use secrecy::SecretSlice;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 use tower::ServiceExt;
 
@@ -165,15 +165,20 @@ fn without_hexadecimal(text: &str) -> String {
 impl Bench {
     /// A gateway with nothing on file and no provider.
     pub async fn start() -> Self {
+        Self::under(policy(), NOW.parse().expect("a moment")).await
+    }
+
+    /// The same under another law, at another moment.
+    pub async fn under(policy: Policy, now: Timestamp) -> Self {
         let dir = Arc::new(tempfile::tempdir().expect("a directory"));
-        let clock: Arc<dyn Clock> = Arc::new(Noon(NOW.parse().expect("a moment")));
+        let clock: Arc<dyn Clock> = Arc::new(Noon(now));
         let entropy: Arc<dyn Entropy> = Arc::new(Counting::default());
         let store = Store::open(&settings(dir.path()), Arc::clone(&entropy)).expect("a store");
         let mut registry = Registry::default();
         let meters = Meters::register(&mut registry);
         let metrics = Arc::new(Metrics::register(&mut registry));
         let desk = Arc::new(Desk {
-            policy: ArcSwap::from_pointee(policy()),
+            policy: ArcSwap::from_pointee(policy),
             templates: templates(),
             carriers: carriers(&clock),
             voice: dunwell::pipeline::calls::Voice::default(),
@@ -298,10 +303,15 @@ fn shipped(folder: &str) -> Vec<SourceFile> {
     files
 }
 
-fn templates() -> Catalogue {
-    Catalogue::load(&shipped("templates")).unwrap_or_else(|faults| {
-        panic!("{}", faults.iter().map(|fault| format!("\n{fault}")).collect::<String>())
-    })
+/// The shipped words, read once.
+fn templates() -> Arc<Catalogue> {
+    static WORDS: LazyLock<Arc<Catalogue>> = LazyLock::new(|| {
+        let words = Catalogue::load(&shipped("templates"));
+        Arc::new(words.unwrap_or_else(|faults| {
+            panic!("{}", faults.iter().map(|fault| format!("\n{fault}")).collect::<String>())
+        }))
+    });
+    WORDS.clone()
 }
 
 fn read(folder: &Path, under: &Path, files: &mut Vec<SourceFile>) {

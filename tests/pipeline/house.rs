@@ -25,8 +25,8 @@ use dunwell::template::context::Collector;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// A Wednesday, 15:00 in Miami.
@@ -90,6 +90,13 @@ fn files(folder: &str) -> Vec<SourceFile> {
     let mut found = Vec::new();
     walk(&root, &root, &mut found);
     found
+}
+
+/// The shipped words, read once.
+fn words() -> Arc<Words> {
+    static WORDS: LazyLock<Arc<Words>> =
+        LazyLock::new(|| Arc::new(Words::load(&files("templates")).expect("templates")));
+    WORDS.clone()
 }
 
 /// The shipped law, each file as `edit` leaves it.
@@ -167,7 +174,7 @@ impl House {
         .expect("a store");
         let desk = Desk {
             policy: arc_swap::ArcSwap::from_pointee(law(|_, text| text.to_owned())),
-            templates: Words::load(&files("templates")).expect("templates"),
+            templates: words(),
             carriers: carriers(&clock, named),
             voice: dunwell::pipeline::calls::Voice::default(),
             pauses: arc_swap::ArcSwap::from_pointee(Vec::new()),

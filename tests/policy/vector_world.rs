@@ -10,8 +10,10 @@ use dunwell::domain::contact_point::{
     CreditorNotice, LineType, NoticeElement, PointKind, ReassignmentCheck, ReassignmentResult,
 };
 use dunwell::domain::debtor::DebtType;
+use dunwell::domain::decision::Outcome;
 use dunwell::domain::event::Understanding;
 use dunwell::domain::time::Timestamp;
+use dunwell::policy::Policy;
 use dunwell::reply::{Reader, Said};
 use serde_yaml_ng::Value;
 
@@ -32,6 +34,30 @@ impl Vector {
 
     pub fn at(&self) -> Timestamp {
         at(self.text("at"))
+    }
+
+    /// What the vector tests: the federal rules, those of consent and of the database of reassigned numbers only where it is
+    /// about them.
+    pub fn law(&self, shipped: &Policy) -> Policy {
+        let tested = self.text("rule");
+        let consents_matter = tested.starts_with("regf.6d");
+        shipped.only(|rule| {
+            let of_consent =
+                ["us.fed.regf.electronic-consent", "us.fed.regf.text-consent"].contains(&rule.id.as_str());
+            rule.file == "us-federal/reg-f.toml" && (consents_matter || !of_consent)
+                || rule.file == "us-federal/harassment.toml"
+                || (tested.starts_with("regf.6d5i.") && rule.id.ends_with("reassigned-number"))
+        })
+    }
+
+    /// The answer that it expects.
+    pub fn outcome(&self) -> Outcome {
+        match self.text("expected") {
+            "allow" | "presumed_compliant" | "valid" | "invalid" | "review" => Outcome::Allow,
+            "defer" | "presumed_violation" => Outcome::Defer,
+            "block" => Outcome::Block,
+            other => panic!("expectation {other}"),
+        }
     }
 
     pub fn list(&self, key: &str) -> Vec<String> {

@@ -70,22 +70,8 @@ fn the_federal_pack_decides_the_vectors_as_published() {
 
 fn differences(shipped: &Policy, vector: &Vector) -> Vec<String> {
     let tested = vector.text("rule").to_owned();
-    let consents_matter = tested.starts_with("regf.6d");
-    let policy = shipped.only(|rule| {
-        let of_consent =
-            ["us.fed.regf.electronic-consent", "us.fed.regf.text-consent"].contains(&rule.id.as_str());
-        rule.file == "us-federal/reg-f.toml" && (consents_matter || !of_consent)
-            || rule.file == "us-federal/harassment.toml"
-            || (tested.starts_with("regf.6d5i.") && rule.id.ends_with("reassigned-number"))
-    });
-    let world = world(vector);
-    let decision = world.decide(&policy);
-    let expected = match vector.text("expected") {
-        "allow" | "presumed_compliant" | "valid" | "invalid" | "review" => Outcome::Allow,
-        "defer" | "presumed_violation" => Outcome::Defer,
-        "block" => Outcome::Block,
-        other => return vec![format!("unknown expectation {other}")],
-    };
+    let decision = world(vector).decide(&vector.law(shipped));
+    let expected = vector.outcome();
     let mut differences = Vec::new();
     if decision.outcome != expected {
         let reasons: Vec<&str> = decision.findings.iter().map(|finding| finding.reason.as_str()).collect();
