@@ -41,6 +41,7 @@ impl Desk {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the program runs by the real clock")]
 fn the_database_is_asked_by_a_file_and_its_answers_decide() {
     let desk = Desk::with_numbers();
     let said = desk.run(&["rnd", "export", "rnd.csv"]).ok();
