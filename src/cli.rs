@@ -12,6 +12,7 @@ mod keys;
 mod progress;
 mod provider;
 mod render;
+mod rnd;
 mod scrub;
 mod simulate;
 mod table;
@@ -86,6 +87,9 @@ enum Command {
     /// handed on; outcome, permitted_from, permitted_until, rule, citation and reason are added. A row that cannot be asked
     /// about has the outcome `error` and says why. Nothing is recorded; works while `serve` runs.
     Scrub(Scrub),
+    /// Ask the FCC's Reassigned Numbers Database about the numbers on file, by files
+    #[command(subcommand)]
+    Rnd(rnd::Work),
     /// Ask another policy directory about every recorded decision, and report those that would differ
     ///
     /// Each with both explanations, and a count by the rule that makes the difference. Works while `serve` runs. Exits with 1
@@ -424,6 +428,7 @@ fn obey(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Render(render) => render::run(&cli.config(&environment)?, render),
         Command::Import(import) => import::run(&cli.config(&environment)?, &environment, import),
         Command::Scrub(scrub) => scrub::run(&cli.config(&environment)?, &environment, scrub),
+        Command::Rnd(work) => rnd::run(&cli.config(&environment)?, &environment, work),
         Command::Simulate(simulate) => simulate::run(cli.config(&environment)?, &environment, simulate),
         Command::Provider(Provider::Try(attempt)) => {
             provider::run(&cli.config(&environment)?, &environment, attempt)

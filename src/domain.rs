@@ -19,6 +19,7 @@ pub mod id;
 pub mod intent;
 pub mod message;
 pub mod money;
+pub mod number_check;
 pub mod outcome;
 pub mod region;
 pub mod request;

@@ -27,6 +27,7 @@ pub mod load;
 mod mail;
 pub mod metrics;
 pub mod naming;
+pub mod numbers;
 pub mod outline;
 pub mod oversight;
 pub mod parking;

@@ -2,6 +2,8 @@
 
 #[path = "cli/lists.rs"]
 mod lists;
+#[path = "cli/numbers.rs"]
+mod numbers;
 
 use std::fs;
 use std::path::Path;

@@ -18,6 +18,8 @@ mod house;
 mod mail;
 #[path = "pipeline/month.rs"]
 mod month;
+#[path = "pipeline/numbers.rs"]
+mod numbers;
 #[path = "pipeline/permits.rs"]
 mod permits;
 #[path = "pipeline/portal.rs"]

@@ -204,6 +204,7 @@ fn debtor() -> anyhow::Result<Debtor> {
             checked_on: days_ago(5)?,
             result: ReassignmentResult::No,
             since: days_ago(20)?,
+            source: None,
         }),
         regions: vec!["US-OH".to_owned()],
         workplace: false,
@@ -213,6 +214,7 @@ fn debtor() -> anyhow::Result<Debtor> {
         accounts: vec![account],
         language: Some("en".to_owned()),
         locations: vec![place("US-OH", "America/New_York"), place("US-IL", "America/Chicago")],
+        number_checks: Vec::new(),
         points: vec![phone],
         stated_zone: None,
     };

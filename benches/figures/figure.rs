@@ -33,6 +33,7 @@ pub enum Name {
     Batch,
     Dispatch,
     Cpu,
+    Barrier,
     Decision,
     Start,
     Memory,
@@ -42,12 +43,13 @@ pub enum Name {
 
 impl Name {
     /// Every figure, in the order of the table.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Intake32,
         Self::Intake128,
         Self::Batch,
         Self::Dispatch,
         Self::Cpu,
+        Self::Barrier,
         Self::Decision,
         Self::Start,
         Self::Memory,
@@ -84,6 +86,9 @@ impl Name {
             ),
             Self::Cpu => {
                 goal("own CPU a dispatched message", "axum no-op's a request", "us", AtMost, 8.0, 5.0)
+            }
+            Self::Barrier => {
+                goal("a STOP durable and answered amid 1,000 texts/s, p99", "", "ms", AtMost, 200.0, 100.0)
             }
             Self::Decision => goal("decision, 1,000 past contacts, p99", "", "us", AtMost, 200.0, 20.0),
             Self::Start => goal("start to first accepted request", "", "s", AtMost, 2.0, 1.0),

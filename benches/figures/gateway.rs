@@ -14,6 +14,12 @@ use std::time::{Duration, Instant};
 /// An administrator's key, made up for the measurement.
 pub const KEY: &str = "bench-key-0123456789abcdef";
 
+/// The secret that the vendor signs its callbacks with, made up likewise.
+pub const TOKEN: &str = "bench-token-0123456789abcdef0123";
+
+/// The number that texts come from.
+pub const SENDER: &str = "+15005550006";
+
 /// How long a start may take at most.
 const START: Duration = Duration::from_secs(120);
 
@@ -166,8 +172,8 @@ providers = ["twilio"]
 [providers.sms.twilio]
 base_url = "http://{vendor}"
 account_sid = "{ACCOUNT}"
-auth_token = "bench-token-0123456789abcdef0123"
-from = "+15005550006"
+auth_token = "{TOKEN}"
+from = "{SENDER}"
 rate_per_second = 1000000
 third_party_collections = true
 "#,

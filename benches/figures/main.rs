@@ -6,6 +6,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a measurement reads the real clock")]
 
+mod barrier;
 mod batch;
 mod child;
 mod clock;

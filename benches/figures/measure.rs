@@ -8,7 +8,7 @@ use crate::load::{Load, Tally, succeeded};
 use crate::options::{Options, Section, Sizes};
 use crate::portfolio::{OHIO, Upstream};
 use crate::sink::Sink;
-use crate::{batch, crash, decision, dispatch, intake, machine, scrub, start, table};
+use crate::{barrier, batch, crash, decision, dispatch, intake, machine, scrub, start, table};
 use anyhow::Context;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -58,6 +58,11 @@ impl Bench {
     /// The first debtor of the block that this phase sends to.
     pub fn block(&self, phase: u64) -> u64 {
         phase % self.blocks * self.sizes.messages
+    }
+
+    /// The first of the debtors of whom some say STOP: they are nobody else's.
+    pub fn barrier_from(&self) -> u64 {
+        self.plain_from() + self.sizes.plain
     }
 
     /// The first of the debtors whose requests only wait.
@@ -116,10 +121,12 @@ async fn measure(options: &Options, data: PathBuf) -> anyhow::Result<Figures> {
         run,
     };
     let blocks = (2 * u64::from(sizes.rounds)).div_ceil(TEXTS_EACH);
-    anyhow::ensure!(blocks * sizes.messages + sizes.plain <= OHIO, "more debtors than phones in Ohio");
+    let stopping = if options.wants(Section::Barrier) { u64::from(sizes.rounds) * sizes.barrier } else { 0 };
+    let debtors = blocks * sizes.messages + sizes.plain + stopping;
+    anyhow::ensure!(debtors <= OHIO, "more debtors than phones in Ohio");
     let mut bench =
         Bench { sizes, figures: Figures::default(), noop, sink, folder, setup, gateway: None, blocks };
-    if [Section::Intake, Section::Batch, Section::Dispatch, Section::Crash]
+    if [Section::Intake, Section::Batch, Section::Dispatch, Section::Barrier, Section::Crash]
         .iter()
         .any(|part| options.wants(*part))
     {
@@ -158,6 +165,15 @@ async fn under_load(bench: &mut Bench, options: &Options) -> anyhow::Result<()> 
             move |upstream: &Upstream, debtor, into: &mut Vec<u8>| upstream.consent(debtor, scope, into);
         prepare(&upstream, 0, reached, "consents", grant).await?;
     }
+    if options.wants(Section::Barrier) {
+        let (first, count) = (bench.barrier_from(), u64::from(bench.sizes.rounds) * bench.sizes.barrier);
+        prepare(&upstream, first, count, "debtors", put).await?;
+        for scope in ["automated", "electronic"] {
+            let grant =
+                move |upstream: &Upstream, debtor, into: &mut Vec<u8>| upstream.consent(debtor, scope, into);
+            prepare(&upstream, first, count, "consents", grant).await?;
+        }
+    }
     let warm = bench.sizes.time / 4;
     intake::noop_rate(bench, 32, warm).await?;
     intake::waiting(bench, "warm", 32, warm)?.run().await.whole("warm-up")?;
@@ -171,6 +187,9 @@ async fn under_load(bench: &mut Bench, options: &Options) -> anyhow::Result<()> 
         }
         if options.wants(Section::Dispatch) {
             dispatch::round(bench, round).await?;
+        }
+        if options.wants(Section::Barrier) {
+            barrier::round(bench, round).await?;
         }
         if options.wants(Section::Crash) {
             crash::round(bench, round).await?;

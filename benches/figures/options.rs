@@ -71,6 +71,8 @@ pub enum Section {
     Dispatch,
     /// `kill -9` under full load.
     Crash,
+    /// A STOP while texts go out.
+    Barrier,
     /// The decision alone, in process.
     Decision,
     /// Start with debtors on file, and the memory they take.
@@ -89,6 +91,8 @@ pub struct Sizes {
     pub plain: u64,
     /// Messages sent end to end in a round, one to each debtor.
     pub messages: u64,
+    /// Texts in a round while some debtors say STOP.
+    pub barrier: u64,
     /// Debtors on file at the measured start.
     pub on_file: u64,
     /// Decisions of each kind, timed alone.
@@ -110,13 +114,23 @@ impl Options {
         if self.quick {
             let time = Duration::from_millis(500);
             let (on_file, rows) = if self.large { (on_file, rows) } else { (1_000, 2_000) };
-            return Sizes { rounds: 1, time, plain: 500, messages: 500, on_file, decisions: 200, rows };
+            return Sizes {
+                rounds: 1,
+                time,
+                plain: 500,
+                messages: 500,
+                barrier: 500,
+                on_file,
+                decisions: 200,
+                rows,
+            };
         }
         Sizes {
             rounds: self.rounds.max(1),
             time: Duration::from_secs(4),
             plain: 50_000,
             messages: 30_000,
+            barrier: 12_000,
             on_file,
             decisions: 20_000,
             rows,

@@ -18,6 +18,7 @@ pub struct Receipts {
     first: u64,
     sent_at: Vec<Duration>,
     counts: Vec<u8>,
+    arrived_at: Vec<Duration>,
     /// Debtors reached.
     pub delivered: u64,
     /// Messages beyond the first to a debtor.
@@ -46,6 +47,7 @@ impl Receipts {
             first,
             sent_at: vec![Duration::ZERO; count],
             counts: vec![0; count],
+            arrived_at: vec![Duration::ZERO; count],
             delivered: 0,
             duplicates: 0,
             strange: 0,
@@ -72,6 +74,17 @@ impl Receipts {
         self.place(debtor).map_or(0, |at| self.counts[at])
     }
 
+    /// When the newest message came for this debtor, counted from the begin; none while none has.
+    pub fn arrived(&self, debtor: u64) -> Option<Duration> {
+        let at = self.place(debtor)?;
+        (self.counts[at] > 0).then(|| self.arrived_at[at])
+    }
+
+    /// The time since the begin.
+    pub fn now(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
     fn place(&self, debtor: u64) -> Option<usize> {
         let at = usize::try_from(debtor.checked_sub(self.first)?).ok()?;
         (at < self.counts.len()).then_some(at)
@@ -83,6 +96,7 @@ impl Receipts {
             return;
         };
         self.counts[at] = self.counts[at].saturating_add(1);
+        self.arrived_at[at] = self.begun.elapsed();
         if self.counts[at] > 1 {
             self.duplicates += 1;
             return;

@@ -4,6 +4,7 @@
 //! in a form that can be mended and imported itself. Importing a file again changes nothing. Contact requests are taken, and
 //! decided by the next `serve`; nothing is sent from here.
 
+mod answers;
 mod columns;
 mod kind;
 
@@ -16,6 +17,7 @@ use crate::config::environment::Environment;
 use crate::domain::event::Actor;
 use crate::pipeline::load::{Item, Loaded};
 use crate::pipeline::{Pipeline, Refusal};
+pub use answers::Query;
 use anyhow::Context;
 use indicatif::ProgressBar;
 pub use kind::Kind;

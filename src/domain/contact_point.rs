@@ -56,6 +56,16 @@ words! {
     }
 }
 
+words! {
+    /// Which database was asked.
+    CheckSource {
+        /// Another one, substantially as complete and accurate (12 CFR part 1006, supplement I, comment 6(d)(5)-1).
+        Commercial = "commercial",
+        /// The FCC's own, the only one that 47 CFR 64.1200(m) shelters by.
+        Fcc = "fcc",
+    }
+}
+
 /// A query of a reassigned-numbers database, with its dates.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -68,6 +78,9 @@ pub struct ReassignmentCheck {
     /// Since which date the number was asked about.
     #[schema(value_type = String, format = Date)]
     pub since: Date,
+    /// Which database was asked, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<CheckSource>,
 }
 
 words! {
@@ -207,7 +220,7 @@ pub struct PointOutline {
     pub line_type: LineType,
     /// The keyed hash of the value.
     pub point: PointKey,
-    /// The newest reassigned-numbers query, if any.
+    /// The reassigned-numbers query that stands, if any: upstream's or one that was loaded.
     pub reassignment_check: Option<ReassignmentCheck>,
     /// The regions that a number's area code belongs to: a call reaches into them wherever the debtor lives.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

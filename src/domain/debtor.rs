@@ -4,6 +4,7 @@ use crate::domain::channel::words;
 use crate::domain::contact_point::{CreditorNotice, LineType, PointKind, PointOutline, ReassignmentCheck};
 use crate::domain::id::{AccountKey, DebtKey};
 use crate::domain::money::Money;
+use crate::domain::number_check::NumberCheck;
 use crate::domain::time::Date;
 use serde::{Deserialize, Serialize};
 
@@ -251,6 +252,9 @@ pub struct DebtorOutline {
     pub language: Option<String>,
     /// The places on file.
     pub locations: Vec<LocationOutline>,
+    /// Answers of a reassigned-numbers database that were loaded: learned, so that nothing upstream says takes them away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub number_checks: Vec<NumberCheck>,
     /// The contact points, in upstream's order.
     pub points: Vec<PointOutline>,
     /// The zone that the debtor told us, which stands alone.

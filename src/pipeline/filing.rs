@@ -12,7 +12,7 @@ use crate::domain::id::{AccountKey, DebtorKey, PointKey};
 use crate::domain::outcome::FailureCause;
 use crate::domain::statement::{ConsentStatement, ContactEvent, FieldFault, HoldStatement, OptOutStatement};
 use crate::pipeline::unit::Unit;
-use crate::pipeline::{Desk, Refusal, naming, outline};
+use crate::pipeline::{Desk, Refusal, naming, numbers, outline};
 use crate::storage::StorageError;
 
 /// The outcome of a command that may be refused: refused, or done, or the store out of reach.
@@ -28,16 +28,19 @@ const CLOCK_SKEW: crate::domain::time::Span = crate::domain::time::Span::minutes
 pub fn put_debtor(unit: &mut Unit<'_>, actor: &Actor, debtor_id: String, file: DebtorFile) -> Filed<bool> {
     let mut faults = Vec::new();
     naming::check_id(&mut faults, "/debtor_id", &debtor_id);
-    let outline = match outline::outline(unit.desk, &file) {
+    let mut outline = match outline::outline(unit.desk, &file) {
         Ok(outline) if faults.is_empty() => outline,
         Ok(_) => return Ok(Err(Refusal::Invalid(faults))),
         Err(more) => return Ok(Err(Refusal::Invalid(faults.into_iter().chain(more).collect()))),
     };
     let key = unit.desk.names.debtor(&debtor_id);
-    let created = !unit.debtor(key)?.is_on_file();
+    let state = unit.debtor(key)?;
+    let created = !state.is_on_file();
+    numbers::carry(&mut outline, &file, state);
     unit.kinship_changed(key)?;
     unit.record(key, actor, EventBody::DebtorUpdated(outline, DebtorSecret { debtor_id, file }.into()))?;
     unit.kinship_changed(key)?;
+    numbers::learn_elsewhere(unit, key)?;
     unit.facts_changed(key)?;
     Ok(Ok(created))
 }

@@ -2,14 +2,15 @@
 //! nothing is decided or sent.
 
 use crate::domain::consent::{GivenTo, HoldKind};
-use crate::domain::debtor::DebtorFile;
+use crate::domain::contact_point::ReassignmentCheck;
+use crate::domain::debtor::{DebtorFile, DebtorOutline};
 use crate::domain::event::Actor;
 use crate::domain::id::{AccountKey, PointKey};
 use crate::domain::request::ContactRequest;
 use crate::domain::statement::{ConsentStatement, ContactEvent, HoldStatement, OptOutStatement};
 use crate::pipeline::filing::{self, Filed};
 use crate::pipeline::unit::Unit;
-use crate::pipeline::{Desk, Pipeline, Refusal, intake, naming, outline};
+use crate::pipeline::{Desk, Pipeline, Refusal, intake, naming, numbers, outline};
 
 /// One row of a file.
 pub enum Item {
@@ -25,6 +26,8 @@ pub enum Item {
     Contact(ContactEvent),
     /// A contact request.
     Request(Box<ContactRequest>),
+    /// What a reassigned-numbers database answered about a telephone number, E.164.
+    NumberCheck(String, ReassignmentCheck),
 }
 
 /// What became of a row.
@@ -56,6 +59,7 @@ fn file(unit: &mut Unit<'_>, actor: &Actor, item: Item) -> Filed<Loaded> {
             let repeated = filing::record_contact(unit, actor, said)?;
             Ok(repeated.map(|repeated| if repeated { Loaded::There } else { Loaded::New }))
         }
+        Item::NumberCheck(number, check) => numbers::record_check(unit, actor, &number, &check),
         Item::Request(said) => {
             let admitted = intake::admit(unit, actor, intake::prepare(unit.desk, *said))?;
             Ok(admitted.map(|(_, due)| if due.is_some() { Loaded::New } else { Loaded::There }))
@@ -66,7 +70,11 @@ fn file(unit: &mut Unit<'_>, actor: &Actor, item: Item) -> Filed<Loaded> {
 fn debtor(unit: &mut Unit<'_>, actor: &Actor, id: String, file: DebtorFile) -> Filed<Loaded> {
     let outlined = outline::outline(unit.desk, &file);
     let state = unit.debtor(unit.desk.names.debtor(&id))?;
-    if state.file.as_ref() == Some(&file) && outlined.is_ok_and(|outlined| outlined == state.outline) {
+    let same = |mut outlined: DebtorOutline| {
+        numbers::carry(&mut outlined, &file, state);
+        outlined == state.outline
+    };
+    if state.file.as_ref() == Some(&file) && outlined.is_ok_and(same) {
         return Ok(Ok(Loaded::There));
     }
     let filed = filing::put_debtor(unit, actor, id, file)?;

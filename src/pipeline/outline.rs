@@ -24,6 +24,7 @@ pub fn outline(desk: &Desk, file: &DebtorFile) -> Result<DebtorOutline, Vec<Fiel
             .enumerate()
             .map(|(n, place)| location(n, place, &mut faults))
             .collect(),
+        number_checks: Vec::new(),
         points: points(desk, &file.contact_points, &mut faults),
         stated_zone: file.time_zone.clone(),
     };

@@ -16,6 +16,7 @@ mod flow_email;
 mod flow_failover;
 mod flow_mail;
 mod flow_portal;
+mod flow_relay;
 mod flow_replies;
 mod flow_sms;
 mod flow_stop;

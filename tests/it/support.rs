@@ -3,6 +3,7 @@
 pub mod gateway;
 pub mod http;
 pub mod mail;
+pub mod postfix;
 pub mod receiver;
 pub mod sample;
 pub mod sdk;

@@ -142,6 +142,7 @@ fn outline() -> DebtorOutline {
             region: Some("US-NY".into()),
             zones: vec!["America/New_York".into()],
         }],
+        number_checks: Vec::new(),
         points: vec![PointOutline {
             creditor_notice: None,
             employer_provided: false,
@@ -152,6 +153,7 @@ fn outline() -> DebtorOutline {
                 checked_on: "2026-11-01".parse().expect("a date"),
                 result: ReassignmentResult::No,
                 since: "2026-01-01".parse().expect("a date"),
+                source: None,
             }),
             regions: Vec::new(),
             workplace: true,

@@ -162,6 +162,7 @@ fn points(dice: &mut Dice, now: Timestamp, region: &str) -> Vec<PointOutline> {
             checked_on: date(about(dice, now)),
             result: dice.pick(ReassignmentResult::ALL),
             since: date(about(dice, now)),
+            source: None,
         });
     }
     if dice.one_in(3) {

@@ -123,6 +123,7 @@ impl World {
             accounts: vec![owed("card-1", None)],
             language: None,
             locations: vec![location],
+            number_checks: Vec::new(),
             points: vec![reach("mobile", PointKind::Phone), reach("email", PointKind::Email)],
             stated_zone: None,
         };

@@ -430,6 +430,7 @@ fn checked(world: &mut World, fact: &Vector) {
         checked_on: fact.at().utc_date(),
         result: ReassignmentResult::from_word(fact.text("answer")).expect("answer"),
         since: fact.text("since").parse().expect("date"),
+        source: None,
     };
     with_point(world, fact, |outline| outline.reassignment_check = Some(check));
 }

@@ -4,7 +4,7 @@
 //! names stand for the usual ones: `phone`, `postal_code`, `account_id`. Several values of one cell are separated by commas,
 //! semicolons or bars; a cell of a list or an object may also hold JSON. An empty cell says nothing.
 
-use crate::cli::import::{Kind, WHY};
+use crate::cli::import::{Kind, WHY, answers};
 use crate::cli::table::{Form, Source};
 use csv::ByteRecord;
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 /// How a cell is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
+pub(super) enum Reading {
     /// As it stands.
     Text,
     /// `true` or `false`, also `yes`, `no`, `1`, `0`.
@@ -36,6 +36,7 @@ fn known(kind: Kind) -> &'static [(&'static str, Reading)] {
         Kind::Holds => HOLDS,
         Kind::ContactEvents => CONTACT_EVENTS,
         Kind::ContactRequests => CONTACT_REQUESTS,
+        Kind::Answers(_) => answers::COLUMNS,
     }
 }
 
@@ -62,6 +63,7 @@ const DEBTORS: &[(&str, Reading)] = &[
     ("contact_points.#.reassignment_check.checked_on", Text),
     ("contact_points.#.reassignment_check.since", Text),
     ("contact_points.#.reassignment_check.result", Text),
+    ("contact_points.#.reassignment_check.source", Text),
     ("contact_points.#.creditor_notice.sent_on", Text),
     ("contact_points.#.creditor_notice.opt_out_until", Text),
     ("contact_points.#.creditor_notice.states", Words),
@@ -213,7 +215,16 @@ impl Plan {
                 columns.push(None);
                 continue;
             }
-            match Column::of(kind, name) {
+            // What else a database tells beside its answers is passed over.
+            let known_as = match kind {
+                Kind::Answers(_) => answers::member(name),
+                _ => Some(name.as_str()),
+            };
+            let Some(known_as) = known_as else {
+                columns.push(None);
+                continue;
+            };
+            match Column::of(kind, known_as) {
                 Some(column) => {
                     let same = |earlier: &&Column| earlier.path == column.path;
                     if let Some(earlier) = columns.iter().flatten().find(same) {
@@ -270,6 +281,7 @@ fn required(kind: Kind) -> &'static [&'static str] {
         Kind::Holds => &["debtor_id", "kind", "since"],
         Kind::ContactEvents => &["event_id", "debtor_id", "channel", "direction", "occurred_at", "result"],
         Kind::ContactRequests => &["request_id", "debtor_id", "channels", "template"],
+        Kind::Answers(_) => &["tn", "date", "disconnected"],
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can be imported, and how a row of it is read: strictly, as the API reads its bodies.
 
+use crate::cli::import::answers::{self, Query};
 use crate::domain::consent::HoldKind;
 use crate::http::body;
 use crate::pipeline::load::Item;
@@ -23,6 +24,9 @@ pub enum Kind {
     /// Contact requests: the body of `POST /v1/contact-requests`.
     #[value(alias = "contact_requests", alias = "requests")]
     ContactRequests,
+    /// What a reassigned-numbers database answered: for `rnd import`.
+    #[value(skip)]
+    Answers(Query),
 }
 
 impl Kind {
@@ -46,6 +50,7 @@ impl Kind {
             }
             Self::ContactEvents => Ok(Item::Contact(read(members)?)),
             Self::ContactRequests => Ok(Item::Request(Box::new(read(members)?))),
+            Self::Answers(query) => answers::item(query, &members),
         }
     }
 }

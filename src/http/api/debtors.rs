@@ -183,8 +183,11 @@ impl DebtorView {
 }
 
 impl PointView {
-    fn of(state: &DebtorState, place: usize, point: ContactPoint) -> Self {
-        let key = state.outline.points.get(place).map(|outline| outline.point);
+    fn of(state: &DebtorState, place: usize, mut point: ContactPoint) -> Self {
+        let outline = state.outline.points.get(place);
+        let key = outline.map(|outline| outline.point);
+        // An answer that was loaded stands beside upstream's own, and may outrank it.
+        point.reassignment_check = outline.and_then(|outline| outline.reassignment_check.clone());
         let invalid = state.invalid_points.iter().filter(|invalid| Some(invalid.point) == key);
         let mut invalid_for: Vec<Channel> = invalid
             .flat_map(|invalid| match invalid.channel {

@@ -92,6 +92,7 @@ impl WorkedDebtor {
             accounts: accounts.iter().map(WorkedAccount::outline).collect(),
             language: None,
             locations: vec![location],
+            number_checks: Vec::new(),
             points: points.iter().map(WorkedPoint::outline).collect(),
             stated_zone: self.stated_zone.clone(),
         }
