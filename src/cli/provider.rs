@@ -15,6 +15,7 @@ use crate::provider::callback::{
 };
 use crate::provider::case::Case;
 use crate::provider::catalogue::{Catalogue, Vendor};
+use crate::provider::letter::Letter;
 use crate::provider::manifest::{Carrier, Manifest};
 use crate::provider::settings::{Given, SettingKind, Settings};
 use secrecy::ExposeSecret;
@@ -282,13 +283,16 @@ fn show(heard: &Heard, text: &mut String) {
                 or_none(code.clone()),
                 time(*at)
             ),
-            CallbackEvent::Inbound(Inbound { provider_ref, from, to, text: words, keyword, at }) => writeln!(
-                text,
-                "inbound      from {from}, to {to}, reference {}, keyword {}, at {}, text {words:?}",
-                or_none(provider_ref.clone()),
-                or_none(keyword.clone()),
-                time(*at)
-            ),
+            CallbackEvent::Inbound(Inbound { provider_ref, from, to, text: words, keyword, at, letter }) => {
+                let _ok = writeln!(
+                    text,
+                    "inbound      from {from}, to {to}, reference {}, keyword {}, at {}, text {words:?}",
+                    or_none(provider_ref.clone()),
+                    or_none(keyword.clone()),
+                    time(*at)
+                );
+                show_letter(letter, text)
+            }
             CallbackEvent::Call(call) => writeln!(
                 text,
                 "call         keys {:?}, speech {:?}, answered by {}, connected {}, reference {}, attempt {}, state {}",
@@ -305,6 +309,13 @@ fn show(heard: &Heard, text: &mut String) {
     if heard.events.is_empty() {
         text.push_str("events       none\n");
     }
+    if heard.passed_over > 0 {
+        let _ok = writeln!(
+            text,
+            "passed over  {}: `select` does not hold for it, or `events` leads nowhere",
+            heard.passed_over
+        );
+    }
     if heard.unreadable > 0 {
         let _ok =
             writeln!(text, "unreadable   {} events are not what the manifest describes", heard.unreadable);
@@ -315,6 +326,19 @@ fn show(heard: &Heard, text: &mut String) {
     let answer = &heard.acknowledge;
     let kind = answer.content_type.as_deref().unwrap_or("no type");
     let _ok = writeln!(text, "answer       {} ({kind}) {:?}", answer.status, answer.body);
+}
+
+fn show_letter(letter: &Letter, text: &mut String) -> std::fmt::Result {
+    let Letter { subject, html, headers } = letter;
+    for (name, value) in [("subject", subject), ("html", html)] {
+        if let Some(value) = value {
+            writeln!(text, "  {name:<10} {value:?}")?;
+        }
+    }
+    for (name, value) in headers {
+        writeln!(text, "  header     {name}: {value}")?;
+    }
+    Ok(())
 }
 
 /// A callback as a file holds it: an HTTP request as it came over the wire.

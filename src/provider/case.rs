@@ -335,8 +335,12 @@ impl Case {
     }
 
     fn compare(&self, heard: &Heard, wrong: &mut Vec<String>) {
-        let events: Vec<WrittenEvent> = heard.events.iter().map(WrittenEvent::from).collect();
         let expected = self.written.events.as_deref().unwrap_or_default();
+        let beside = |(at, event)| match expected.get(at) {
+            Some(expected) => WrittenEvent::from(event).beside(expected),
+            None => WrittenEvent::from(event),
+        };
+        let events: Vec<WrittenEvent> = heard.events.iter().enumerate().map(beside).collect();
         if events.len() != expected.len() {
             wrong.push(format!("there are {} events, not the {} expected", events.len(), expected.len()));
         }

@@ -227,6 +227,11 @@ impl Scheme {
         self.when.iter().all(|condition| condition.holds(document))
     }
 
+    /// Whether a certificate may be needed for it.
+    pub(in crate::provider) fn wants_certificate(&self) -> bool {
+        self.certificate.is_some()
+    }
+
     /// The address of the certificate that the callback names, if this scheme wants one and believes its host.
     pub(in crate::provider) fn certificate(&self, document: &Document<'_>) -> Option<String> {
         let wanted = self.certificate.as_ref()?;

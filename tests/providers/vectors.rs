@@ -6,7 +6,7 @@ use dunwell::domain::contact_point::{PointKind, PointValue};
 use dunwell::domain::message::{Content, Outgoing};
 use dunwell::domain::time::Timestamp;
 use dunwell::provider::callback::{CallbackKind, CallbackRequest, Grounds};
-use dunwell::provider::extract::form_pairs;
+use dunwell::provider::form::form_pairs;
 use dunwell::provider::sigv4;
 use serde_json::{Value, json};
 
