@@ -14,7 +14,8 @@ use crate::pipeline::unit::Unit;
 use crate::pipeline::{Pipeline, Refusal, calls, naming, replies};
 use crate::provider::acknowledge::Acknowledgement;
 use crate::provider::callback::{
-    CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Delivery, DeliveryStatus, Grounds, Inbound,
+    CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Delivery, DeliveryStatus, Grounds, Heard,
+    Inbound,
 };
 use crate::provider::dialect::Written;
 use crate::storage::StorageError;
@@ -86,6 +87,30 @@ impl Pipeline {
             tracing::info!(provider = vendor, callback = kind.as_str(), passed_over, "callback.passed_over");
             self.metrics().callback(channel, vendor, "passed_over");
         }
+        let once = heard.once.clone().map(|once| (format!("{channel}/{vendor} {}", once.token), once.until));
+        if let Some((token, until)) = &once
+            && !self.desk().once.take(token, *until, now)
+        {
+            tracing::warn!(provider = vendor, callback = kind.as_str(), "callback.repeated");
+            self.metrics().callback(channel, vendor, "repeated");
+            return Ok(heard.acknowledge);
+        }
+        let taken = self.act_on(carrier, kind, request, heard).await;
+        if let (Err(_), Some((token, _))) = (&taken, &once) {
+            self.desk().once.give_back(token);
+        }
+        taken
+    }
+
+    /// What follows from a callback that is believed, and what to answer.
+    async fn act_on(
+        &self,
+        carrier: &Carrier,
+        kind: CallbackKind,
+        request: &CallbackRequest,
+        heard: Heard,
+    ) -> Result<Acknowledgement, CallbackRefusal> {
+        let (channel, vendor) = (carrier.channel, carrier.name.as_str());
         let mut acknowledge = heard.acknowledge;
         for event in heard.events {
             let found = match event {

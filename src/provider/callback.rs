@@ -15,7 +15,7 @@ use crate::provider::reading::CallbackSpec;
 use crate::provider::reading::opened::Opened;
 use crate::provider::redact::{self, HIDDEN};
 use crate::provider::settings::Settings;
-use crate::provider::signature::{self, Scheme, Unbelievable};
+use crate::provider::signature::{self, OneTime, Scheme, Unbelievable};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use toml::Spanned;
@@ -251,6 +251,8 @@ pub struct Heard {
     pub acknowledge: Acknowledgement,
     /// An address that the vendor wants to see called.
     pub visit: Option<String>,
+    /// What makes a second callback like it a repetition.
+    pub once: Option<OneTime>,
 }
 
 /// Why a callback is refused.
@@ -278,10 +280,8 @@ impl Manifest {
 
     /// How many bytes a callback may have, where the vendor calls us with it. Incoming mail carries what was attached to it.
     pub fn largest_callback(&self, kind: CallbackKind) -> Option<usize> {
-        let usual = match (self.channel(), kind) {
-            (Channel::Email, CallbackKind::Inbound) => LARGEST_MAIL,
-            _ => LARGEST,
-        };
+        let mail = self.channel() == Channel::Email && kind == CallbackKind::Inbound;
+        let usual = if mail { LARGEST_MAIL } else { LARGEST };
         Some(self.callbacks.get(&kind)?.largest_bytes().unwrap_or(usual))
     }
 
@@ -311,7 +311,7 @@ impl Manifest {
     ) -> Result<(), CallbackError> {
         let callback = self.callbacks.get(&kind).ok_or(CallbackError::Unexpected)?;
         let opened = Opened::new(request, callback);
-        self.believe(callback, request, &opened.document(request), grounds)
+        self.believe(callback, request, &opened.document(request), grounds).map(|_once| ())
     }
 
     fn schemes(&self, callback: &CallbackSpec) -> impl Iterator<Item = &Scheme> {
@@ -325,7 +325,7 @@ impl Manifest {
         request: &CallbackRequest,
         document: &Document<'_>,
         grounds: &Grounds<'_>,
-    ) -> Result<(), CallbackError> {
+    ) -> Result<Option<OneTime>, CallbackError> {
         Ok(signature::verify(self.schemes(callback), request, document, grounds)?)
     }
 
@@ -345,8 +345,8 @@ impl Manifest {
         }
         let opened = Opened::new(request, callback);
         let document = opened.document(request);
-        self.believe(callback, request, &document, grounds)?;
-        self.hear(kind, callback, request, &opened)
+        let once = self.believe(callback, request, &document, grounds)?;
+        self.hear(kind, callback, request, &opened).map(|heard| Heard { once, ..heard })
     }
 
     /// Reads what a callback would say if it were believed: for somebody who tries a manifest. Nothing that comes of it may
@@ -386,10 +386,10 @@ impl Manifest {
                 return format!("{head}: there is no signature where `given` says, or not in `given_form`");
             }
             let verdict = match signature::verify(std::iter::once(scheme), request, &document, grounds) {
-                Ok(()) => "holds".to_owned(),
+                Ok(_once) => "holds".to_owned(),
                 Err(error) => error.to_string(),
             };
-            match scheme.signed_text(request, &document) {
+            match scheme.signed_text(request, &document, grounds.settings) {
                 Some(text) => format!("{head}: {verdict}; signed over {}", redact::quoted(&text)),
                 None => format!("{head}: {verdict}"),
             }

@@ -317,7 +317,7 @@ impl Manifest {
             for key in &scheme.get_ref().keys {
                 self.check_names(check, scheme.span(), key, &[]);
             }
-            for message in signature::faults(scheme.get_ref()) {
+            for message in signature::faults(scheme.get_ref(), &self.settings) {
                 check.at(scheme.span(), message);
             }
         }

@@ -154,7 +154,8 @@ impl Manifest {
             Some(answer) => answer.to(&request.method, &request.url, &document),
             None => Acknowledgement { status: 200, content_type: None, body: String::new() },
         };
-        let mut heard = Heard { events: Vec::new(), unreadable: 0, passed_over: 0, acknowledge, visit: None };
+        let mut heard =
+            Heard { events: Vec::new(), unreadable: 0, passed_over: 0, acknowledge, visit: None, once: None };
         if let Some(handshake) = callback.handshakes.iter().find(|handshake| handshake.is(&document)) {
             heard.visit = handshake.visit(&document);
             if let Some(answer) = handshake.answer() {

@@ -1,7 +1,7 @@
 //! How a manifest says that a vendor is asked to send: `[send]`, without its answers.
 
 use crate::provider::crypto::Hash;
-use crate::provider::placeholder::Template;
+use crate::provider::placeholder::{SignedText, Template};
 use crate::provider::response::ResponseSpec;
 use serde::Deserialize;
 use serde_json::Value;
@@ -223,7 +223,7 @@ pub enum ValueSpec {
         #[serde(default)]
         key_form: crate::provider::primitive::Form,
         /// What is signed.
-        message: Template,
+        message: SignedText,
         /// How the result is written.
         #[serde(default = "hex_form")]
         form: crate::provider::primitive::Form,
@@ -232,7 +232,7 @@ pub enum ValueSpec {
     Jwt {
         /// How it is signed.
         algorithm: JwtAlgorithm,
-        /// The key: a secret for HS256, a private key in PEM for RS256.
+        /// The key: a secret for HS256 and its like, a private key in PEM for RS256.
         key: Template,
         /// Headers beside `alg` and `typ`.
         header: Option<JsonTemplate>,
@@ -250,6 +250,10 @@ fn hex_form() -> crate::provider::primitive::Form {
 pub enum JwtAlgorithm {
     /// HMAC with SHA-256.
     HS256,
+    /// HMAC with SHA-384.
+    HS384,
+    /// HMAC with SHA-512.
+    HS512,
     /// RSA, PKCS #1 v1.5 with SHA-256.
     RS256,
 }

@@ -1,12 +1,16 @@
 //! What vendors do that none of the shipped ones does: one address for everything, lists that are faults, odd charsets.
 
 use crate::{given, manifest};
+use dunwell::domain::fault::SourceFile;
 use dunwell::domain::time::Timestamp;
 use dunwell::provider::callback::{
     CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Grounds, Heard,
 };
+use dunwell::provider::crypto::{Hash, PublicKey};
 use dunwell::provider::manifest::Manifest;
 use dunwell::provider::settings::Settings;
+use dunwell::provider::signature::Unbelievable;
+use dunwell::provider::token::{self, Signing};
 
 /// A vendor with one address for everything: reports in one list, messages in another.
 const ONE_ADDRESS: &str = r#"
@@ -110,5 +114,112 @@ fn letters_arrive_whatever_they_are_written_in() {
             ["mañana"],
             "{query}"
         );
+    }
+}
+
+/// Signed over a binary digest of the body (as Bird does it), and bound to our account.
+const BINARY: &str = r#"
+identity = { id = "x", channel = "sms", name = "x", docs = "x", tested_on = "2026-11-23" }
+settings.secret = { help = "x", required = true, secret = true }
+settings.account = { help = "x", required = true }
+send = { method = "POST", url = "https://vendor.example/send", response = { accepted = { status = ["202"] } } }
+[[signatures.binary]]
+primitive = "hmac_sha256"
+keys = ["{secret}"]
+message = "{header:Time}\n{url}\n{body|sha256}"
+given = { header = "Signature" }
+given_form = "base64"
+fresh = { time = { header = "Time" }, within = "PT5M" }
+require = [{ value = { json = "/account" }, equals = "acc-{account}" }]
+once = { json = "/token" }
+[callbacks.status]
+methods = ["POST"]
+encoding = "json"
+signature = "binary"
+acknowledge = { status = 200 }
+reference = { json = "/id" }
+status = { json = "/state" }
+statuses = { ok = "delivered" }
+"#;
+
+#[test]
+fn a_digest_in_bytes_is_signed_and_a_stranger_s_account_is_not_ours() {
+    use base64::Engine;
+    let manifest = manifest("sms/x/manifest.toml", BINARY);
+    let settings =
+        manifest.settings(&given(&[("secret", "s"), ("account", "17")]), "test").expect("settings");
+    let now = Timestamp::from_millis(1_790_000_000_000);
+    let judge = |body: &str, sent: &str| {
+        let url = "https://gw.example.com/callbacks/sms/x/status".to_owned();
+        let mut signed = format!("1790000000\n{url}\n").into_bytes();
+        signed.extend(Hash::Sha256.digest(body.as_bytes()));
+        let signature = base64::prelude::BASE64_STANDARD.encode(Hash::Sha256.hmac(b"s", &signed));
+        let headers = [("Time", "1790000000".to_owned()), ("Signature", signature)];
+        let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let request =
+            CallbackRequest { method: "POST".to_owned(), url, headers, body: sent.as_bytes().to_vec() };
+        manifest.verify_and_parse(CallbackKind::Status, &request, &Grounds::new(&settings, now))
+    };
+    let ours = r#"{"account":"acc-17","id":"1","state":"ok","token":"t1"}"#;
+    let heard = judge(ours, ours).expect("ours");
+    let once = heard.once.expect("a token that counts once");
+    assert_eq!((once.token.as_str(), once.until.since(now).as_millis()), ("t1", 600_000));
+    for (body, sent, why) in [
+        (ours, &*ours.replace("\"ok\"", "\"no\""), Unbelievable::Forged),
+        (&*ours.replace("acc-17", "acc-18"), &*ours.replace("acc-17", "acc-18"), Unbelievable::Foreign),
+        (
+            &*ours.replace("\"account\"", "\"other\""),
+            &*ours.replace("\"account\"", "\"other\""),
+            Unbelievable::Foreign,
+        ),
+        (&*ours.replace("token", "other"), &*ours.replace("token", "other"), Unbelievable::Unsigned),
+    ] {
+        assert_eq!(judge(body, sent), Err(CallbackError::Unbelievable(why)), "{sent}");
+    }
+    for (from, to, words) in [
+        ("required = true }\nsend", "}\nsend", "which need not be given"),
+        ("acc-{account}", "{acount}", "no setting (did you mean `account`?)"),
+        ("fresh = ", "# fresh = ", "`once` needs `fresh`"),
+        ("{body|sha256}", "{body|sha256|upper}", "there must be `hex`"),
+        ("given_form = \"base64\"", "given_form = \"base65\"", "unknown variant `base65`"),
+    ] {
+        assert!(BINARY.contains(from), "{from}");
+        let text = BINARY.replacen(from, to, 1);
+        let file = SourceFile { path: "sms/x/manifest.toml".to_owned(), text };
+        let faults = Manifest::read(&file).expect_err(to);
+        assert!(faults.iter().any(|fault| fault.message.contains(words)), "{to}: {faults:?}");
+    }
+}
+
+#[test]
+fn public_keys_and_tokens_hold_in_every_size() {
+    use aws_lc_rs::signature::KeyPair;
+    use aws_lc_rs::{rand::SystemRandom, rsa, signature};
+    let key = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).expect("key");
+    let message = b"1790000000.body";
+    let public = key.public_key().as_ref().to_vec();
+    for (algorithm, ours) in [
+        (&signature::RSA_PKCS1_SHA256, PublicKey::RsaSha256),
+        (&signature::RSA_PKCS1_SHA384, PublicKey::RsaSha384),
+        (&signature::RSA_PKCS1_SHA512, PublicKey::RsaSha512),
+    ] {
+        let mut signed = vec![0; key.public_modulus_len()];
+        key.sign(algorithm, &SystemRandom::new(), message, &mut signed).expect("signed");
+        assert!(ours.holds(&public, message, &signed), "{ours:?}");
+        assert!(!ours.holds(&public, b"another", &signed));
+    }
+    for (word, hash, signing) in [
+        ("HS256", Hash::Sha256, Signing::HS256),
+        ("HS384", Hash::Sha384, Signing::HS384),
+        ("HS512", Hash::Sha512, Signing::HS512),
+    ] {
+        use base64::Engine;
+        let encode = |bytes: &[u8]| base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(bytes);
+        let signed = format!("{}.{}", encode(format!(r#"{{"alg":"{word}"}}"#).as_bytes()), encode(b"{}"));
+        let token = format!("{signed}.{}", encode(&hash.hmac(b"k", signed.as_bytes())));
+        let now = Timestamp::from_millis(0);
+        assert!(token::claims(&token, signing, b"k", now).is_ok(), "{word}");
+        let other = if signing == Signing::HS256 { Signing::HS512 } else { Signing::HS256 };
+        assert!(token::claims(&token, other, b"k", now).is_err(), "{word}");
     }
 }

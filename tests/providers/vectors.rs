@@ -40,6 +40,7 @@ fn amazon_notifications_are_judged_by_a_certificate_of_amazons_alone() {
         ("access_key_id", "AKIDEXAMPLE"),
         ("secret_access_key", "x"),
         ("from", "a@recovery.example"),
+        ("topic_arn", "arn:aws:sns:us-east-1:123456789012:ses-events"),
     ];
     let settings = manifest.settings(&given(&pairs), "test").expect("settings");
     let pem = vectors["certificate_pem"].as_str().expect("certificate");
