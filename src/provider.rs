@@ -29,6 +29,7 @@ mod json;
 pub mod letter;
 pub mod manifest;
 pub mod multipart;
+pub mod oauth2;
 pub mod pairs;
 pub mod placeholder;
 pub mod primitive;

@@ -75,7 +75,14 @@ fn send(
     let now = wanted.at.or_else(|| case.map(Case::at)).unwrap_or_else(|| MachineClock.now());
     let request = manifest.request(&message, &settings, now);
     let request = request.ok_or_else(|| anyhow::anyhow!("{} is not asked over HTTP", manifest.id()))?;
-    print(&format!("settings     {source}\n\n{}\n", request.shown(&settings).trim_end()))?;
+    let token = manifest.token_request(&settings).map(|request| {
+        format!(
+            "first, unless a token is held:\n\n{}\n\nthen, with `Authorization` from its answer:\n\n",
+            request.shown(&settings).trim_end()
+        )
+    });
+    let token = token.unwrap_or_default();
+    print(&format!("settings     {source}\n\n{token}{}\n", request.shown(&settings).trim_end()))?;
     if wanted.to_url.is_none() {
         return Ok(ExitCode::SUCCESS);
     }

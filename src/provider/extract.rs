@@ -122,6 +122,11 @@ impl<'de> Deserialize<'de> for Extracts {
 }
 
 impl Extracts {
+    /// A parameter of this name.
+    pub(in crate::provider) fn of_param(name: &str) -> Self {
+        Self(vec![Extract { source: Source::Param(name.to_owned()), pattern: None }])
+    }
+
     /// Every place to look in.
     pub(in crate::provider) fn each(&self) -> impl Iterator<Item = &Extract> {
         self.0.iter()

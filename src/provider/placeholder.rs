@@ -68,6 +68,30 @@ impl Template {
         }
     }
 
+    /// The names of slots that may hold anything, and carry neither this filter nor one whose result needs none.
+    pub(in crate::provider) fn unescaped<'t>(&'t self, wanted: &'t Filter) -> impl Iterator<Item = &'t str> {
+        /// What never needs it.
+        const HARMLESS: &[&str] = &[
+            "attempt",
+            "document",
+            "http_date",
+            "language",
+            "nonce",
+            "now",
+            "segments",
+            "unicode",
+            "unix",
+            "unix_ms",
+        ];
+        self.pieces.iter().filter_map(move |piece| match piece {
+            Piece::Slot { name, filters } => {
+                let encoded = |filter: &Filter| filter == wanted || filter.takes_bytes();
+                (!HARMLESS.contains(&name.as_str()) && !filters.iter().any(encoded)).then_some(name.as_str())
+            }
+            Piece::Text(_) => None,
+        })
+    }
+
     /// Whether any slot carries a filter.
     pub fn has(&self, wanted: &Filter) -> bool {
         self.pieces

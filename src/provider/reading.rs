@@ -302,6 +302,11 @@ impl CallbackSpec {
         faults
     }
 
+    /// Whether nothing would be left for another callback at the same address.
+    pub(in crate::provider) fn takes_all_of(&self, other: &Self) -> bool {
+        self.select.is_empty() && self.events.is_some() && self.events == other.events
+    }
+
     fn selects(&self, event: &Document<'_>) -> bool {
         self.select.iter().all(|condition| condition.holds(event))
     }

@@ -1,6 +1,8 @@
 //! How a manifest says that a vendor is asked to send: `[send]`, without its answers.
 
 use crate::provider::crypto::Hash;
+use crate::provider::filter::Filter;
+use crate::provider::oauth2::OAuth2;
 use crate::provider::placeholder::{SignedText, Template};
 use crate::provider::response::ResponseSpec;
 use serde::Deserialize;
@@ -83,6 +85,8 @@ pub struct Auth {
     pub header: Option<Spanned<NamedHeader>>,
     /// AWS Signature Version 4.
     pub aws_sigv4: Option<Spanned<AwsSigV4>>,
+    /// RFC 6749, section 4.4.
+    pub oauth2: Option<Spanned<OAuth2>>,
 }
 
 /// User and password.
@@ -474,9 +478,32 @@ impl SendSpec {
                 faults.push((span, message));
             }
         }
+        if let Some(oauth2) = &self.auth.oauth2 {
+            faults.extend(oauth2.get_ref().faults().into_iter().map(|message| (oauth2.span(), message)));
+        }
         if self.method == Method::Get && !matches!(self.body, Body::None) {
             faults.push((self.url.span(), "a GET has no body: use `query`".to_owned()));
         }
         faults
+    }
+
+    /// What may well be a mistake, in words: text that is not escaped for what the body is said to be.
+    pub(in crate::provider) fn doubts(&self) -> Vec<String> {
+        let Body::Text(template) = &self.body else { return Vec::new() };
+        let kind = self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        let kind =
+            kind.map(|(_, value)| value.get_ref().to_string().to_ascii_lowercase()).unwrap_or_default();
+        let (word, filter) = match (kind.contains("xml"), kind.contains("json")) {
+            (true, _) => ("xml", Filter::Xml),
+            (false, true) => ("json", Filter::Json),
+            (false, false) => return Vec::new(),
+        };
+        let bare = template.get_ref().unescaped(&filter);
+        bare.map(|name| {
+            format!(
+                "[send] body.text is {word}, and `{{{name}}}` in it is not escaped: write `{{{name}|{word}}}`"
+            )
+        })
+        .collect()
     }
 }

@@ -6,6 +6,7 @@ use dunwell::domain::time::Timestamp;
 use dunwell::provider::callback::{
     CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Grounds, Heard,
 };
+use dunwell::provider::catalogue::Catalogue;
 use dunwell::provider::crypto::{Hash, PublicKey};
 use dunwell::provider::manifest::Manifest;
 use dunwell::provider::settings::Settings;
@@ -221,5 +222,83 @@ fn public_keys_and_tokens_hold_in_every_size() {
         assert!(token::claims(&token, signing, b"k", now).is_ok(), "{word}");
         let other = if signing == Signing::HS256 { Signing::HS512 } else { Signing::HS256 };
         assert!(token::claims(&token, other, b"k", now).is_err(), "{word}");
+    }
+}
+
+/// A vendor that wants a token first, and takes XML.
+const TOKEN: &str = r#"
+identity = { id = "x", channel = "sms", name = "x", docs = "x", tested_on = "2026-11-23" }
+settings.id = { help = "x", required = true }
+settings.secret = { help = "x", required = true, secret = true }
+[send]
+method = "POST"
+url = "https://vendor.example/send"
+headers = { Content-Type = "application/xml" }
+auth.oauth2 = { token_url = "https://login.vendor.example/t", client_id = "{id}", client_secret = "{secret}", credentials = "body", encoding = "json", fields = [{ name = "audience", value = "sms", when = "id=C1" }], token = { json = "/data/token" } }
+body.text = "<send to='{to|xml}' ref='{attempt}'>{text|xml}</send>"
+response = { accepted = { status = ["202"] } }
+"#;
+
+const TOKEN_CASE: &str = r#"
+about = "A token first."
+hidden = ["s3cret", "t0ken"]
+settings = { id = "C1", secret = "s3cret" }
+message = { to = "+13055550117", attempt = "att_0198c0de000070008000000000000017", text = "a < b" }
+[token.request]
+method = "POST"
+url = "https://login.vendor.example/t"
+json = { grant_type = "client_credentials", client_id = "C1", client_secret = "s3cret", audience = "sms" }
+[token.response]
+status = 200
+body = '{"data":{"token":"t0ken"}}'
+[request]
+method = "POST"
+url = "https://vendor.example/send"
+headers = { Authorization = "Bearer t0ken", Content-Type = "application/xml" }
+text = "<send to='+13055550117' ref='att_0198c0de000070008000000000000017'>a &lt; b</send>"
+[response]
+status = 202
+[outcome]
+accepted = true
+"#;
+
+#[test]
+fn a_token_is_part_of_a_case() {
+    let load = |manifest: &str, case: &str| {
+        let file = |path: &str, text: &str| SourceFile { path: path.to_owned(), text: text.to_owned() };
+        let files = [file("sms/x/manifest.toml", manifest), file("sms/x/cases/accepted.toml", case)];
+        Catalogue::load(&files).unwrap_or_else(|faults| panic!("{faults:#?}"))
+    };
+    let sound = load(TOKEN, TOKEN_CASE);
+    assert_eq!(sound.run_cases(), []);
+    assert_eq!(sound.doubts(), []);
+    for (from, to, words) in [
+        ("audience = \"sms\"", "audience = \"mms\"", "[token]: json /audience"),
+        ("Bearer t0ken", "Bearer other", "header Authorization"),
+        ("status = 200", "status = 401", "token_refused"),
+        ("", "", ""),
+    ] {
+        if words.is_empty() {
+            let without: String = TOKEN_CASE.replace("[token.request]", "#").replace("[token.response]", "#");
+            let (head, tail) = without.split_once("#\n").expect("a token");
+            let (_, tail) = tail.split_once("[request]").expect("a request");
+            let faults = load(TOKEN, &format!("{head}[request]{tail}")).run_cases();
+            assert!(faults.iter().any(|fault| fault.message.contains("go together")), "{faults:?}");
+            continue;
+        }
+        let faults = load(TOKEN, &TOKEN_CASE.replacen(from, to, 1)).run_cases();
+        assert!(faults.iter().any(|fault| fault.message.contains(words)), "{to}: {faults:?}");
+        assert!(faults.iter().all(|fault| !fault.message.contains("s3cret")), "{faults:?}");
+    }
+    let doubts = load(&TOKEN.replace("{text|xml}", "{text}"), TOKEN_CASE).doubts();
+    assert!(doubts.len() == 1 && doubts[0].message.contains("`{text|xml}`"), "{doubts:?}");
+    for (from, to, words) in [
+        ("client_id = \"{id}\"", "client_id = \"{to}\"", "auth.oauth2 names `to`, which is no setting"),
+        ("value = \"sms\", when = \"id=C1\"", "json = { a = 1 }", "needs a `value`"),
+        ("when = \"id=C1\"", "when = \"idd\"", "no setting (did you mean `id`?)"),
+    ] {
+        let file = SourceFile { path: "sms/x/manifest.toml".to_owned(), text: TOKEN.replacen(from, to, 1) };
+        let faults = Manifest::read(&file).expect_err(to);
+        assert!(faults.iter().any(|fault| fault.message.contains(words)), "{to}: {faults:?}");
     }
 }
