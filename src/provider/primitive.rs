@@ -112,6 +112,7 @@ pub enum Form {
     /// Base64, padded or not.
     Base64,
     /// Base64 for addresses, padded or not.
+    #[serde(rename = "base64url")]
     Base64Url,
     /// Hexadecimal, either case.
     Hex,
