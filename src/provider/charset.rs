@@ -20,6 +20,12 @@ pub fn decode<'b>(bytes: &'b [u8], label: Option<&str>) -> Cow<'b, str> {
     bytes.iter().map(|byte| one(*byte)).collect::<String>().into()
 }
 
+/// Whether anything would be read otherwise by this label than without one.
+pub fn tells(label: &str) -> bool {
+    let label = label.trim().trim_matches('"').to_ascii_lowercase();
+    ["utf-16", "ucs-2", "iso-10646", "iso-8859-15", "latin9"].iter().any(|known| label.starts_with(known))
+}
+
 /// A byte order mark at the beginning decides, whatever was said (RFC 2781, section 4.3).
 fn utf16(bytes: &[u8], order: fn([u8; 2]) -> u16) -> String {
     let (order, bytes): (fn([u8; 2]) -> u16, _) = match bytes {
@@ -76,6 +82,8 @@ mod tests {
             (marked, Some("\"utf-16\""), "año €"),
         ] {
             assert_eq!(decode(&bytes, label), text, "{label:?}");
+            let same = decode(&bytes, None) == decode(&bytes, label);
+            assert!(same || label.is_some_and(tells), "{label:?}");
         }
     }
 }

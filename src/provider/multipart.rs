@@ -4,6 +4,8 @@ use crate::provider::charset;
 
 /// How many parts are read.
 const PARTS: usize = 200;
+/// A larger file is not read, and stands there empty: what is attached to a letter is of no use here.
+const LARGEST_FILE: usize = 1 << 20;
 
 /// Name and text of every part, in order; files as far as they are text. A part's own charset counts, or else the one told.
 /// Nothing where the body is not what its type says.
@@ -26,7 +28,10 @@ pub fn parts(content_type: &str, body: &[u8], told: Option<&str>) -> Vec<(String
             };
             head.lines().find_map(of_line)
         };
-        if let Some(name) = field("content-disposition").and_then(|value| parameter(&value, "name")) {
+        let disposition = field("content-disposition").unwrap_or_default();
+        if let Some(name) = parameter(&disposition, "name") {
+            let file = parameter(&disposition, "filename").is_some();
+            let content = if file && content.len() > LARGEST_FILE { &[] } else { content };
             let own = field("content-type").and_then(|value| parameter(&value, "charset"));
             out.push((name, charset::decode(content, own.as_deref().or(told)).into_owned()));
         }
@@ -79,6 +84,20 @@ mod tests {
         assert!(read("multipart/form-data", body).is_empty());
         assert!(read("multipart/form-data; boundary=other", body).is_empty());
         assert!(read("multipart/form-data; boundary=x", "--x\r\nnothing").is_empty());
+    }
+
+    #[test]
+    fn a_large_file_is_left_empty() {
+        let body = |kind: &str, bytes: usize| {
+            let head = format!("--x\r\nContent-Disposition: form-data; name=\"a\"{kind}\r\n\r\n");
+            [head.as_bytes(), &vec![b'a'; bytes], b"\r\n--x--"].concat()
+        };
+        let long = |kind: &str, bytes: usize| {
+            parts("multipart/form-data; boundary=x", &body(kind, bytes), None)[0].1.len()
+        };
+        assert_eq!(long("; filename=\"b\"", LARGEST_FILE + 1), 0);
+        assert_eq!(long("; filename=\"b\"", LARGEST_FILE), LARGEST_FILE);
+        assert_eq!(long("", LARGEST_FILE + 1), LARGEST_FILE + 1);
     }
 
     #[test]

@@ -79,6 +79,7 @@ impl Template {
             "nonce",
             "now",
             "segments",
+            "to",
             "unicode",
             "unix",
             "unix_ms",

@@ -195,17 +195,17 @@ fn a_digest_in_bytes_is_signed_and_a_stranger_s_account_is_not_ours() {
 #[test]
 fn public_keys_and_tokens_hold_in_every_size() {
     use aws_lc_rs::signature::KeyPair;
-    use aws_lc_rs::{rand::SystemRandom, rsa, signature};
+    use aws_lc_rs::{digest, rsa, signature};
     let key = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).expect("key");
     let message = b"1790000000.body";
     let public = key.public_key().as_ref().to_vec();
-    for (algorithm, ours) in [
-        (&signature::RSA_PKCS1_SHA256, PublicKey::RsaSha256),
-        (&signature::RSA_PKCS1_SHA384, PublicKey::RsaSha384),
-        (&signature::RSA_PKCS1_SHA512, PublicKey::RsaSha512),
+    for (algorithm, hash, ours) in [
+        (&signature::RSA_PKCS1_SHA256, &digest::SHA256, PublicKey::RsaSha256),
+        (&signature::RSA_PKCS1_SHA384, &digest::SHA384, PublicKey::RsaSha384),
+        (&signature::RSA_PKCS1_SHA512, &digest::SHA512, PublicKey::RsaSha512),
     ] {
         let mut signed = vec![0; key.public_modulus_len()];
-        key.sign(algorithm, &SystemRandom::new(), message, &mut signed).expect("signed");
+        key.sign_digest(algorithm, &digest::digest(hash, message), &mut signed).expect("signed");
         assert!(ours.holds(&public, message, &signed), "{ours:?}");
         assert!(!ours.holds(&public, b"another", &signed));
     }

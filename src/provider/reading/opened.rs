@@ -20,7 +20,7 @@ impl Opened {
     pub(in crate::provider) fn new(request: &CallbackRequest, spec: &CallbackSpec) -> Self {
         let opened = Self::read(request, spec.encoding(), None);
         // What it is written in may itself stand in the callback.
-        match spec.charset(&opened.document(request)) {
+        match spec.charset(&opened.document(request)).filter(|told| charset::tells(told)) {
             Some(told) => Self::read(request, spec.encoding(), Some(&told)),
             None => opened,
         }
