@@ -5,6 +5,7 @@ use crate::channel::{Gate, Transport};
 use crate::cli::{Attempt, print};
 use crate::config::environment::Environment;
 use crate::config::{Config, Refused, folder};
+use crate::domain::call::{CallOp, CallPlace, CallStart, Speech};
 use crate::domain::channel::Channel;
 use crate::domain::contact_point::{PointKind, PointValue};
 use crate::domain::message::{Content, Outgoing};
@@ -136,6 +137,17 @@ fn message(config: &Config, manifest: &Manifest, wanted: &Attempt) -> anyhow::Re
     let to = PointValue::parse(kind, to).map_err(|error| anyhow::anyhow!("--to: {error}"))?;
     let text = wanted.text.clone().unwrap_or_else(|| "Sample text & more: 50% ñ".to_owned());
     let subject = wanted.subject.clone().unwrap_or_else(|| "Sample subject".to_owned());
+    let call = (channel == Channel::Voice).then(|| CallStart {
+        answer: CallPlace {
+            url: format!(
+                "{}/callbacks/voice/{}/voice/STATE",
+                config.public_url.as_str().trim_end_matches('/'),
+                manifest.id()
+            ),
+            state: "STATE".to_owned(),
+        },
+        opening: vec![CallOp::Say(Speech { language: wanted.language.clone(), text: text.clone() })],
+    });
     let content = match channel {
         Channel::Email => Content::Email { subject, html: Some(format!("<p>{text}</p>")), text },
         Channel::Voice => Content::Voice { script: text, plan: None },
@@ -151,7 +163,7 @@ fn message(config: &Config, manifest: &Manifest, wanted: &Attempt) -> anyhow::Re
         content,
         unsubscribe_url: (channel == Channel::Email).then(|| format!("{public_url}/u/sample")),
         status_callback_url: manifest.hears(CallbackKind::Status).then_some(callback),
-        call: None,
+        call,
     })
 }
 
@@ -379,8 +391,10 @@ fn callback(
         body.truncate(length);
     }
     let path = url.split('?').next().unwrap_or_default();
-    let by_path = path.rsplit('/').next().and_then(CallbackKind::from_word);
-    let kind = kind.or(by_path).ok_or("say which callback it is: --kind status or --kind inbound")?;
+    // What is asked about a call carries its place behind the word.
+    let by_path = path.rsplit('/').take(2).find_map(CallbackKind::from_word);
+    let kind =
+        kind.or(by_path).ok_or("say which callback it is: --kind status, --kind inbound or --kind voice")?;
     Ok((kind, CallbackRequest { method: method.to_owned(), url, headers, body }))
 }
 
@@ -397,6 +411,9 @@ mod tests {
         assert_eq!(request.url, "https://gw.example.com/callbacks/sms/x/status?a=b");
         assert_eq!(request.headers[1], ("X-Sig".to_owned(), "s".to_owned()));
         assert_eq!(request.body, b"a=b");
+        let text = "POST /callbacks/voice/x/voice/STATE HTTP/1.1\n\nDigits=1";
+        let (kind, _) = callback(text.as_bytes(), "", None).expect("readable");
+        assert_eq!(kind, CallbackKind::Voice);
         let text = "GET https://gw.example.com/hook?x=1 HTTP/1.1\nHost: gw.example.com\n\n";
         assert!(callback(text.as_bytes(), "", None).is_err());
         let (kind, request) = callback(text.as_bytes(), "", Some(CallbackKind::Inbound)).expect("readable");

@@ -138,7 +138,9 @@ pub enum Unbelievable {
     #[error("the callback's signature does not verify")]
     Forged,
     /// Properly signed, but for another customer of the vendor's.
-    #[error("the callback is signed, but not meant for us: what `require` asks for is not there")]
+    #[error(
+        "the callback is signed, but not meant for us: what `require` asks for is not there, or its setting is not given"
+    )]
     Foreign,
     /// Properly signed, but too long ago or ahead of time.
     #[error("the callback's signature is too old or too new")]

@@ -178,7 +178,6 @@ fn a_digest_in_bytes_is_signed_and_a_stranger_s_account_is_not_ours() {
         assert_eq!(judge(body, sent), Err(CallbackError::Unbelievable(why)), "{sent}");
     }
     for (from, to, words) in [
-        ("required = true }\nsend", "}\nsend", "which need not be given"),
         ("acc-{account}", "{acount}", "no setting (did you mean `account`?)"),
         ("fresh = ", "# fresh = ", "`once` needs `fresh`"),
         ("{body|sha256}", "{body|sha256|upper}", "there must be `hex`"),
@@ -190,6 +189,34 @@ fn a_digest_in_bytes_is_signed_and_a_stranger_s_account_is_not_ours() {
         let faults = Manifest::read(&file).expect_err(to);
         assert!(faults.iter().any(|fault| fault.message.contains(words)), "{to}: {faults:?}");
     }
+}
+
+#[test]
+fn where_our_account_is_not_given_nothing_is_ours() {
+    let text = BINARY
+        .replace("account = { help = \"x\", required = true }", "account = { help = \"x\" }")
+        .replace("{header:Time}\\n{url}\\n{body|sha256}", "{body}")
+        .replace("acc-{account}", "{account}");
+    let manifest = manifest("sms/x/manifest.toml", &text);
+    let judge = |pairs: &[(&str, &str)], body: &str| {
+        use base64::Engine;
+        let settings = manifest.settings(&given(pairs), "test").expect("settings");
+        let signature = base64::prelude::BASE64_STANDARD.encode(Hash::Sha256.hmac(b"s", body.as_bytes()));
+        let headers = [("Time", "1790000000".to_owned()), ("Signature", signature)];
+        let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let url = "https://gw.example.com/callbacks/sms/x/status".to_owned();
+        let request =
+            CallbackRequest { method: "POST".to_owned(), url, headers, body: body.as_bytes().to_vec() };
+        let now = Timestamp::from_millis(1_790_000_000_000);
+        manifest.verify(CallbackKind::Status, &request, &Grounds::new(&settings, now))
+    };
+    let foreign = Err(CallbackError::Unbelievable(Unbelievable::Foreign));
+    for account in ["", "17"] {
+        let body = format!(r#"{{"account":"{account}","id":"1","state":"ok","token":"t"}}"#);
+        assert_eq!(judge(&[("secret", "s")], &body), foreign, "{account}");
+    }
+    let body = r#"{"account":"17","id":"1","state":"ok","token":"t"}"#;
+    assert_eq!(judge(&[("secret", "s"), ("account", "17")], body), Ok(()));
 }
 
 #[test]

@@ -64,21 +64,7 @@ pub(in crate::provider) fn faults(scheme: &Scheme, settings: &BTreeMap<String, S
     if names_pairs != scheme.pairs.is_some() {
         faults.push("`{pairs}` in `message` and `pairs = { … }` go together".to_owned());
     }
-    if scheme.once.is_some() && scheme.fresh.is_none() {
-        faults.push("`once` needs `fresh`: for how long must a token be remembered?".to_owned());
-    }
-    for name in scheme.require.iter().flat_map(|required| required.equals.names()) {
-        match settings.get(name) {
-            None => {
-                let known: Vec<&String> = settings.keys().collect();
-                faults.push(format!("`require` names `{name}`, which is no setting{}", suggest::nearest(name, &known)));
-            }
-            Some(spec) if !spec.required && spec.default.is_none() => faults.push(format!(
-                "`require` names `{name}`, which need not be given: nothing would be believed then; mark it `required = true`"
-            )),
-            Some(_) => {}
-        }
-    }
+    faults.extend(faults_of_meaning(scheme, settings));
     if let Some(fresh) = &scheme.fresh
         && fresh.time.is_some() == fresh.claim.is_some()
     {
@@ -89,4 +75,20 @@ pub(in crate::provider) fn faults(scheme: &Scheme, settings: &BTreeMap<String, S
 
 fn anchored(pattern: &Pattern) -> bool {
     pattern.as_str().starts_with('^') && pattern.as_str().ends_with('$')
+}
+
+/// What keeps it from saying for whom a callback is meant, and that it counts once.
+fn faults_of_meaning(scheme: &Scheme, settings: &BTreeMap<String, SettingSpec>) -> Vec<String> {
+    let mut faults = Vec::new();
+    if scheme.once.is_some() && scheme.fresh.is_none() {
+        faults.push("`once` needs `fresh`: for how long must a token be remembered?".to_owned());
+    }
+    for name in scheme.require.iter().flat_map(|required| required.equals.names()) {
+        if !settings.contains_key(name) {
+            let known: Vec<&String> = settings.keys().collect();
+            let nearest = suggest::nearest(name, &known);
+            faults.push(format!("`require` names `{name}`, which is no setting{nearest}"));
+        }
+    }
+    faults
 }
