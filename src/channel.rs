@@ -9,6 +9,7 @@
 //!   moment: its gate is asked before connecting, which takes 900 ms at most. Over SMTP it is asked after the relay's `354`.
 //! - 2026-11-22: an attempt is *uncertain* from the moment its gate opened until an answer was read, and only then.
 
+mod bearer;
 pub mod egress;
 pub mod email;
 pub mod fetch;

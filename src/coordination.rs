@@ -4,4 +4,5 @@
 //! too much, which is a failure that is known not to have been sent. The caps of the law live in the history.
 
 pub mod breaker;
+pub mod once;
 pub mod throttle;

@@ -56,6 +56,7 @@ pub use permits::Permit;
 pub use recovery::StartError;
 
 use crate::channel::fetch::Fetcher;
+use crate::coordination::once::Once;
 use crate::domain::debtor::{CollectorRole, DebtType};
 use crate::domain::event::Pause;
 use crate::domain::id::Pseudonymiser;
@@ -102,6 +103,8 @@ pub struct Desk {
     pub parking: Parking,
     /// Fetches what callbacks name.
     pub fetcher: Fetcher,
+    /// Tokens of callbacks that count once.
+    pub once: Once,
     /// Makes keys of names.
     pub names: Arc<dyn Pseudonymiser>,
     /// The clock.

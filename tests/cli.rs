@@ -152,6 +152,26 @@ fn settings_of_a_provider_are_checked_against_its_manifest() {
 }
 
 #[test]
+fn a_vendor_that_refuses_our_trade_is_warned_of() {
+    let desk = Desk::new();
+    let provider = "[channels.sms]\nproviders = [\"twilio\"]\n[providers.sms.twilio]\nauth_token = \"0123456789abcdef0123456789abcdef\"\n\
+         account_sid = \"AC00000000000000000000000000000001\"\nfrom = \"+15005550006\"\n";
+    desk.configure(provider);
+    let said = desk.run(&["check", "providers"]).ok();
+    let warning =
+        said.lines().find(|line| line.contains("forbids SMS and MMS for third-party debt collection"));
+    let warning = warning.unwrap_or_else(|| panic!("{said}"));
+    assert!(
+        warning.starts_with("config/dunwell.toml:11: sms/twilio") && warning.ends_with("(a warning)"),
+        "{warning}"
+    );
+    assert!(warning.contains("twilio.com/docs/api/errors/30863"), "{warning}");
+    desk.configure(&format!("{provider}third_party_collections = false\n"));
+    let said = desk.run(&["check", "providers"]).ok();
+    assert!(!said.contains("forbids"), "{said}");
+}
+
+#[test]
 fn webhooks_are_checked_with_their_lines() {
     let desk = Desk::new();
     let good = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";

@@ -14,6 +14,8 @@ mod fallback;
 mod flow;
 #[path = "pipeline/house.rs"]
 mod house;
+#[path = "pipeline/letters.rs"]
+mod letters;
 #[path = "pipeline/mail.rs"]
 mod mail;
 #[path = "pipeline/month.rs"]

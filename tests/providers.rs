@@ -2,6 +2,8 @@
 
 #[path = "providers/language.rs"]
 mod language;
+#[path = "providers/unseen.rs"]
+mod unseen;
 #[path = "providers/vectors.rs"]
 mod vectors;
 
@@ -16,7 +18,7 @@ use dunwell::provider::callback::{
 };
 use dunwell::provider::case::{MANDATORY, OF_CALLS, TWO_WAY};
 use dunwell::provider::catalogue::Catalogue;
-use dunwell::provider::extract::form_pairs;
+use dunwell::provider::form::form_pairs;
 use dunwell::provider::manifest::{Carrier, Manifest};
 use dunwell::provider::response::HttpResponse;
 use dunwell::provider::settings::{Given, Settings};

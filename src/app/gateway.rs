@@ -8,6 +8,7 @@ use crate::channel::Transport;
 use crate::channel::fetch::Fetcher;
 use crate::config::Config;
 use crate::config::environment::Environment;
+use crate::coordination::once::Once;
 use crate::coordination::throttle::Throttles;
 use crate::domain::debtor::{CollectorRole, DebtType};
 use crate::domain::time::{Clock, Entropy};
@@ -73,6 +74,7 @@ impl Gateway {
             voice,
             pauses: ArcSwap::default(),
             parking: Parking::default(),
+            once: Once::default(),
             fetcher: Fetcher::new()?,
             names: store.pseudonymiser(),
             clock: Arc::clone(&clock),

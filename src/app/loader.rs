@@ -7,6 +7,7 @@ use crate::app::open_store;
 use crate::channel::fetch::Fetcher;
 use crate::config::environment::Environment;
 use crate::config::{Config, Refused};
+use crate::coordination::once::Once;
 use crate::domain::time::{Clock, Entropy};
 use crate::pipeline::calls::Voice;
 use crate::pipeline::carriers::Carriers;
@@ -43,6 +44,7 @@ pub fn open(config: &Config, environment: &Environment, providers: bool) -> anyh
         voice,
         pauses: ArcSwap::default(),
         parking: Parking::default(),
+        once: Once::default(),
         fetcher: Fetcher::new()?,
         names,
         clock,

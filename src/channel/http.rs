@@ -1,8 +1,9 @@
 //! Requests to vendors over HTTP, as their manifests describe them.
 
+use crate::channel::bearer::{Bearer, Lent};
 use crate::channel::{ChannelError, Gate, failed, overtaken, wrong_content};
 use crate::domain::message::Outgoing;
-use crate::domain::outcome::{FailureCause, FailureClass, Outcome};
+use crate::domain::outcome::{Failure, FailureCause, FailureClass, Outcome};
 use crate::domain::time::Clock;
 use crate::provider::manifest::Manifest;
 use crate::provider::request::HttpRequest;
@@ -19,6 +20,8 @@ use std::time::Duration;
 
 /// A connection that is not there by then is given up: less than the second within which a first byte must leave.
 const CONNECT: Duration = Duration::from_millis(900);
+/// RFC 9110, section 15.5.2.
+const UNAUTHORIZED: u16 = 401;
 /// Idle connections are dropped before a vendor's usual keep-alive ends, so that none closes under a request.
 const IDLE: Duration = Duration::from_secs(15);
 
@@ -29,6 +32,7 @@ pub struct Http {
     settings: Settings,
     clock: Arc<dyn Clock>,
     deadline: Duration,
+    bearer: Bearer,
 }
 
 impl fmt::Debug for Http {
@@ -90,25 +94,62 @@ impl Http {
             .build()
             .map_err(|error| ChannelError::Start(error.to_string()))?;
         let deadline = manifest.limits.deadline.to_std();
-        Ok(Self { client, manifest, settings, clock, deadline })
+        Ok(Self { client, manifest, settings, clock, deadline, bearer: Bearer::default() })
     }
 
     pub(in crate::channel) async fn send(&self, message: &Outgoing, gate: &Arc<Gate>) -> Outcome {
         let Some(request) = self.manifest.request(message, &self.settings, self.clock.now()) else {
             return wrong_content();
         };
-        let Some(request) = written(request, gate) else {
+        match tokio::time::timeout(self.deadline, self.ask(request, gate)).await {
+            Ok(outcome) => outcome,
+            Err(_) => late(gate),
+        }
+    }
+
+    async fn ask(&self, mut request: HttpRequest, gate: &Arc<Gate>) -> Outcome {
+        let lent = match self.token().await {
+            Ok(lent) => lent,
+            Err(failure) => return Outcome::Failed(failure),
+        };
+        if let Some(lent) = &lent {
+            request.authorize(&lent.authorization);
+        }
+        let Some(request) = written(request, Some(gate)) else {
             // Only a manifest or a setting can make an address that is none; trying again would not mend it.
             return failed(FailureClass::Refused, FailureCause::Account, "bad_request_address");
         };
         if gate.refused() {
             return overtaken();
         }
-        match tokio::time::timeout(self.deadline, self.exchange(request)).await {
-            Ok(Ok(response)) => self.manifest.outcome(&response),
-            Ok(Err(error)) => without_answer(gate, &error),
-            Err(_) => late(gate),
+        let response = match self.exchange(request).await {
+            Ok(response) => response,
+            Err(error) => return without_answer(gate, &error),
+        };
+        match (&lent, response.status) {
+            // Not sent again at once: the gate was passed, and a stop may have come since.
+            (Some(lent), UNAUTHORIZED) if self.bearer.refused(lent).await => {
+                return failed(FailureClass::NeverLeft, FailureCause::Unspecified, "token_expired");
+            }
+            (Some(_), UNAUTHORIZED) | (None, _) => {}
+            (Some(lent), _) => self.bearer.worked(lent).await,
         }
+        self.manifest.outcome(&response)
+    }
+
+    /// A token, where the vendor wants one: held, or fetched before anything of the message leaves.
+    async fn token(&self) -> Result<Option<Lent>, Failure> {
+        let Some(request) = self.manifest.token_request(&self.settings) else { return Ok(None) };
+        let no_token = |cause, code: &str| Failure::of(FailureClass::NeverLeft, cause, code);
+        let fetch = async {
+            let request = written(request, None);
+            let request = request.ok_or_else(|| no_token(FailureCause::Account, "bad_token_address"))?;
+            let answer = self.exchange(request).await;
+            let answer = answer.map_err(|_| no_token(FailureCause::Provider, "token_unavailable"))?;
+            let granted = self.manifest.granted(&self.settings, &answer);
+            granted.unwrap_or_else(|| Err(no_token(FailureCause::Account, "token_unwanted")))
+        };
+        self.bearer.lend(self.clock.now(), fetch).await.map(Some)
     }
 
     async fn exchange(&self, request: reqwest::Request) -> Result<HttpResponse, reqwest::Error> {
@@ -130,8 +171,9 @@ impl Http {
     }
 }
 
-/// The request as the client takes it. Where there is no body to ask the gate, it is asked here.
-fn written(request: HttpRequest, gate: &Arc<Gate>) -> Option<reqwest::Request> {
+/// The request as the client takes it. Where there is no body to ask the gate, it is asked here; what carries no message has
+/// none.
+fn written(request: HttpRequest, gate: Option<&Arc<Gate>>) -> Option<reqwest::Request> {
     let method = match request.method {
         Method::Get => reqwest::Method::GET,
         Method::Post => reqwest::Method::POST,
@@ -145,11 +187,15 @@ fn written(request: HttpRequest, gate: &Arc<Gate>) -> Option<reqwest::Request> {
         value.set_sensitive(name == reqwest::header::AUTHORIZATION);
         out.headers_mut().append(name, value);
     }
-    if request.body.is_empty() {
-        gate.pass();
-    } else {
-        let body = GatedBody { bytes: Some(request.body.into()), gate: Arc::clone(gate) };
-        *out.body_mut() = Some(reqwest::Body::wrap(body));
+    match gate {
+        Some(gate) if request.body.is_empty() => {
+            gate.pass();
+        }
+        Some(gate) => {
+            let body = GatedBody { bytes: Some(request.body.into()), gate: Arc::clone(gate) };
+            *out.body_mut() = Some(reqwest::Body::wrap(body));
+        }
+        None => *out.body_mut() = Some(request.body.into()),
     }
     Some(out)
 }

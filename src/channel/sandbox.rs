@@ -24,6 +24,7 @@ use crate::domain::message::{Content, Outgoing};
 use crate::domain::outcome::{Failure, FailureCause, FailureClass, Outcome};
 use crate::domain::time::{Clock, Timestamp};
 use crate::provider::callback::{CallbackEvent, Delivery, DeliveryStatus, Inbound};
+use crate::provider::letter::Letter;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -148,6 +149,7 @@ impl Sandbox {
                 text: text.to_owned(),
                 keyword: None,
                 at: Some(self.clock.now()),
+                letter: Letter::default(),
             }));
         }
     }

@@ -1,6 +1,6 @@
 //! `dunwell check`: everything that people write, and what is wrong with it.
 
-use crate::app::engines;
+use crate::app::engines::{self, Provider};
 use crate::cli::{What, print};
 use crate::config::environment::Environment;
 use crate::config::{Config, folder};
@@ -159,9 +159,33 @@ fn look_at_providers(config: &Config, environment: &Environment, findings: &mut 
     findings.sound.push(format!("{}: {count} providers, {cases} cases", config.manifests.display()));
     findings.faults.extend(folder::located(&config.manifests, vendors.run_cases()));
     findings.warnings.extend(folder::located(&config.manifests, vendors.unproved()));
-    if let Err(faults) = engines::providers(config, &vendors, environment) {
-        findings.faults.extend(faults);
+    findings.warnings.extend(folder::located(&config.manifests, vendors.doubts()));
+    match engines::providers(config, &vendors, environment) {
+        Ok(providers) => findings.warnings.extend(refusing(config, &providers)),
+        Err(faults) => findings.faults.extend(faults),
     }
+}
+
+/// Providers that would carry debts collected for others against their own rules.
+fn refusing(config: &Config, providers: &[Provider]) -> Vec<Fault> {
+    let named = |provider: &Provider| {
+        let names = config.channels.get(&provider.channel).into_iter().flatten();
+        names.filter(|name| name.value == provider.name).map(|name| name.place.clone()).next()
+    };
+    let asked = providers.iter().filter(|provider| provider.settings.third_party_collections());
+    asked
+        .filter_map(|provider| {
+            let (terms, place) = (provider.manifest.terms.as_ref()?, named(provider)?);
+            let (channel, name) = (provider.channel, &provider.name);
+            let message = format!(
+                "{channel}/{name}: {} ({}). Debts that are collected for others go elsewhere if \
+                 [providers.{channel}.{name}] says third_party_collections = false",
+                terms.third_party_collections.trim_end_matches('.'),
+                terms.source
+            );
+            Some(config.fault(&place, message))
+        })
+        .collect()
 }
 
 fn look_at_flows(config: &Config, findings: &mut Findings) {

@@ -5,6 +5,7 @@ use crate::channel::{Gate, Transport};
 use crate::cli::{Attempt, print};
 use crate::config::environment::Environment;
 use crate::config::{Config, Refused, folder};
+use crate::domain::call::{CallOp, CallPlace, CallStart, Speech};
 use crate::domain::channel::Channel;
 use crate::domain::contact_point::{PointKind, PointValue};
 use crate::domain::message::{Content, Outgoing};
@@ -15,6 +16,7 @@ use crate::provider::callback::{
 };
 use crate::provider::case::Case;
 use crate::provider::catalogue::{Catalogue, Vendor};
+use crate::provider::letter::Letter;
 use crate::provider::manifest::{Carrier, Manifest};
 use crate::provider::settings::{Given, SettingKind, Settings};
 use secrecy::ExposeSecret;
@@ -74,7 +76,14 @@ fn send(
     let now = wanted.at.or_else(|| case.map(Case::at)).unwrap_or_else(|| MachineClock.now());
     let request = manifest.request(&message, &settings, now);
     let request = request.ok_or_else(|| anyhow::anyhow!("{} is not asked over HTTP", manifest.id()))?;
-    print(&format!("settings     {source}\n\n{}\n", request.shown(&settings).trim_end()))?;
+    let token = manifest.token_request(&settings).map(|request| {
+        format!(
+            "first, unless a token is held:\n\n{}\n\nthen, with `Authorization` from its answer:\n\n",
+            request.shown(&settings).trim_end()
+        )
+    });
+    let token = token.unwrap_or_default();
+    print(&format!("settings     {source}\n\n{token}{}\n", request.shown(&settings).trim_end()))?;
     if wanted.to_url.is_none() {
         return Ok(ExitCode::SUCCESS);
     }
@@ -128,6 +137,17 @@ fn message(config: &Config, manifest: &Manifest, wanted: &Attempt) -> anyhow::Re
     let to = PointValue::parse(kind, to).map_err(|error| anyhow::anyhow!("--to: {error}"))?;
     let text = wanted.text.clone().unwrap_or_else(|| "Sample text & more: 50% ñ".to_owned());
     let subject = wanted.subject.clone().unwrap_or_else(|| "Sample subject".to_owned());
+    let call = (channel == Channel::Voice).then(|| CallStart {
+        answer: CallPlace {
+            url: format!(
+                "{}/callbacks/voice/{}/voice/STATE",
+                config.public_url.as_str().trim_end_matches('/'),
+                manifest.id()
+            ),
+            state: "STATE".to_owned(),
+        },
+        opening: vec![CallOp::Say(Speech { language: wanted.language.clone(), text: text.clone() })],
+    });
     let content = match channel {
         Channel::Email => Content::Email { subject, html: Some(format!("<p>{text}</p>")), text },
         Channel::Voice => Content::Voice { script: text, plan: None },
@@ -143,7 +163,7 @@ fn message(config: &Config, manifest: &Manifest, wanted: &Attempt) -> anyhow::Re
         content,
         unsubscribe_url: (channel == Channel::Email).then(|| format!("{public_url}/u/sample")),
         status_callback_url: manifest.hears(CallbackKind::Status).then_some(callback),
-        call: None,
+        call,
     })
 }
 
@@ -282,13 +302,16 @@ fn show(heard: &Heard, text: &mut String) {
                 or_none(code.clone()),
                 time(*at)
             ),
-            CallbackEvent::Inbound(Inbound { provider_ref, from, to, text: words, keyword, at }) => writeln!(
-                text,
-                "inbound      from {from}, to {to}, reference {}, keyword {}, at {}, text {words:?}",
-                or_none(provider_ref.clone()),
-                or_none(keyword.clone()),
-                time(*at)
-            ),
+            CallbackEvent::Inbound(Inbound { provider_ref, from, to, text: words, keyword, at, letter }) => {
+                let _ok = writeln!(
+                    text,
+                    "inbound      from {from}, to {to}, reference {}, keyword {}, at {}, text {words:?}",
+                    or_none(provider_ref.clone()),
+                    or_none(keyword.clone()),
+                    time(*at)
+                );
+                show_letter(letter, text)
+            }
             CallbackEvent::Call(call) => writeln!(
                 text,
                 "call         keys {:?}, speech {:?}, answered by {}, connected {}, reference {}, attempt {}, state {}",
@@ -305,6 +328,13 @@ fn show(heard: &Heard, text: &mut String) {
     if heard.events.is_empty() {
         text.push_str("events       none\n");
     }
+    if heard.passed_over > 0 {
+        let _ok = writeln!(
+            text,
+            "passed over  {}: `select` does not hold for it, or `events` leads nowhere",
+            heard.passed_over
+        );
+    }
     if heard.unreadable > 0 {
         let _ok =
             writeln!(text, "unreadable   {} events are not what the manifest describes", heard.unreadable);
@@ -315,6 +345,19 @@ fn show(heard: &Heard, text: &mut String) {
     let answer = &heard.acknowledge;
     let kind = answer.content_type.as_deref().unwrap_or("no type");
     let _ok = writeln!(text, "answer       {} ({kind}) {:?}", answer.status, answer.body);
+}
+
+fn show_letter(letter: &Letter, text: &mut String) -> std::fmt::Result {
+    let Letter { subject, html, headers } = letter;
+    for (name, value) in [("subject", subject), ("html", html)] {
+        if let Some(value) = value {
+            writeln!(text, "  {name:<10} {value:?}")?;
+        }
+    }
+    for (name, value) in headers {
+        writeln!(text, "  header     {name}: {value}")?;
+    }
+    Ok(())
 }
 
 /// A callback as a file holds it: an HTTP request as it came over the wire.
@@ -348,8 +391,10 @@ fn callback(
         body.truncate(length);
     }
     let path = url.split('?').next().unwrap_or_default();
-    let by_path = path.rsplit('/').next().and_then(CallbackKind::from_word);
-    let kind = kind.or(by_path).ok_or("say which callback it is: --kind status or --kind inbound")?;
+    // What is asked about a call carries its place behind the word.
+    let by_path = path.rsplit('/').take(2).find_map(CallbackKind::from_word);
+    let kind =
+        kind.or(by_path).ok_or("say which callback it is: --kind status, --kind inbound or --kind voice")?;
     Ok((kind, CallbackRequest { method: method.to_owned(), url, headers, body }))
 }
 
@@ -366,6 +411,9 @@ mod tests {
         assert_eq!(request.url, "https://gw.example.com/callbacks/sms/x/status?a=b");
         assert_eq!(request.headers[1], ("X-Sig".to_owned(), "s".to_owned()));
         assert_eq!(request.body, b"a=b");
+        let text = "POST /callbacks/voice/x/voice/STATE HTTP/1.1\n\nDigits=1";
+        let (kind, _) = callback(text.as_bytes(), "", None).expect("readable");
+        assert_eq!(kind, CallbackKind::Voice);
         let text = "GET https://gw.example.com/hook?x=1 HTTP/1.1\nHost: gw.example.com\n\n";
         assert!(callback(text.as_bytes(), "", None).is_err());
         let (kind, request) = callback(text.as_bytes(), "", Some(CallbackKind::Inbound)).expect("readable");

@@ -9,13 +9,13 @@ use crate::http::query::{Chosen, PathPart};
 use crate::pipeline::CallbackRefusal;
 use crate::provider::callback::{CallbackKind, CallbackRequest};
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// The largest callback, in bytes.
-const CALLBACK_LIMIT: usize = 256 * 1024;
+/// What is read of a body that nobody asked for, in bytes.
+const UNASKED: usize = 64 * 1024;
 
 pub(in crate::http) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(get, post)).routes(routes!(get_call, post_call))
@@ -103,7 +103,23 @@ async fn receive(api: Api, request: Request, kind: Option<CallbackKind>) -> Resu
     let local = parts.uri.path_and_query().map_or("/", |local| local.as_str());
     let url = format!("{}{local}", api.setup().public_url);
     let (method, headers) = (parts.method.as_str().to_owned(), plain(&parts.headers));
-    let body = body::whole(Request::from_parts(parts, payload), CALLBACK_LIMIT).await?.to_vec();
+    let probe = parts.method == Method::HEAD;
+    let request = Request::from_parts(parts, payload);
+    let Some(largest) = api.pipeline().largest_callback(channel, &vendor, kind) else {
+        // Nothing of it is kept; but a caller who is still writing would not see the answer.
+        let _unasked = body::whole(request, UNASKED).await;
+        return Err(Problem::not_found("provider or callback"));
+    };
+    if probe {
+        // Some vendors look whether an address is there before they take it.
+        return Ok(StatusCode::OK.into_response());
+    }
+    let body = body::whole(request, largest).await.inspect_err(|problem| {
+        if problem.kind() == ProblemKind::TooLarge {
+            api.pipeline().callback_too_large(channel, &vendor, kind);
+        }
+    })?;
+    let body = body.to_vec();
     let callback = CallbackRequest { method, url, headers, body };
     let taken =
         api.pipeline().receive(channel, &vendor, kind, &callback).await.map_err(|refusal| match refusal {

@@ -1,5 +1,6 @@
 //! A vendor's callback: verified by its own signature before a byte of it is believed, then handed to [`receive`].
 
+use crate::channel::email::incoming::{self, Incoming, Told};
 use crate::domain::attempt::AttemptStatus;
 use crate::domain::channel::Channel;
 use crate::domain::contact::ContactResult;
@@ -13,10 +14,10 @@ use crate::pipeline::unit::Unit;
 use crate::pipeline::{Pipeline, Refusal, calls, naming, replies};
 use crate::provider::acknowledge::Acknowledgement;
 use crate::provider::callback::{
-    CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Delivery, DeliveryStatus, Grounds, Inbound,
+    CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Delivery, DeliveryStatus, Grounds, Heard,
+    Inbound,
 };
 use crate::provider::dialect::Written;
-use crate::reply::quoted;
 use crate::storage::StorageError;
 
 /// Why a callback was not taken.
@@ -33,6 +34,17 @@ pub enum CallbackRefusal {
 }
 
 impl Pipeline {
+    /// How many bytes such a callback may have; none where there is no such provider or callback.
+    pub fn largest_callback(&self, channel: Channel, vendor: &str, kind: CallbackKind) -> Option<usize> {
+        self.desk().carriers.find(channel, vendor)?.vendor().0.largest_callback(kind)
+    }
+
+    /// A callback was refused for its size, before anything of it was read.
+    pub fn callback_too_large(&self, channel: Channel, vendor: &str, kind: CallbackKind) {
+        tracing::warn!(provider = vendor, callback = kind.as_str(), "callback.too_large");
+        self.metrics().callback(channel, vendor, "too_large");
+    }
+
     /// Takes a vendor's callback and says what to answer.
     ///
     /// # Errors
@@ -70,6 +82,35 @@ impl Pipeline {
             tracing::warn!(provider = vendor, callback = kind.as_str(), "callback.unreadable_event");
             self.metrics().callback(channel, vendor, "unreadable");
         }
+        if heard.events.is_empty() && heard.passed_over > 0 {
+            let passed_over = heard.passed_over;
+            tracing::info!(provider = vendor, callback = kind.as_str(), passed_over, "callback.passed_over");
+            self.metrics().callback(channel, vendor, "passed_over");
+        }
+        let once = heard.once.clone().map(|once| (format!("{channel}/{vendor} {}", once.token), once.until));
+        if let Some((token, until)) = &once
+            && !self.desk().once.take(token, *until, now)
+        {
+            tracing::warn!(provider = vendor, callback = kind.as_str(), "callback.repeated");
+            self.metrics().callback(channel, vendor, "repeated");
+            return Ok(heard.acknowledge);
+        }
+        let taken = self.act_on(carrier, kind, request, heard).await;
+        if let (Err(_), Some((token, _))) = (&taken, &once) {
+            self.desk().once.give_back(token);
+        }
+        taken
+    }
+
+    /// What follows from a callback that is believed, and what to answer.
+    async fn act_on(
+        &self,
+        carrier: &Carrier,
+        kind: CallbackKind,
+        request: &CallbackRequest,
+        heard: Heard,
+    ) -> Result<Acknowledgement, CallbackRefusal> {
+        let (channel, vendor) = (carrier.channel, carrier.name.as_str());
         let mut acknowledge = heard.acknowledge;
         for event in heard.events {
             let found = match event {
@@ -188,6 +229,9 @@ impl Pipeline {
     /// A reply. From a point that is on no file it is kept on a file of its own, so that a stop binds whoever gets the point.
     async fn replied(&self, channel: Channel, vendor: &str, said: Inbound) -> Result<bool, Refusal> {
         let kind = PointKind::of(channel).ok_or(Refusal::NotFound("channel"))?;
+        if channel == Channel::Email {
+            return self.written(vendor, said).await;
+        }
         // Some vendors write numbers without the plus sign.
         let value = PointValue::parse(kind, &said.from)
             .or_else(|_| PointValue::parse(kind, &format!("+{}", said.from)))
@@ -195,22 +239,34 @@ impl Pipeline {
         let Some(value) = value else { return Ok(false) };
         let point = naming::point(&*self.desk().names, &value);
         let stranger = DebtorKey(self.desk().names.pseudonym("stranger", value.expose()));
-        let provider_ref = match said.provider_ref {
-            Some(id) if channel == Channel::Email => {
-                Some(naming::letter(&*self.desk().names, value.expose(), &id, &said.text))
-            }
-            other => other,
-        };
         let reply = Reply {
             channel,
             point,
             from: value.expose().to_owned(),
-            // A reply by email carries our own message, and its opt-out line, with it.
-            text: if channel == Channel::Email { quoted::own_words(&said.text) } else { said.text },
+            text: said.text,
             keyword: said.keyword,
-            provider_ref,
+            provider_ref: said.provider_ref,
         };
         self.hear(Actor::Provider(format!("{channel}/{vendor}")), stranger, reply).await
+    }
+
+    /// A letter by way of a vendor: read as one that came by our own listener, so that a machine's answer is no reply and a
+    /// letter in HTML is one.
+    async fn written(&self, vendor: &str, said: Inbound) -> Result<bool, Refusal> {
+        let told = Told {
+            from: &said.from,
+            id: said.provider_ref.as_deref(),
+            subject: said.letter.subject.as_deref(),
+            headers: &said.letter.headers,
+            text: &said.text,
+            html: said.letter.html.as_deref(),
+        };
+        match incoming::told(&told) {
+            Some(Incoming::Letter(letter)) => self.letter(&format!("email/{vendor}"), letter).await,
+            Some(Incoming::Machine | Incoming::Report { .. } | Incoming::Complaint { .. }) | None => {
+                Ok(false)
+            }
+        }
     }
 
     /// Takes in a reply, whichever way it came: the one door for texts, emails, the portal and calls. It is in force once

@@ -25,7 +25,7 @@ impl Pipeline {
             return Verdict::Unreadable;
         };
         let taken = match mail {
-            Incoming::Letter(letter) => self.letter(letter).await,
+            Incoming::Letter(letter) => self.letter(LISTENER, letter).await,
             Incoming::Report { attempt, fate, code } => self.returned(attempt, fate, code).await,
             Incoming::Complaint { attempt } => self.complained(attempt).await,
             Incoming::Machine => Ok(false),
@@ -44,7 +44,7 @@ impl Pipeline {
     }
 
     /// A reply. Where its sender is on no file, and it answers a message of ours, it came from the address we wrote to.
-    async fn letter(&self, letter: Letter) -> Result<bool, Refusal> {
+    pub(in crate::pipeline) async fn letter(&self, by: &str, letter: Letter) -> Result<bool, Refusal> {
         let sender = PointValue::parse(PointKind::Email, &letter.from).ok();
         let names = self.desk().names.clone();
         let own = sender.as_ref().map(|sender| naming::point(&*names, sender));
@@ -77,7 +77,7 @@ impl Pipeline {
             keyword: None,
             provider_ref,
         };
-        self.hear(Actor::Provider(LISTENER.to_owned()), stranger, reply).await
+        self.hear(Actor::Provider(by.to_owned()), stranger, reply).await
     }
 
     async fn returned(&self, attempt: AttemptId, fate: Fate, code: String) -> Result<bool, Refusal> {

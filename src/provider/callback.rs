@@ -3,19 +3,29 @@
 //! Nothing of a callback is believed before its signature holds over the address as configured.
 
 use crate::domain::call::AnsweredBy;
+use crate::domain::channel::Channel;
 use crate::domain::id::AttemptId;
 use crate::domain::outcome::FailureCause;
 use crate::domain::time::Timestamp;
 use crate::provider::acknowledge::Acknowledgement;
 use crate::provider::extract::Document;
+use crate::provider::letter::Letter;
 use crate::provider::manifest::Manifest;
-use crate::provider::reading::{CallbackSpec, Opened};
+use crate::provider::reading::CallbackSpec;
+use crate::provider::reading::opened::Opened;
 use crate::provider::redact::{self, HIDDEN};
 use crate::provider::settings::Settings;
-use crate::provider::signature::{self, Scheme, Unbelievable};
+use crate::provider::signature::{self, OneTime, Scheme, Unbelievable};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use toml::Spanned;
+
+/// The largest callback where its manifest says nothing, in bytes.
+const LARGEST: usize = 1 << 20;
+/// The largest letter, likewise.
+const LARGEST_MAIL: usize = 8 << 20;
+/// No manifest asks for more: a callback is held in memory, and judged only then.
+pub(in crate::provider) const LARGEST_EVER: usize = 32 << 20;
 
 /// Which sort of callback: the last part of its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -179,6 +189,8 @@ pub struct Inbound {
     pub keyword: Option<String>,
     /// When, by the vendor's clock.
     pub at: Option<Timestamp>,
+    /// Of a letter: what there is beside its text.
+    pub letter: Letter,
 }
 
 impl fmt::Debug for Inbound {
@@ -233,10 +245,14 @@ pub struct Heard {
     pub events: Vec<CallbackEvent>,
     /// How many events in it are not what the manifest describes; the others are read all the same.
     pub unreadable: usize,
+    /// How many things in it the manifest passes over.
+    pub passed_over: usize,
     /// What the vendor is answered once everything has been recorded.
     pub acknowledge: Acknowledgement,
     /// An address that the vendor wants to see called.
     pub visit: Option<String>,
+    /// What makes a second callback like it a repetition.
+    pub once: Option<OneTime>,
 }
 
 /// Why a callback is refused.
@@ -262,11 +278,21 @@ impl Manifest {
         self.callbacks.contains_key(&kind)
     }
 
+    /// How many bytes a callback may have, where the vendor calls us with it. Incoming mail carries what was attached to it.
+    pub fn largest_callback(&self, kind: CallbackKind) -> Option<usize> {
+        let mail = self.channel() == Channel::Email && kind == CallbackKind::Inbound;
+        let usual = if mail { LARGEST_MAIL } else { LARGEST };
+        Some(self.callbacks.get(&kind)?.largest_bytes().unwrap_or(usual))
+    }
+
     /// The address of the certificate that must be fetched before a callback can be judged; only ever of a host that the
     /// manifest believes.
     pub fn certificate(&self, kind: CallbackKind, request: &CallbackRequest) -> Option<String> {
         let callback = self.callbacks.get(&kind)?;
-        let opened = Opened::new(request, callback.encoding());
+        if !self.schemes(callback).any(Scheme::wants_certificate) {
+            return None;
+        }
+        let opened = Opened::new(request, callback);
         let document = opened.document(request);
         self.schemes(callback)
             .filter(|scheme| scheme.applies(&document))
@@ -284,8 +310,8 @@ impl Manifest {
         grounds: &Grounds<'_>,
     ) -> Result<(), CallbackError> {
         let callback = self.callbacks.get(&kind).ok_or(CallbackError::Unexpected)?;
-        let opened = Opened::new(request, callback.encoding());
-        self.believe(callback, request, &opened.document(request), grounds)
+        let opened = Opened::new(request, callback);
+        self.believe(callback, request, &opened.document(request), grounds).map(|_once| ())
     }
 
     fn schemes(&self, callback: &CallbackSpec) -> impl Iterator<Item = &Scheme> {
@@ -299,7 +325,7 @@ impl Manifest {
         request: &CallbackRequest,
         document: &Document<'_>,
         grounds: &Grounds<'_>,
-    ) -> Result<(), CallbackError> {
+    ) -> Result<Option<OneTime>, CallbackError> {
         Ok(signature::verify(self.schemes(callback), request, document, grounds)?)
     }
 
@@ -317,10 +343,10 @@ impl Manifest {
         if !callback.comes_by(&request.method) {
             return Err(CallbackError::Method);
         }
-        let opened = Opened::new(request, callback.encoding());
+        let opened = Opened::new(request, callback);
         let document = opened.document(request);
-        self.believe(callback, request, &document, grounds)?;
-        self.hear(kind, callback, request, &opened)
+        let once = self.believe(callback, request, &document, grounds)?;
+        self.hear(kind, callback, request, &opened).map(|heard| Heard { once, ..heard })
     }
 
     /// Reads what a callback would say if it were believed: for somebody who tries a manifest. Nothing that comes of it may
@@ -337,7 +363,7 @@ impl Manifest {
         if !callback.comes_by(&request.method) {
             return Err(CallbackError::Method);
         }
-        self.hear(kind, callback, request, &Opened::new(request, callback.encoding()))
+        self.hear(kind, callback, request, &Opened::new(request, callback))
     }
 
     /// Why a callback's signature holds or not, one line for each alternative: for somebody who tries a manifest.
@@ -348,7 +374,7 @@ impl Manifest {
         grounds: &Grounds<'_>,
     ) -> Vec<String> {
         let Some(callback) = self.callbacks.get(&kind) else { return Vec::new() };
-        let opened = Opened::new(request, callback.encoding());
+        let opened = Opened::new(request, callback);
         let document = opened.document(request);
         let name = callback.signature.get_ref();
         let explain = |(index, scheme): (usize, &Scheme)| {
@@ -360,10 +386,10 @@ impl Manifest {
                 return format!("{head}: there is no signature where `given` says, or not in `given_form`");
             }
             let verdict = match signature::verify(std::iter::once(scheme), request, &document, grounds) {
-                Ok(()) => "holds".to_owned(),
+                Ok(_once) => "holds".to_owned(),
                 Err(error) => error.to_string(),
             };
-            match scheme.signed_text(request, &document) {
+            match scheme.signed_text(request, &document, grounds.settings) {
                 Some(text) => format!("{head}: {verdict}; signed over {}", redact::quoted(&text)),
                 None => format!("{head}: {verdict}"),
             }

@@ -7,12 +7,13 @@ use crate::domain::contact_point::{PointKind, PointValue};
 use crate::domain::fault::{Fault, SourceFile};
 use crate::domain::id::AttemptId;
 use crate::domain::message::{Content, Outgoing};
-use crate::domain::outcome::{FailureCause, FailureClass, Outcome};
+use crate::domain::outcome::{Failure, FailureCause, FailureClass, Outcome};
 use crate::domain::time::Timestamp;
 use crate::provider::callback::{CallbackKind, CallbackRequest, Grounds, Heard};
 use crate::provider::expected::document::WrittenDocument;
 use crate::provider::expected::{WrittenEvent, WrittenRequest, differences};
 use crate::provider::manifest::Manifest;
+use crate::provider::oauth2::Token;
 use crate::provider::redact;
 use crate::provider::response::HttpResponse;
 use crate::provider::settings::{Given, Settings};
@@ -64,6 +65,8 @@ struct Written {
     message: Option<WrittenMessage>,
     request: Option<WrittenRequest>,
     response: Option<WrittenResponse>,
+    /// How a token is asked for before the send, and what is answered.
+    token: Option<WrittenToken>,
     outcome: Option<WrittenOutcome>,
     callback: Option<WrittenCallback>,
     /// What a call is to do, and the document that must come of it.
@@ -119,6 +122,13 @@ struct WrittenResponse {
     headers: BTreeMap<String, String>,
     #[serde(default)]
     body: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenToken {
+    request: Option<WrittenRequest>,
+    response: WrittenResponse,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -198,13 +208,16 @@ impl Case {
 
     /// The canned answer of the case, if it has one.
     pub fn response(&self) -> Option<HttpResponse> {
-        let response = self.written.response.as_ref()?;
-        Some(HttpResponse {
+        self.written.response.as_ref().map(|response| self.answer(response))
+    }
+
+    fn answer(&self, response: &WrittenResponse) -> HttpResponse {
+        HttpResponse {
             status: response.status,
             headers: pairs(&response.headers),
             body: response.body.as_bytes().to_vec(),
             received_at: self.at(),
-        })
+        }
     }
 
     /// Whether an outcome is the one expected.
@@ -278,14 +291,21 @@ impl Case {
             wrong.push("`to` is no address of this channel".to_owned());
             return;
         };
-        let Some(request) = manifest.request(&message, settings, self.at()) else {
+        let Some(mut request) = manifest.request(&message, settings, self.at()) else {
             wrong.push("this vendor is not asked over HTTP".to_owned());
             return;
+        };
+        let outcome = match self.fetch_token(manifest, settings, wrong) {
+            Some(Err(failure)) => Outcome::Failed(failure),
+            Some(Ok(token)) => {
+                request.authorize(&token.authorization);
+                manifest.outcome(&response)
+            }
+            None => manifest.outcome(&response),
         };
         if let Some(expected) = &self.written.request {
             wrong.extend(differences(expected, &request));
         }
-        let outcome = manifest.outcome(&response);
         if !self.expects(&outcome) {
             wrong.push(format!("the outcome is {outcome:?}"));
         }
@@ -297,6 +317,28 @@ impl Case {
         {
             wrong.push("something hidden is printed".to_owned());
         }
+    }
+
+    /// The token that the case's canned answer grants, where the vendor wants one.
+    fn fetch_token(
+        &self,
+        manifest: &Manifest,
+        settings: &Settings,
+        wrong: &mut Vec<String>,
+    ) -> Option<Result<Token, Failure>> {
+        let request = manifest.token_request(settings);
+        let (Some(request), Some(written)) = (&request, &self.written.token) else {
+            if request.is_some() != self.written.token.is_some() {
+                wrong.push(
+                    "[token] and auth.oauth2 go together: how is the token asked for, and what is answered?"
+                        .to_owned(),
+                );
+            }
+            return None;
+        };
+        let differing = written.request.iter().flat_map(|expected| differences(expected, request));
+        wrong.extend(differing.map(|difference| format!("[token]: {difference}")));
+        manifest.granted(settings, &self.answer(&written.response))
     }
 
     fn run_callback(
@@ -335,8 +377,12 @@ impl Case {
     }
 
     fn compare(&self, heard: &Heard, wrong: &mut Vec<String>) {
-        let events: Vec<WrittenEvent> = heard.events.iter().map(WrittenEvent::from).collect();
         let expected = self.written.events.as_deref().unwrap_or_default();
+        let beside = |(at, event)| match expected.get(at) {
+            Some(expected) => WrittenEvent::from(event).beside(expected),
+            None => WrittenEvent::from(event),
+        };
+        let events: Vec<WrittenEvent> = heard.events.iter().enumerate().map(beside).collect();
         if events.len() != expected.len() {
             wrong.push(format!("there are {} events, not the {} expected", events.len(), expected.len()));
         }

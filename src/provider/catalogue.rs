@@ -79,6 +79,16 @@ impl Catalogue {
 }
 
 impl Catalogue {
+    /// What may well be mistakes, by vendor.
+    pub fn doubts(&self) -> Vec<Fault> {
+        let of_vendor = |vendor: &Vendor| {
+            let manifest = Arc::clone(&vendor.manifest);
+            let file = format!("{}/{}/manifest.toml", manifest.channel(), manifest.id());
+            manifest.doubts().into_iter().map(move |doubt| Fault::of(&file, doubt)).collect::<Vec<_>>()
+        };
+        self.vendors().flat_map(of_vendor).collect()
+    }
+
     /// Vendors that are not proved yet: the cases that each should have and has not.
     pub fn unproved(&self) -> Vec<Fault> {
         let http = self.vendors().filter(|vendor| vendor.manifest.identity.carrier == Carrier::Http);

@@ -88,6 +88,10 @@ pub enum PublicKey {
     RsaSha1,
     /// PKCS #1 v1.5 with SHA-256, 2048 bits or more.
     RsaSha256,
+    /// PKCS #1 v1.5 with SHA-384, 2048 bits or more.
+    RsaSha384,
+    /// PKCS #1 v1.5 with SHA-512, 2048 bits or more.
+    RsaSha512,
 }
 
 impl PublicKey {
@@ -99,6 +103,8 @@ impl PublicKey {
             Self::EcdsaP256Fixed => &public_key::ECDSA_P256_SHA256_FIXED,
             Self::RsaSha1 => &public_key::RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
             Self::RsaSha256 => &public_key::RSA_PKCS1_2048_8192_SHA256,
+            Self::RsaSha384 => &public_key::RSA_PKCS1_2048_8192_SHA384,
+            Self::RsaSha512 => &public_key::RSA_PKCS1_2048_8192_SHA512,
         };
         UnparsedPublicKey::new(algorithm, key).verify(message, signature).is_ok()
     }

@@ -7,7 +7,7 @@ use crate::domain::id::AttemptId;
 use crate::domain::outcome::FailureCause;
 use crate::domain::time::Timestamp;
 use crate::provider::callback::{CallbackEvent, DeliveryStatus};
-use crate::provider::extract::form_pairs;
+use crate::provider::form::form_pairs;
 use crate::provider::request::HttpRequest;
 use crate::provider::{multipart, redact};
 use serde::Deserialize;
@@ -48,6 +48,10 @@ pub(in crate::provider) struct WrittenEvent {
     to: Option<String>,
     text: Option<String>,
     keyword: Option<String>,
+    subject: Option<String>,
+    html: Option<String>,
+    /// These, and more may be there.
+    headers: Option<BTreeMap<String, String>>,
     state: Option<String>,
     answered_by: Option<AnsweredBy>,
     keys: Option<String>,
@@ -57,7 +61,7 @@ pub(in crate::provider) struct WrittenEvent {
 
 impl WrittenEvent {
     /// Every field with its value, for showing where two events differ.
-    pub(in crate::provider) fn fields(&self) -> [(&'static str, String); 15] {
+    pub(in crate::provider) fn fields(&self) -> [(&'static str, String); 18] {
         fn shown(value: Option<&dyn std::fmt::Debug>) -> String {
             value.map_or("nothing".to_owned(), |value| format!("{value:?}"))
         }
@@ -76,12 +80,26 @@ impl WrittenEvent {
             ("to", shown(any(&self.to))),
             ("text", shown(any(&self.text))),
             ("keyword", shown(any(&self.keyword))),
+            ("subject", shown(any(&self.subject))),
+            ("html", shown(any(&self.html))),
+            ("headers", shown(any(&self.headers))),
             ("state", shown(any(&self.state))),
             ("answered_by", shown(any(&self.answered_by))),
             ("keys", shown(any(&self.keys))),
             ("speech", shown(any(&self.speech))),
             ("connected", shown(any(&self.connected))),
         ]
+    }
+}
+
+impl WrittenEvent {
+    /// The event without the headers that nobody expects.
+    pub(in crate::provider) fn beside(mut self, expected: &Self) -> Self {
+        self.headers = self.headers.zip(expected.headers.as_ref()).map(|(mut found, expected)| {
+            found.retain(|name, _| expected.contains_key(name));
+            found
+        });
+        self
     }
 }
 
@@ -104,6 +122,9 @@ impl From<&CallbackEvent> for WrittenEvent {
                 text: Some(inbound.text.clone()),
                 keyword: inbound.keyword.clone(),
                 at: inbound.at,
+                subject: inbound.letter.subject.clone(),
+                html: inbound.letter.html.clone(),
+                headers: Some(inbound.letter.headers.iter().cloned().collect()),
                 ..Self::default()
             },
             CallbackEvent::Call(call) => Self {
@@ -141,7 +162,7 @@ pub(in crate::provider) fn differences(expected: &WrittenRequest, request: &Http
     let content_type = request.header("content-type").unwrap_or_default();
     let fields = [
         ("form", &expected.form, form_pairs(&body)),
-        ("multipart", &expected.multipart, multipart::parts(content_type, &request.body)),
+        ("multipart", &expected.multipart, multipart::parts(content_type, &request.body, None)),
     ];
     for (what, expected, found) in fields {
         let Some(expected) = expected else { continue };

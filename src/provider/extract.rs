@@ -122,6 +122,21 @@ impl<'de> Deserialize<'de> for Extracts {
 }
 
 impl Extracts {
+    /// A parameter of this name.
+    pub(in crate::provider) fn of_param(name: &str) -> Self {
+        Self(vec![Extract { source: Source::Param(name.to_owned()), pattern: None }])
+    }
+
+    /// Every place to look in.
+    pub(in crate::provider) fn each(&self) -> impl Iterator<Item = &Extract> {
+        self.0.iter()
+    }
+
+    /// What stands at the first place where anything does, be it a list or an object.
+    pub fn read_whole(&self, document: &Document<'_>) -> Option<Value> {
+        self.0.iter().find_map(|extract| extract.read_whole(document))
+    }
+
     /// Whether there is no place to look in.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -188,6 +203,33 @@ impl Extract {
         self.read_all(document).into_iter().next()
     }
 
+    /// What stands there, be it a list or an object; none where nothing does, or `null`. A pattern is not asked.
+    pub fn read_whole(&self, document: &Document<'_>) -> Option<Value> {
+        if let Source::Json(pointer) = &self.source {
+            return resolve(document.json?, pointer).into_iter().find(|value| !value.is_null()).cloned();
+        }
+        self.read(document).map(Value::String)
+    }
+
+    /// Whether anything stands there, be it a list or an object; with a pattern, whether it matches.
+    fn finds(&self, document: &Document<'_>) -> bool {
+        let of_json = |found: Option<&Value>| found.is_some_and(|value| !value.is_null());
+        match (&self.source, &self.pattern, document.json) {
+            (Source::Json(pointer), None, Some(json)) => {
+                resolve(json, pointer).into_iter().any(|v| of_json(Some(v)))
+            }
+            (Source::Param(name), None, Some(json)) => {
+                self.read(document).is_some() || of_json(json.get(name))
+            }
+            _ => self.read(document).is_some(),
+        }
+    }
+
+    /// Whether it reads a query parameter.
+    pub(in crate::provider) fn is_of_query(&self) -> bool {
+        matches!(self.source, Source::Query(_))
+    }
+
     /// Every value, where a JSON pointer leads to several.
     pub fn read_all(&self, document: &Document<'_>) -> Vec<String> {
         let found: Vec<String> = match &self.source {
@@ -247,6 +289,11 @@ pub enum Share {
 }
 
 impl Condition {
+    /// Where its value stands.
+    pub(in crate::provider) fn place(&self) -> &Extract {
+        &self.value
+    }
+
     /// Whether it holds for every value there is. With nothing but `value`, there must be one.
     pub fn holds(&self, document: &Document<'_>) -> bool {
         self.share(document) == Share::All
@@ -256,8 +303,9 @@ impl Condition {
     pub fn share(&self, document: &Document<'_>) -> Share {
         let values = self.value.read_all(document);
         if values.is_empty() {
-            // What is absent is certainly not one of the words that it must not be.
-            let fits = self.present == Some(false) || (self.present.is_none() && self.not.is_some());
+            // A list or an object is there, and is no word; what is absent is certainly not one that it must not be.
+            let there = self.value.finds(document);
+            let fits = self.present.map_or(there || self.not.is_some(), |wanted| wanted == there);
             let asks = self.is.is_some() || self.matches.is_some();
             return if fits && !asks { Share::All } else { Share::None };
         }
@@ -279,16 +327,10 @@ impl Condition {
     }
 }
 
-/// Decodes `application/x-www-form-urlencoded` text, empty values kept, in order.
-pub fn form_pairs(text: &str) -> Vec<(String, String)> {
-    url::form_urlencoded::parse(text.as_bytes())
-        .map(|(key, value)| (key.into_owned(), value.into_owned()))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::form::form_pairs;
 
     fn extract(text: &str) -> Extract {
         toml::from_str(text).expect(text)
@@ -341,6 +383,30 @@ mod tests {
             ("value = { query = 'bodySHA256' }\nmatches = '^a'", true),
             ("value = { query = 'bodySHA256' }\nmatches = '^b'", false),
             ("value = { query = 'other' }\nmatches = '^a'", false),
+        ] {
+            assert_eq!(toml::from_str::<Condition>(text).expect(text).holds(&document), holds, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_and_an_object_are_there() {
+        let json = serde_json::json!({"errors": [{"code": 4}], "none": null, "empty": [], "meta": {"a": 1}});
+        let document = Document { json: Some(&json), ..Document::default() };
+        for (text, holds) in [
+            ("value = { json = '/errors' }", true),
+            ("value = { param = 'errors' }", true),
+            ("value = { json = '/errors' }\npresent = false", false),
+            ("value = { json = '/errors' }\npresent = true", true),
+            ("value = { json = '/errors/0' }", true),
+            ("value = { json = '/errors/*' }\npresent = false", false),
+            ("value = { json = '/empty' }", true),
+            ("value = { json = '/empty/0' }\npresent = false", true),
+            ("value = { json = '/meta' }", true),
+            ("value = { json = '/meta' }\nis = ['x']", false),
+            ("value = { json = '/meta' }\nnot = ['x']", true),
+            ("value = { json = '/none' }", false),
+            ("value = { json = '/none' }\npresent = false", true),
+            ("value = { json = '/other' }\npresent = true", false),
         ] {
             assert_eq!(toml::from_str::<Condition>(text).expect(text).holds(&document), holds, "{text}");
         }

@@ -52,6 +52,16 @@ pub struct Identity {
     pub note: Option<String>,
 }
 
+/// What the vendor's own rules say of what we send.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Terms {
+    /// In a sentence: whether, and where, it refuses debts that are collected for others.
+    pub third_party_collections: String,
+    /// Where the vendor says so.
+    pub source: String,
+}
+
 /// What the vendor bears.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -82,6 +92,8 @@ pub struct Manifest {
     /// Settings of which at least one is needed.
     #[serde(default)]
     pub one_of: Vec<OneOf>,
+    /// What it refuses to carry, where it refuses anything of ours.
+    pub terms: Option<Terms>,
     /// What it bears.
     #[serde(default)]
     pub limits: Limits,
@@ -109,6 +121,11 @@ impl Manifest {
         let manifest: Self = written::read(file)?;
         let faults = manifest.faults(file);
         if faults.is_empty() { Ok(manifest) } else { Err(faults) }
+    }
+
+    /// What may well be a mistake, in words.
+    pub fn doubts(&self) -> Vec<String> {
+        self.send.as_ref().map(SendSpec::doubts).unwrap_or_default()
     }
 
     /// The vendor's folder name, as configuration and callback addresses write it.
@@ -213,6 +230,16 @@ impl Manifest {
                 check.at(span, format!("`when` or `unless` asks for `{name}`, which is no setting, message word or value{nearest}"));
             }
         }
+        if let Some(oauth2) = &send.auth.oauth2 {
+            for name in oauth2.get_ref().names().filter(|name| !self.settings.contains_key(*name)) {
+                let known: Vec<&str> = self.setting_names().collect();
+                let nearest = suggest::nearest(name, &known);
+                check.at(
+                    oauth2.span(),
+                    format!("auth.oauth2 names `{name}`, which is no setting{nearest}: a token serves many messages"),
+                );
+            }
+        }
         for (name, spec) in &send.values {
             if MESSAGE_WORDS.contains(&name.as_str())
                 || REQUEST_WORDS.contains(&name.as_str())
@@ -309,6 +336,12 @@ impl Manifest {
                     format!("[callbacks.{kind}]: `also` names {other}, but there is no [callbacks.{other}]");
                 check.by(&format!("[callbacks.{kind}"), message);
             }
+            let twin = callback.also.and_then(|other| self.callbacks.get(&other));
+            if twin.is_some_and(|twin| callback.takes_all_of(twin)) {
+                let message =
+                    format!("[callbacks.{kind}]: `also` needs `select`: both read the same `events`");
+                check.by(&format!("[callbacks.{kind}"), message);
+            }
             for message in callback.faults(*kind) {
                 check.by(&format!("[callbacks.{kind}"), format!("[callbacks.{kind}]: {message}"));
             }
@@ -317,7 +350,7 @@ impl Manifest {
             for key in &scheme.get_ref().keys {
                 self.check_names(check, scheme.span(), key, &[]);
             }
-            for message in signature::faults(scheme.get_ref()) {
+            for message in signature::faults(scheme.get_ref(), &self.settings) {
                 check.at(scheme.span(), message);
             }
         }

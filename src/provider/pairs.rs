@@ -138,7 +138,7 @@ fn unique(pairs: Vec<(String, String)>) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::extract::form_pairs;
+    use crate::provider::form::form_pairs;
 
     #[test]
     fn parameters_are_joined_as_told() {

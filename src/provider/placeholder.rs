@@ -68,6 +68,31 @@ impl Template {
         }
     }
 
+    /// The names of slots that may hold anything, and carry neither this filter nor one whose result needs none.
+    pub(in crate::provider) fn unescaped<'t>(&'t self, wanted: &'t Filter) -> impl Iterator<Item = &'t str> {
+        /// What never needs it.
+        const HARMLESS: &[&str] = &[
+            "attempt",
+            "document",
+            "http_date",
+            "language",
+            "nonce",
+            "now",
+            "segments",
+            "to",
+            "unicode",
+            "unix",
+            "unix_ms",
+        ];
+        self.pieces.iter().filter_map(move |piece| match piece {
+            Piece::Slot { name, filters } => {
+                let encoded = |filter: &Filter| filter == wanted || filter.takes_bytes();
+                (!HARMLESS.contains(&name.as_str()) && !filters.iter().any(encoded)).then_some(name.as_str())
+            }
+            Piece::Text(_) => None,
+        })
+    }
+
     /// Whether any slot carries a filter.
     pub fn has(&self, wanted: &Filter) -> bool {
         self.pieces
@@ -99,7 +124,9 @@ impl Template {
                 Piece::Text(text) => out.push_str(text),
                 Piece::Slot { name, filters } => {
                     let before = out.len();
-                    if let Some(value) = value(name).filter(|value| !value.is_empty()) {
+                    // A request without a body still has the body's digest.
+                    let counts = |value: &Cow<'_, str>| !value.is_empty() || name == "request_body";
+                    if let Some(value) = value(name).filter(counts) {
                         push_filtered(&mut out, value, filters, place);
                     }
                     filled |= out.len() > before;
@@ -159,12 +186,37 @@ pub fn push_percent_encoded(out: &mut String, text: &str) {
     }
 }
 
+/// A template of what a signature covers: a slot in it may end in bytes that are no text, such as a digest.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub struct SignedText(Template);
+
+impl TryFrom<String> for SignedText {
+    type Error = InvalidTemplate;
+    fn try_from(text: String) -> Result<Self, InvalidTemplate> {
+        Template::parse(&text, true).map(Self)
+    }
+}
+
+impl std::ops::Deref for SignedText {
+    type Target = Template;
+    fn deref(&self) -> &Template {
+        &self.0
+    }
+}
+
 impl TryFrom<String> for Template {
     type Error = InvalidTemplate;
     fn try_from(text: String) -> Result<Self, InvalidTemplate> {
+        Self::parse(&text, false)
+    }
+}
+
+impl Template {
+    fn parse(text: &str, bytes: bool) -> Result<Self, InvalidTemplate> {
         let mut pieces = Vec::new();
         let mut plain = String::new();
-        let mut rest = text.as_str();
+        let mut rest = text;
         while let Some(at) = rest.find(['{', '}']) {
             plain.push_str(&rest[..at]);
             let brace = &rest[at..=at];
@@ -181,7 +233,7 @@ impl TryFrom<String> for Template {
             if !plain.is_empty() {
                 pieces.push(Piece::Text(std::mem::take(&mut plain)));
             }
-            pieces.push(slot(&rest[..end])?);
+            pieces.push(slot(&rest[..end], bytes)?);
             rest = &rest[end + 1..];
         }
         plain.push_str(rest);
@@ -192,7 +244,7 @@ impl TryFrom<String> for Template {
     }
 }
 
-fn slot(text: &str) -> Result<Piece, InvalidTemplate> {
+fn slot(text: &str, bytes: bool) -> Result<Piece, InvalidTemplate> {
     let mut parts = text.split('|');
     let name = parts.next().unwrap_or_default();
     if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "_:-./".contains(c)) {
@@ -201,7 +253,7 @@ fn slot(text: &str) -> Result<Piece, InvalidTemplate> {
     let filters: Vec<Filter> = parts.map(Filter::read).collect::<Result<_, _>>()?;
     if let Some(at) = filters.iter().position(Filter::gives_bytes) {
         let next = filters.get(at + 1);
-        if !next.is_some_and(|next| next.takes_bytes() || next.gives_bytes()) {
+        if !next.map_or(bytes, |next| next.takes_bytes() || next.gives_bytes()) {
             return Err(InvalidTemplate::Bytes(text.split('|').nth(at + 1).unwrap_or_default().to_owned()));
         }
     }
@@ -274,5 +326,9 @@ mod tests {
         ] {
             assert_eq!(Template::try_from(text.to_owned()), Err(error), "{text}");
         }
+        assert!(SignedText::try_from("{to|utf16|upper}".to_owned()).is_err());
+        let signed = SignedText::try_from("{a}.{b|sha256}".to_owned()).expect("bytes at the end");
+        let bytes = signed.render_bytes(|name| Some(if name == "a" { b"1".to_vec() } else { Vec::new() }));
+        assert!(bytes.is_some_and(|bytes| bytes.len() == 34 && bytes.starts_with(b"1.\xe3\xb0\xc4")));
     }
 }

@@ -25,20 +25,36 @@ pub enum Primitive {
     DigestSha1,
     /// The same with SHA-256.
     DigestSha256,
+    /// The same with SHA-384.
+    DigestSha384,
     /// The same with SHA-512.
     DigestSha512,
     /// Ed25519 (RFC 8032); the key is the public one.
     Ed25519,
     /// ECDSA on P-256 with SHA-256, the signature in DER; the key is the public one.
     EcdsaP256,
+    /// The same, the signature as two numbers of 32 bytes side by side (IEEE P1363).
+    EcdsaP256Fixed,
     /// RSA, PKCS #1 v1.5 with SHA-1; the key is the public one, or comes in a certificate.
     RsaSha1,
     /// RSA, PKCS #1 v1.5 with SHA-256; likewise.
     RsaSha256,
+    /// RSA, PKCS #1 v1.5 with SHA-384; likewise.
+    RsaSha384,
+    /// RSA, PKCS #1 v1.5 with SHA-512; likewise.
+    RsaSha512,
     /// What is given is a JSON Web Token under a shared secret.
     JwtHs256,
+    /// The same with SHA-384.
+    JwtHs384,
+    /// The same with SHA-512.
+    JwtHs512,
     /// What is given is a JSON Web Token under an RSA key.
     JwtRs256,
+    /// The same with SHA-384.
+    JwtRs384,
+    /// The same with SHA-512.
+    JwtRs512,
     /// What is given is a JSON Web Token under a key on P-256.
     JwtEs256,
     /// What was given is the key itself: a password, a token in the address.
@@ -65,13 +81,21 @@ impl Primitive {
             Self::DigestMd5 => Kind::Digest(Hash::Md5),
             Self::DigestSha1 => Kind::Digest(Hash::Sha1),
             Self::DigestSha256 => Kind::Digest(Hash::Sha256),
+            Self::DigestSha384 => Kind::Digest(Hash::Sha384),
             Self::DigestSha512 => Kind::Digest(Hash::Sha512),
             Self::Ed25519 => Kind::Public(PublicKey::Ed25519),
             Self::EcdsaP256 => Kind::Public(PublicKey::EcdsaP256),
+            Self::EcdsaP256Fixed => Kind::Public(PublicKey::EcdsaP256Fixed),
             Self::RsaSha1 => Kind::Public(PublicKey::RsaSha1),
             Self::RsaSha256 => Kind::Public(PublicKey::RsaSha256),
+            Self::RsaSha384 => Kind::Public(PublicKey::RsaSha384),
+            Self::RsaSha512 => Kind::Public(PublicKey::RsaSha512),
             Self::JwtHs256 => Kind::Token(Signing::HS256),
+            Self::JwtHs384 => Kind::Token(Signing::HS384),
+            Self::JwtHs512 => Kind::Token(Signing::HS512),
             Self::JwtRs256 => Kind::Token(Signing::RS256),
+            Self::JwtRs384 => Kind::Token(Signing::RS384),
+            Self::JwtRs512 => Kind::Token(Signing::RS512),
             Self::JwtEs256 => Kind::Token(Signing::ES256),
             Self::Secret => Kind::Secret,
         }
@@ -88,6 +112,7 @@ pub enum Form {
     /// Base64, padded or not.
     Base64,
     /// Base64 for addresses, padded or not.
+    #[serde(rename = "base64url")]
     Base64Url,
     /// Hexadecimal, either case.
     Hex,

@@ -1,6 +1,7 @@
 //! How a manifest says that a callback is read: `[callbacks.…]`, from bytes to events.
 
 mod calls;
+pub(in crate::provider) mod opened;
 
 use crate::domain::call::AnsweredBy;
 use crate::domain::outcome::FailureCause;
@@ -8,12 +9,13 @@ use crate::domain::time::Timestamp;
 use crate::provider::acknowledge::{Acknowledgement, Answer, Handshake};
 use crate::provider::callback::{
     CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Delivery, DeliveryStatus, Heard, Inbound,
+    LARGEST_EVER,
 };
-use crate::provider::extract::{
-    Condition, Document, Extract, Extracts, Pattern, form_pairs, resolve, scalar,
-};
+use crate::provider::extract::{Condition, Document, Extract, Extracts, Pattern, resolve, scalar};
+use crate::provider::letter::Letter;
 use crate::provider::manifest::Manifest;
-use crate::provider::{multipart, redact};
+use crate::provider::reading::opened::Opened;
+use crate::provider::{letter, redact};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -43,6 +45,8 @@ pub struct CallbackSpec {
     methods: Vec<String>,
     encoding: Encoding,
     pub(in crate::provider) signature: Spanned<String>,
+    /// The largest body, if it may be larger than usual.
+    largest_bytes: Option<usize>,
     acknowledge: Option<Answer>,
     /// Callbacks that are no events.
     #[serde(default)]
@@ -84,6 +88,18 @@ pub struct CallbackSpec {
     text: Extracts,
     #[serde(default)]
     keyword: Extracts,
+    /// Of a letter.
+    #[serde(default)]
+    subject: Extracts,
+    /// Of a letter, read where there is no text.
+    #[serde(default)]
+    html: Extracts,
+    /// Of a letter: its own headers, by which a machine's answer is known.
+    #[serde(default)]
+    headers: Extracts,
+    /// What it is written in, where that is not UTF-8.
+    #[serde(default)]
+    charset: Extracts,
     /// The vendor writes numbers without their plus sign.
     #[serde(default)]
     add_plus: bool,
@@ -124,56 +140,6 @@ struct CauseRule {
     cause: FailureCause,
 }
 
-/// A callback taken apart, before anything in it is believed.
-pub(in crate::provider) struct Opened {
-    query: Vec<(String, String)>,
-    fields: Vec<(String, String)>,
-    json: Option<Value>,
-    text: String,
-    wants_json: bool,
-}
-
-impl Opened {
-    pub(in crate::provider) fn new(request: &CallbackRequest, encoding: Encoding) -> Self {
-        let query =
-            request.url.split_once('?').map_or("", |(_, query)| query.split('#').next().unwrap_or_default());
-        let text = String::from_utf8_lossy(&request.body).into_owned();
-        let content_type = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-        let content_type = content_type.map_or("", |(_, value)| value.as_str());
-        let encoding = match encoding {
-            Encoding::Any => by_content_type(content_type, &request.body),
-            told => told,
-        };
-        let (fields, json) = match encoding {
-            Encoding::Form => (form_pairs(&text), None),
-            Encoding::Json => (Vec::new(), serde_json::from_slice(&request.body).ok()),
-            Encoding::Multipart => (multipart::parts(content_type, &request.body), None),
-            Encoding::Query | Encoding::Any => (Vec::new(), None),
-        };
-        Self { query: form_pairs(query), fields, json, text, wants_json: encoding == Encoding::Json }
-    }
-
-    pub(in crate::provider) fn document<'d>(&'d self, request: &'d CallbackRequest) -> Document<'d> {
-        Document {
-            headers: &request.headers,
-            query: &self.query,
-            fields: &self.fields,
-            json: self.json.as_ref(),
-            text: &self.text,
-        }
-    }
-}
-
-fn by_content_type(content_type: &str, body: &[u8]) -> Encoding {
-    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match essence.as_str() {
-        "application/x-www-form-urlencoded" => Encoding::Form,
-        "multipart/form-data" => Encoding::Multipart,
-        _ if body.is_empty() => Encoding::Query,
-        _ => Encoding::Json,
-    }
-}
-
 impl Manifest {
     /// Reads what a callback says; whether it is believed is not asked here.
     pub(in crate::provider) fn hear(
@@ -188,7 +154,8 @@ impl Manifest {
             Some(answer) => answer.to(&request.method, &request.url, &document),
             None => Acknowledgement { status: 200, content_type: None, body: String::new() },
         };
-        let mut heard = Heard { events: Vec::new(), unreadable: 0, acknowledge, visit: None };
+        let mut heard =
+            Heard { events: Vec::new(), unreadable: 0, passed_over: 0, acknowledge, visit: None, once: None };
         if let Some(handshake) = callback.handshakes.iter().find(|handshake| handshake.is(&document)) {
             heard.visit = handshake.visit(&document);
             if let Some(answer) = handshake.answer() {
@@ -202,12 +169,10 @@ impl Manifest {
         let inner = callback.unwrapped(document)?;
         let document = Document { json: inner.as_ref().or(document.json), ..document };
         let mut why = None;
-        for event in callback.split(document)? {
-            let other = callback.also.and_then(|kind| Some((kind, self.callbacks.get(&kind)?)));
-            let readers = std::iter::once((kind, callback)).chain(other);
-            let Some((kind, reader)) = readers.into_iter().find(|(_, reader)| reader.selects(&event)) else {
-                continue;
-            };
+        let other = callback.also.and_then(|kind| Some((kind, self.callbacks.get(&kind)?)));
+        let (events, passed_over) = shared_out((kind, callback), other, document)?;
+        heard.passed_over = passed_over;
+        for (kind, reader, event) in events {
             match reader.event(kind, &event, &|code| self.cause(reader, code)) {
                 Ok(event) => heard.events.push(event),
                 Err(error) => {
@@ -232,9 +197,48 @@ impl Manifest {
     }
 }
 
+type Reader<'c> = (CallbackKind, &'c CallbackSpec);
+type Shared<'c, 'd> = Vec<(CallbackKind, &'c CallbackSpec, Document<'d>)>;
+
+/// Every event with whoever reads it, and how many nobody reads. Where both look for events in the same place, each event is
+/// read once; a place that is not there is no fault where the other callback may be meant.
+fn shared_out<'c, 'd>(
+    own: Reader<'c>,
+    other: Option<Reader<'c>>,
+    document: Document<'d>,
+) -> Result<(Shared<'c, 'd>, usize), CallbackError> {
+    let (mut out, mut passed_over) = (Vec::new(), 0);
+    let readers = || std::iter::once(own).chain(other);
+    let apart = other.is_some_and(|(_, other)| other.events != own.1.events);
+    let places: Vec<Vec<Reader<'c>>> =
+        if apart { readers().map(|reader| vec![reader]).collect() } else { vec![readers().collect()] };
+    for readers in places {
+        let Some(events) = readers.first().and_then(|(_, first)| first.split(document)) else {
+            passed_over += 1;
+            continue;
+        };
+        for event in events {
+            match readers.iter().find(|(_, reader)| reader.selects(&event)) {
+                Some((kind, reader)) => out.push((*kind, *reader, event)),
+                None => passed_over += 1,
+            }
+        }
+    }
+    let nowhere = other.is_none() && own.1.split(document).is_none();
+    if nowhere {
+        Err(CallbackError::Malformed("no events where the manifest says"))
+    } else {
+        Ok((out, passed_over))
+    }
+}
+
 impl CallbackSpec {
     pub(in crate::provider) fn encoding(&self) -> Encoding {
         self.encoding
+    }
+
+    pub(in crate::provider) fn largest_bytes(&self) -> Option<usize> {
+        self.largest_bytes
     }
 
     pub(in crate::provider) fn comes_by(&self, method: &str) -> bool {
@@ -281,10 +285,13 @@ impl CallbackSpec {
         {
             faults.push("`methods` must be GET, POST or both".to_owned());
         }
+        if self.largest_bytes.is_some_and(|bytes| bytes > LARGEST_EVER) {
+            faults.push(format!("`largest_bytes` is {LARGEST_EVER} at most"));
+        }
         if self.also == Some(kind) {
             faults.push("`also` names the other callback, not itself".to_owned());
         }
-        if self.also.is_some() && self.select.is_empty() {
+        if self.also.is_some() && self.select.is_empty() && self.events.is_none() {
             faults.push("`also` needs `select`: which events are of this callback?".to_owned());
         }
         if self.acknowledge.is_none() && kind != CallbackKind::Voice {
@@ -293,6 +300,11 @@ impl CallbackSpec {
         faults.extend(self.acknowledge.as_ref().and_then(Answer::faults));
         faults.extend(self.handshakes.iter().flat_map(Handshake::faults));
         faults
+    }
+
+    /// Whether nothing would be left for another callback at the same address.
+    pub(in crate::provider) fn takes_all_of(&self, other: &Self) -> bool {
+        self.select.is_empty() && self.events.is_some() && self.events == other.events
     }
 
     fn selects(&self, event: &Document<'_>) -> bool {
@@ -305,18 +317,23 @@ impl CallbackSpec {
         inner.map(Some).ok_or(CallbackError::Malformed("no JSON where `unwrap` says"))
     }
 
-    /// Each event as a document of its own.
-    fn split<'d>(&self, document: Document<'d>) -> Result<Vec<Document<'d>>, CallbackError> {
-        let (Some(pointer), Some(json)) = (&self.events, document.json) else { return Ok(vec![document]) };
+    /// Each event as a document of its own; none where the place of events is not there.
+    fn split<'d>(&self, document: Document<'d>) -> Option<Vec<Document<'d>>> {
+        let (Some(pointer), Some(json)) = (&self.events, document.json) else { return Some(vec![document]) };
         let found = resolve(json, pointer);
         if found.is_empty() {
-            return Err(CallbackError::Malformed("no events where the manifest says"));
+            return None;
         }
         let events = found.into_iter().flat_map(|found| match found {
             Value::Array(events) => events.iter().collect::<Vec<_>>(),
             single => vec![single],
         });
-        Ok(events.map(|event| Document { json: Some(event), ..document }).collect())
+        Some(events.map(|event| Document { json: Some(event), ..document }).collect())
+    }
+
+    /// What the callback says that it is written in.
+    fn charset(&self, document: &Document<'_>) -> Option<String> {
+        self.charset.read(document)
     }
 
     fn event(
@@ -328,16 +345,7 @@ impl CallbackSpec {
         let provider_ref = self.reference.read(event).filter(|reference| reference.len() <= 200);
         let at = self.at.find_map(event, |text| instant(&text));
         if kind == CallbackKind::Inbound {
-            return Ok(CallbackEvent::Inbound(Inbound {
-                provider_ref,
-                from: self
-                    .address(self.from.read(event))
-                    .ok_or(CallbackError::Malformed("it has no sender"))?,
-                to: self.address(self.to.read(event)).unwrap_or_default(),
-                text: self.text.read_even_empty(event).ok_or(CallbackError::Malformed("it has no text"))?,
-                keyword: self.keyword.read(event),
-                at,
-            }));
+            return self.inbound(event, provider_ref, at).map(CallbackEvent::Inbound);
         }
         if kind == CallbackKind::Voice {
             return Ok(CallbackEvent::Call(self.call(event, provider_ref)));
@@ -360,6 +368,27 @@ impl CallbackSpec {
         let code = if status == DeliveryStatus::Unrecognised { word } else { code };
         let code = code.map(|code| redact::code(&code));
         Ok(CallbackEvent::Delivery(Delivery { provider_ref, attempt, status, code, cause, at }))
+    }
+
+    fn inbound(
+        &self,
+        event: &Document<'_>,
+        provider_ref: Option<String>,
+        at: Option<Timestamp>,
+    ) -> Result<Inbound, CallbackError> {
+        let headers =
+            self.headers.read_whole(event).map(|written| letter::headers(&written)).unwrap_or_default();
+        let letter = Letter { subject: self.subject.read(event), html: self.html.read(event), headers };
+        let text = self.text.read_even_empty(event).or_else(|| letter.html.as_ref().map(|_| String::new()));
+        Ok(Inbound {
+            provider_ref,
+            from: self.address(self.from.read(event)).ok_or(CallbackError::Malformed("it has no sender"))?,
+            to: self.address(self.to.read(event)).unwrap_or_default(),
+            text: text.ok_or(CallbackError::Malformed("it has no text"))?,
+            keyword: self.keyword.read(event),
+            at,
+            letter,
+        })
     }
 
     fn address(&self, address: Option<String>) -> Option<String> {

@@ -5,11 +5,13 @@ use crate::domain::time::Timestamp;
 use crate::provider::manifest::Manifest;
 use crate::provider::placeholder::{Place, push_percent_encoded};
 use crate::provider::redact::{HIDDEN, Length, without_secrets};
-use crate::provider::send::{Auth, Body, Field, Method, SendSpec};
+use crate::provider::send::auth::Auth;
+use crate::provider::send::{Body, Field, Method, SendSpec};
 use crate::provider::settings::Settings;
 use crate::provider::sigv4;
 use crate::provider::words::{Words, Written};
 use base64::Engine;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use std::fmt;
 
@@ -54,6 +56,11 @@ impl HttpRequest {
         text.push('\n');
         text.push_str(&String::from_utf8_lossy(&self.body));
         without_secrets(&text, settings)
+    }
+
+    /// Shows who we are with a token that was fetched for it.
+    pub fn authorize(&mut self, authorization: &SecretString) {
+        self.headers.push(("Authorization".to_owned(), authorization.expose_secret().to_owned()));
     }
 
     /// A header's value, by name in any case.

@@ -3,6 +3,7 @@
 use crate::domain::outcome::{Failure, FailureCause, FailureClass, Outcome};
 use crate::domain::time::Timestamp;
 use crate::provider::extract::{Condition, Document, Extract, Extracts, Share};
+use crate::provider::form::form_pairs;
 use crate::provider::manifest::Manifest;
 use crate::provider::redact::{self, Length};
 use serde::Deserialize;
@@ -154,6 +155,13 @@ impl ResponseSpec {
         if self.code.is_empty() && !self.codes.is_empty() {
             faults.push("[[send.response.codes]] needs `code`: where the vendor's code stands".to_owned());
         }
+        let wait = self.retry_after.iter().map(|wait| &wait.value);
+        let conditions = self.accepted.when.iter().map(Condition::place);
+        let references = self.reference.iter().flat_map(Extracts::each);
+        let mut places = self.code.each().chain(references).chain(conditions).chain(wait);
+        if places.any(Extract::is_of_query) {
+            faults.push("[send.response] an answer has no query: `query` is of callbacks".to_owned());
+        }
         if self.accepted.status.is_empty() {
             faults.push(
                 "[send.response] `accepted.status` is empty: nothing would ever be accepted".to_owned(),
@@ -190,9 +198,16 @@ impl ResponseSpec {
 
     fn outcome(&self, response: &HttpResponse) -> Outcome {
         let text = String::from_utf8_lossy(&response.body);
-        let json = serde_json::from_slice(&response.body).ok();
-        let document =
-            Document { headers: &response.headers, json: json.as_ref(), text: &text, ..Document::default() };
+        let json: Option<serde_json::Value> = serde_json::from_slice(&response.body).ok();
+        // Whatever its type says: those who answer `id=1&state=ok` often call it plain text.
+        let fields = if json.is_none() { form_pairs(text.trim()) } else { Vec::new() };
+        let document = Document {
+            headers: &response.headers,
+            json: json.as_ref(),
+            fields: &fields,
+            text: &text,
+            ..Document::default()
+        };
         let promised = self.accepted.status.iter().any(|pattern| pattern.matches(response.status));
         let shares: Vec<Share> =
             self.accepted.when.iter().map(|condition| condition.share(&document)).collect();
@@ -323,6 +338,21 @@ mod tests {
             sendgrid.outcome(&answer(202, &[("x-message-id", "abc")], "")),
             Outcome::Accepted { provider_ref: Some("abc".to_owned()) }
         );
+    }
+
+    #[test]
+    fn an_answer_may_be_a_form() {
+        let spec = spec(
+            "accepted = { status = ['200'], when = [{ value = { field = 'state' }, is = ['ok'] }] }\n\
+             reference = { param = 'id' }\ncode = { field = 'error' }\ncodes = [{ codes = ['7'], class = 'throttled' }]",
+        );
+        let taken = spec.outcome(&answer(200, &[("Content-Type", "text/plain")], "state=ok&id=M%2B1\r\n"));
+        assert_eq!(taken, Outcome::Accepted { provider_ref: Some("M+1".to_owned()) });
+        let Outcome::Failed(failure) = spec.outcome(&answer(200, &[], "state=no&error=7")) else { panic!() };
+        assert_eq!((failure.class, failure.code.as_str()), (FailureClass::Throttled, "7"));
+        let wrong: ResponseSpec =
+            toml::from_str("accepted = { status = ['200'] }\ncode = { query = 'e' }").expect("sound");
+        assert!(wrong.faults()[0].contains("has no query"), "{:?}", wrong.faults());
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! How a manifest says that a vendor is asked to send: `[send]`, without its answers.
 
+pub mod auth;
+
 use crate::provider::crypto::Hash;
-use crate::provider::placeholder::Template;
+use crate::provider::filter::Filter;
+use crate::provider::placeholder::{SignedText, Template};
 use crate::provider::response::ResponseSpec;
+use crate::provider::send::auth::{Auth, AwsSigV4, Basic, Bearer, NamedHeader};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -69,80 +73,6 @@ impl Test {
             (None, value) => value.is_some_and(|value| !value.is_empty()),
         }
     }
-}
-
-/// How we show who we are: every part that is there and whose tests hold.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Auth {
-    /// RFC 7617.
-    pub basic: Option<Spanned<Basic>>,
-    /// RFC 6750.
-    pub bearer: Option<Spanned<Bearer>>,
-    /// A header of any name, with any scheme word before the key.
-    pub header: Option<Spanned<NamedHeader>>,
-    /// AWS Signature Version 4.
-    pub aws_sigv4: Option<Spanned<AwsSigV4>>,
-}
-
-/// User and password.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Basic {
-    /// The user, or a key's identifier.
-    pub username: Template,
-    /// The password or token.
-    pub password: Template,
-    /// Only where this holds.
-    pub when: Option<Test>,
-    /// Only where this does not hold.
-    pub unless: Option<Test>,
-}
-
-/// A token.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Bearer {
-    /// The token.
-    pub token: Template,
-    /// Only where this holds.
-    pub when: Option<Test>,
-    /// Only where this does not hold.
-    pub unless: Option<Test>,
-}
-
-/// A header of any name.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NamedHeader {
-    /// The header's name.
-    pub name: String,
-    /// Its whole value.
-    pub value: Template,
-    /// Only where this holds.
-    pub when: Option<Test>,
-    /// Only where this does not hold.
-    pub unless: Option<Test>,
-}
-
-/// AWS Signature Version 4.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AwsSigV4 {
-    /// The access key's identifier.
-    pub access_key: Template,
-    /// The secret access key.
-    pub secret_key: Template,
-    /// The session's token, with temporary credentials.
-    pub session_token: Option<Template>,
-    /// The region, such as `us-east-1`.
-    pub region: Template,
-    /// The service's signing name, such as `ses`.
-    pub service: String,
-    /// Only where this holds.
-    pub when: Option<Test>,
-    /// Only where this does not hold.
-    pub unless: Option<Test>,
 }
 
 /// One form field, query parameter or part; several may share a name. Left out when empty, unless `keep`.
@@ -223,7 +153,7 @@ pub enum ValueSpec {
         #[serde(default)]
         key_form: crate::provider::primitive::Form,
         /// What is signed.
-        message: Template,
+        message: SignedText,
         /// How the result is written.
         #[serde(default = "hex_form")]
         form: crate::provider::primitive::Form,
@@ -232,7 +162,7 @@ pub enum ValueSpec {
     Jwt {
         /// How it is signed.
         algorithm: JwtAlgorithm,
-        /// The key: a secret for HS256, a private key in PEM for RS256.
+        /// The key: a secret for HS256 and its like, a private key in PEM for RS256.
         key: Template,
         /// Headers beside `alg` and `typ`.
         header: Option<JsonTemplate>,
@@ -250,6 +180,10 @@ fn hex_form() -> crate::provider::primitive::Form {
 pub enum JwtAlgorithm {
     /// HMAC with SHA-256.
     HS256,
+    /// HMAC with SHA-384.
+    HS384,
+    /// HMAC with SHA-512.
+    HS512,
     /// RSA, PKCS #1 v1.5 with SHA-256.
     RS256,
 }
@@ -470,9 +404,32 @@ impl SendSpec {
                 faults.push((span, message));
             }
         }
+        if let Some(oauth2) = &self.auth.oauth2 {
+            faults.extend(oauth2.get_ref().faults().into_iter().map(|message| (oauth2.span(), message)));
+        }
         if self.method == Method::Get && !matches!(self.body, Body::None) {
             faults.push((self.url.span(), "a GET has no body: use `query`".to_owned()));
         }
         faults
+    }
+
+    /// What may well be a mistake, in words: text that is not escaped for what the body is said to be.
+    pub(in crate::provider) fn doubts(&self) -> Vec<String> {
+        let Body::Text(template) = &self.body else { return Vec::new() };
+        let kind = self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        let kind =
+            kind.map(|(_, value)| value.get_ref().to_string().to_ascii_lowercase()).unwrap_or_default();
+        let (word, filter) = match (kind.contains("xml"), kind.contains("json")) {
+            (true, _) => ("xml", Filter::Xml),
+            (false, true) => ("json", Filter::Json),
+            (false, false) => return Vec::new(),
+        };
+        let bare = template.get_ref().unescaped(&filter);
+        bare.map(|name| {
+            format!(
+                "[send] body.text is {word}, and `{{{name}}}` in it is not escaped: write `{{{name}|{word}}}`"
+            )
+        })
+        .collect()
     }
 }

@@ -2,15 +2,20 @@
 //!
 //! Comparisons take constant time; an empty key never verifies anything.
 
+mod faults;
+
+pub(in crate::provider) use faults::faults;
+
 use crate::domain::time::{Span, Timestamp};
 use crate::provider::callback::{CallbackRequest, Grounds};
 use crate::provider::crypto::{self, Hash, equal};
 use crate::provider::extract::{Condition, Document, Extract, Pattern, scalar};
 use crate::provider::pairs::{Pairs, PairsOf};
-use crate::provider::placeholder::{Place, Template};
+use crate::provider::placeholder::{Place, SignedText, Template};
 use crate::provider::primitive::{Form, Kind, Primitive};
 use crate::provider::reading;
-use crate::provider::suggest;
+use crate::provider::redact;
+use crate::provider::settings::Settings;
 use crate::provider::token::{self, BadToken};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -68,7 +73,7 @@ pub struct Scheme {
     /// In place of `keys`: the certificate that the callback names.
     certificate: Option<CertificateSpec>,
     /// What is signed.
-    message: Option<Template>,
+    message: Option<SignedText>,
     /// Values that the message may name, read from the callback.
     #[serde(default)]
     parts: BTreeMap<String, Extract>,
@@ -93,6 +98,34 @@ pub struct Scheme {
     #[serde(default)]
     port_variants: bool,
     fresh: Option<Fresh>,
+    /// What is signed must also be meant for us: a shared vendor signs for every customer alike.
+    #[serde(default)]
+    require: Vec<Requirement>,
+    /// A token that counts once, while it is fresh: where a signature does not cover the body.
+    once: Option<Extract>,
+}
+
+/// A value of the callback that must be one of our settings.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Requirement {
+    value: Extract,
+    equals: Template,
+}
+
+/// A token that counts once.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OneTime {
+    /// The token. It is not secret, and nobody's business either.
+    pub token: String,
+    /// Until when it would be believed again.
+    pub until: Timestamp,
+}
+
+impl std::fmt::Debug for OneTime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "OneTime(until {})", self.until)
+    }
 }
 
 /// Why a callback is not believed.
@@ -104,6 +137,11 @@ pub enum Unbelievable {
     /// The signature is not the vendor's, or something was altered.
     #[error("the callback's signature does not verify")]
     Forged,
+    /// Properly signed, but for another customer of the vendor's.
+    #[error(
+        "the callback is signed, but not meant for us: what `require` asks for is not there, or its setting is not given"
+    )]
+    Foreign,
     /// Properly signed, but too long ago or ahead of time.
     #[error("the callback's signature is too old or too new")]
     Stale,
@@ -125,73 +163,6 @@ const PARTS: &[&str] = &[
 ];
 const PREFIXES: &[&str] = &["header:", "query:", "field:", "json:"];
 
-/// What is wrong with a scheme, in words.
-pub(in crate::provider) fn faults(scheme: &Scheme) -> Vec<String> {
-    let mut faults = Vec::new();
-    let kind = scheme.primitive.kind();
-    match (&scheme.certificate, scheme.keys.is_empty()) {
-        (None, true) => faults.push("a signature needs at least one key".to_owned()),
-        (Some(_), false) => faults.push("`keys` and `certificate`: only one of them".to_owned()),
-        (Some(_), true) if !matches!(kind, Kind::Public(_)) => {
-            faults.push("a `certificate` holds a public key: use it with rsa_sha1 or rsa_sha256".to_owned());
-        }
-        (Some(certificate), true) if certificate.hosts.iter().any(|host| !anchored(host)) => {
-            let message = "`certificate.hosts` are patterns on the whole name: begin with `^`, end with `$`";
-            faults.push(message.to_owned());
-        }
-        (Some(certificate), true) if certificate.hosts.is_empty() => {
-            faults.push("`certificate.hosts` is empty: no certificate would be believed".to_owned());
-        }
-        (Some(_), true) | (None, false) => {}
-    }
-    if scheme.keys.iter().any(|key| key.names().next().is_none()) {
-        faults.push("a key must come from a setting: a key written in a manifest is no secret".to_owned());
-    }
-    match (&scheme.message, &kind) {
-        (None, Kind::Secret | Kind::Token(_)) => {}
-        (Some(_), Kind::Secret) => {
-            faults.push("primitive `secret` signs nothing: leave out `message`".to_owned())
-        }
-        (Some(_), Kind::Token(_)) => {
-            faults.push("a token brings what it signs: leave out `message`, and say `claims`".to_owned());
-        }
-        (None, _) => faults.push("`message` is missing: what is signed?".to_owned()),
-        (Some(message), Kind::Digest(_)) if !message.names().any(|name| name == "key") => {
-            faults.push("a plain digest proves nothing unless its message holds `{key}`".to_owned());
-        }
-        (Some(_), _) => {}
-    }
-    if !matches!(kind, Kind::Token(_)) && !scheme.claims.is_empty() {
-        faults.push("`claims` are of tokens: use a primitive that begins with `jwt_`".to_owned());
-    }
-    for name in scheme.message.iter().chain(scheme.claims.values()).flat_map(Template::names) {
-        if !scheme.knows(name) {
-            let mut known: Vec<&str> = PARTS.to_vec();
-            known.extend(scheme.parts.keys().map(String::as_str));
-            let nearest = suggest::nearest(name, &known);
-            faults.push(format!(
-                "`{{{name}}}` cannot be signed over{nearest}; there are {}, {}",
-                known.join(", "),
-                PREFIXES.join(", ")
-            ));
-        }
-    }
-    let names_pairs = scheme.message.iter().flat_map(Template::names).any(|name| name == "pairs");
-    if names_pairs != scheme.pairs.is_some() {
-        faults.push("`{pairs}` in `message` and `pairs = { … }` go together".to_owned());
-    }
-    if let Some(fresh) = &scheme.fresh
-        && fresh.time.is_some() == fresh.claim.is_some()
-    {
-        faults.push("`fresh` needs `time` or `claim`, one of them".to_owned());
-    }
-    faults
-}
-
-fn anchored(pattern: &Pattern) -> bool {
-    pattern.as_str().starts_with('^') && pattern.as_str().ends_with('$')
-}
-
 /// Whether one of the alternatives holds.
 ///
 /// # Errors
@@ -201,13 +172,13 @@ pub(in crate::provider) fn verify<'s>(
     request: &CallbackRequest,
     document: &Document<'_>,
     grounds: &Grounds<'_>,
-) -> Result<(), Unbelievable> {
+) -> Result<Option<OneTime>, Unbelievable> {
     let mut why = Unbelievable::Unsigned;
     for scheme in schemes.filter(|scheme| scheme.applies(document)) {
-        match scheme.verify(request, document, grounds) {
-            Ok(()) => return Ok(()),
+        match scheme.verify(request, document, grounds).and_then(|()| scheme.meant(document, grounds)) {
+            Ok(once) => return Ok(once),
             Err(Unbelievable::Unsigned) => {}
-            Err(Unbelievable::Stale) => why = Unbelievable::Stale,
+            Err(worse @ (Unbelievable::Stale | Unbelievable::Foreign)) => why = worse,
             Err(Unbelievable::Forged) if why == Unbelievable::Unsigned => why = Unbelievable::Forged,
             Err(Unbelievable::Forged) => {}
         }
@@ -225,6 +196,11 @@ impl Scheme {
     /// Whether it is tried for this callback.
     pub(in crate::provider) fn applies(&self, document: &Document<'_>) -> bool {
         self.when.iter().all(|condition| condition.holds(document))
+    }
+
+    /// Whether a certificate may be needed for it.
+    pub(in crate::provider) fn wants_certificate(&self) -> bool {
+        self.certificate.is_some()
     }
 
     /// The address of the certificate that the callback names, if this scheme wants one and believes its host.
@@ -260,10 +236,29 @@ impl Scheme {
             match self.holds(key, given, request, document, grounds) {
                 Ok(()) => return Ok(()),
                 Err(Unbelievable::Stale) => why = Unbelievable::Stale,
-                Err(Unbelievable::Forged | Unbelievable::Unsigned) => {}
+                Err(Unbelievable::Forged | Unbelievable::Unsigned | Unbelievable::Foreign) => {}
             }
         }
         Err(why)
+    }
+
+    /// Whether what is signed is meant for us; and its token that counts once, if there is to be one.
+    fn meant(&self, document: &Document<'_>, grounds: &Grounds<'_>) -> Result<Option<OneTime>, Unbelievable> {
+        let settings = grounds.settings;
+        for required in &self.require {
+            let given = required.equals.names().all(|name| settings.get(name).is_some());
+            let wanted = required.equals.render(Place::Plain, |name| settings.get(name).map(Into::into));
+            let found = required.value.read(document);
+            let fits = found.is_some_and(|found| equal(found.as_bytes(), wanted.as_bytes()));
+            if !given || wanted.is_empty() || !fits {
+                return Err(Unbelievable::Foreign);
+            }
+        }
+        let (Some(once), Some(fresh)) = (&self.once, &self.fresh) else { return Ok(None) };
+        let token = once.read(document).filter(|token| !token.is_empty()).ok_or(Unbelievable::Unsigned)?;
+        // Signed at most so far ahead of now, and believed for as long after that.
+        let until = grounds.now.plus(fresh.within).plus(fresh.within);
+        Ok(Some(OneTime { token, until }))
     }
 
     /// Whether one signature holds under one key.
@@ -275,7 +270,7 @@ impl Scheme {
         document: &Document<'_>,
         grounds: &Grounds<'_>,
     ) -> Result<(), Unbelievable> {
-        let messages = || self.messages(request, document, key).into_iter();
+        let messages = || self.messages(request, document, grounds.settings, key).into_iter();
         let mut claims = None;
         let holds = match self.primitive.kind() {
             Kind::Hmac(hash) => messages().any(|message| equal(&hash.hmac(key, &message), given)),
@@ -289,8 +284,9 @@ impl Scheme {
                     BadToken::Stale => Unbelievable::Stale,
                 })?;
                 let fits = self.claims.iter().all(|(name, expected)| {
-                    let expected =
-                        expected.render_bytes(|part| self.part(part, &request.url, request, document, key));
+                    let expected = expected.render_bytes(|part| {
+                        self.part(part, &request.url, request, document, grounds.settings, key)
+                    });
                     let claimed = found.get(name).and_then(scalar);
                     claimed
                         .zip(expected)
@@ -351,11 +347,19 @@ impl Scheme {
         fetched.and_then(|(_, pem)| crypto::public_key_of(pem)).into_iter().collect()
     }
 
-    fn messages(&self, request: &CallbackRequest, document: &Document<'_>, key: &[u8]) -> Vec<Vec<u8>> {
+    fn messages(
+        &self,
+        request: &CallbackRequest,
+        document: &Document<'_>,
+        settings: &Settings,
+        key: &[u8],
+    ) -> Vec<Vec<u8>> {
         let Some(template) = &self.message else { return Vec::new() };
         let urls = if self.port_variants { port_variants(&request.url) } else { vec![request.url.clone()] };
         urls.iter()
-            .filter_map(|url| template.render_bytes(|name| self.part(name, url, request, document, key)))
+            .filter_map(|url| {
+                template.render_bytes(|name| self.part(name, url, request, document, settings, key))
+            })
             .collect()
     }
 
@@ -364,9 +368,10 @@ impl Scheme {
         &self,
         request: &CallbackRequest,
         document: &Document<'_>,
+        settings: &Settings,
     ) -> Option<String> {
-        let signed = self.messages(request, document, b"[key]").into_iter().next()?;
-        Some(String::from_utf8_lossy(&signed).into_owned())
+        let signed = self.messages(request, document, settings, b"[key]").into_iter().next()?;
+        Some(redact::without_secrets(&String::from_utf8_lossy(&signed), settings))
     }
 
     /// Whether there is a signature at all where this scheme looks for one.
@@ -380,6 +385,7 @@ impl Scheme {
         url: &str,
         request: &CallbackRequest,
         document: &Document<'_>,
+        settings: &Settings,
         key: &[u8],
     ) -> Option<Vec<u8>> {
         if let Some(part) = self.parts.get(name) {
@@ -391,7 +397,10 @@ impl Scheme {
             "pairs" => Some(self.pairs.as_ref()?.join(document).into_bytes()),
             "sorted_form" => Some(Pairs::plain(PairsOf::Form).join(document).into_bytes()),
             "sorted_query" => Some(Pairs::plain(PairsOf::Query).join(document).into_bytes()),
-            other => reading::named(other, &request.method, url, document).map(String::into_bytes),
+            other => {
+                let named = reading::named(other, &request.method, url, document);
+                named.or_else(|| settings.get(other).map(str::to_owned)).map(String::into_bytes)
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::domain::time::Timestamp;
 use crate::provider::crypto::Hash;
-use crate::provider::extract::form_pairs;
+use crate::provider::form::form_pairs;
 use crate::provider::placeholder::push_percent_encoded;
 
 /// Who signs, and for what.

@@ -22,8 +22,16 @@ pub enum BadToken {
 pub enum Signing {
     /// HMAC with SHA-256.
     HS256,
+    /// HMAC with SHA-384.
+    HS384,
+    /// HMAC with SHA-512.
+    HS512,
     /// RSA with SHA-256.
     RS256,
+    /// RSA with SHA-384.
+    RS384,
+    /// RSA with SHA-512.
+    RS512,
     /// ECDSA on P-256 with SHA-256.
     ES256,
 }
@@ -48,7 +56,11 @@ pub fn claims(
     };
     let algorithm = match signing {
         Signing::HS256 => "HS256",
+        Signing::HS384 => "HS384",
+        Signing::HS512 => "HS512",
         Signing::RS256 => "RS256",
+        Signing::RS384 => "RS384",
+        Signing::RS512 => "RS512",
         Signing::ES256 => "ES256",
     };
     let head = object(head).ok_or_else(forged)?;
@@ -56,9 +68,14 @@ pub fn claims(
         return Err(BadToken::Forged);
     }
     let signature = decode(signature).ok_or_else(forged)?;
+    let shared = |hash: Hash| equal(&hash.hmac(key, signed.as_bytes()), &signature);
     let holds = match signing {
-        Signing::HS256 => equal(&Hash::Sha256.hmac(key, signed.as_bytes()), &signature),
+        Signing::HS256 => shared(Hash::Sha256),
+        Signing::HS384 => shared(Hash::Sha384),
+        Signing::HS512 => shared(Hash::Sha512),
         Signing::RS256 => PublicKey::RsaSha256.holds(key, signed.as_bytes(), &signature),
+        Signing::RS384 => PublicKey::RsaSha384.holds(key, signed.as_bytes(), &signature),
+        Signing::RS512 => PublicKey::RsaSha512.holds(key, signed.as_bytes(), &signature),
         Signing::ES256 => PublicKey::EcdsaP256Fixed.holds(key, signed.as_bytes(), &signature),
     };
     if !holds {

@@ -180,8 +180,9 @@ impl<'w> Words<'w> {
                 .unwrap_or_default(),
             ValueSpec::Hmac { algorithm, key, key_form, message, form } => {
                 let key = key_form.decode(&render(key)).filter(|key| !key.is_empty());
-                key.map(|key| form.encode(&algorithm.hmac(&key, render(message).as_bytes())))
-                    .unwrap_or_default()
+                let part = |name: &str| self.get(name, depth).unwrap_or_default().into_owned().into_bytes();
+                let message = message.render_bytes(|name| Some(part(name))).unwrap_or_default();
+                key.map(|key| form.encode(&algorithm.hmac(&key, &message))).unwrap_or_default()
             }
             ValueSpec::Jwt { algorithm, key, header, claims } => {
                 let key = render(key);
@@ -199,9 +200,11 @@ impl<'w> Words<'w> {
         claims: &JsonTemplate,
     ) -> Option<String> {
         let mut head = serde_json::Map::new();
-        let name = match algorithm {
-            JwtAlgorithm::HS256 => "HS256",
-            JwtAlgorithm::RS256 => "RS256",
+        let (name, hash) = match algorithm {
+            JwtAlgorithm::HS256 => ("HS256", Some(Hash::Sha256)),
+            JwtAlgorithm::HS384 => ("HS384", Some(Hash::Sha384)),
+            JwtAlgorithm::HS512 => ("HS512", Some(Hash::Sha512)),
+            JwtAlgorithm::RS256 => ("RS256", None),
         };
         head.insert("alg".to_owned(), name.into());
         head.insert("typ".to_owned(), "JWT".into());
@@ -215,10 +218,10 @@ impl<'w> Words<'w> {
             encode(Value::Object(head).to_string().as_bytes()),
             encode(claims.to_string().as_bytes())
         );
-        let signature = match algorithm {
-            JwtAlgorithm::HS256 if key.is_empty() => return None,
-            JwtAlgorithm::HS256 => Hash::Sha256.hmac(key.as_bytes(), signed.as_bytes()),
-            JwtAlgorithm::RS256 => crypto::rsa_sha256(key, signed.as_bytes())?,
+        let signature = match hash {
+            Some(_) if key.is_empty() => return None,
+            Some(hash) => hash.hmac(key.as_bytes(), signed.as_bytes()),
+            None => crypto::rsa_sha256(key, signed.as_bytes())?,
         };
         Some(format!("{signed}.{}", encode(&signature)))
     }

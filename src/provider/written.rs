@@ -161,12 +161,29 @@ fn fault(file: &SourceFile, error: &toml::de::Error) -> Fault {
                     if said.starts_with("unknown field") { "unknown field" } else { "unknown variant" };
                 format!("{kind} `{word}`{nearest}; there are {}", known.join(", "))
             }
-            _ => said.to_owned(),
+            _ => in_words(said),
         };
     match error.span() {
         Some(span) => Fault::at(&file.path, Fault::line_of(&file.text, span.start), message),
         None => Fault::of(&file.path, message),
     }
+}
+
+/// What the reader says of a value of the wrong sort, for somebody who writes TOML and no Rust.
+fn in_words(said: &str) -> String {
+    let (head, wanted) = match said.rsplit_once(", expected ") {
+        Some((head, wanted)) => (head, wanted),
+        None if said == "wanted string or table" => ("invalid type", "a string"),
+        None => return said.to_owned(),
+    };
+    let wanted = match wanted {
+        "a sequence" => "a list: [ … ]",
+        "a string" | "string" => "a text in quotes",
+        "a map" => "a table: { … }",
+        wanted if wanted.starts_with("struct ") => "a table: { … }",
+        wanted => wanted,
+    };
+    format!("{head}, expected {wanted}")
 }
 
 #[cfg(test)]
@@ -226,6 +243,19 @@ mod tests {
     fn what_is_missing_is_named_once() {
         assert_eq!(faults("[inner]\ncount = 1\n"), ["f:1: missing field `name`"]);
         assert_eq!(faults("name = 7\n[inner]\ncount = 1\n").len(), 1);
+    }
+
+    #[test]
+    fn what_is_of_the_wrong_sort_is_told_in_words_of_toml() {
+        for (text, words) in [
+            ("name = 7\ninner = { count = 1 }", "integer `7`, expected a text in quotes"),
+            ("name = 'x'\ninner = 'y'", "string \"y\", expected a table: { … }"),
+            ("name = 'x'\ninner = { count = 1 }\nlist = 'z'", "string \"z\", expected a list: [ … ]"),
+            ("name = 'x'\ninner = { count = 1, colour = ['red'] }", "expected a text in quotes"),
+        ] {
+            let found = faults(text);
+            assert!(found.iter().any(|fault| fault.contains(words)), "{text}: {found:?}");
+        }
     }
 
     #[test]

@@ -184,6 +184,7 @@ impl Bench {
             voice: dunwell::pipeline::calls::Voice::default(),
             pauses: ArcSwap::default(),
             parking: dunwell::pipeline::parking::Parking::default(),
+            once: dunwell::coordination::once::Once::default(),
             fetcher: dunwell::channel::fetch::Fetcher::new().expect("a fetcher"),
             names: store.pseudonymiser(),
             clock: Arc::clone(&clock),

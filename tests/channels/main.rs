@@ -6,6 +6,7 @@
 mod email;
 mod http;
 mod inside;
+mod oauth;
 mod peer;
 mod vendors;
 

@@ -81,6 +81,19 @@ pub fn prism(specification: &str) -> Peer {
     start(command, port, PATIENCE)
 }
 
+/// An authorization server, oidc-provider, with the clients `by-header` and `by-body`.
+pub fn authority() -> Peer {
+    let port = free_port();
+    let peers = super::root().join("tests/peers");
+    assert!(
+        peers.join("node_modules/oidc-provider").exists(),
+        "oidc-provider is not installed: run tests/setup.sh"
+    );
+    let mut command = Command::new("node");
+    command.current_dir(peers).args(["authority.mjs", &port.to_string()]);
+    start(command, port, PATIENCE)
+}
+
 /// How the other mail server is reached.
 #[derive(Clone, Copy)]
 pub enum Security {

@@ -124,6 +124,27 @@ fn a_signed_callback_is_believed_and_a_forged_one_is_not() {
     assert!(counted, "forged callbacks are counted:\n{metrics}");
 }
 
+/// Some vendors look first whether an address is there; what is too large is counted, and nothing of it is read.
+#[test]
+fn a_probe_is_answered_and_what_is_too_large_is_counted() {
+    let vendor = Twilio::start(None, |_| Answer::Accept(Duration::ZERO));
+    let gateway = Gateway::with(vendor.setup(100));
+    let path = "/callbacks/sms/twilio/status";
+    assert_eq!(gateway.anyone().send("HEAD", path, &[], b"").status(), 200);
+    assert_eq!(gateway.anyone().send("HEAD", "/callbacks/sms/nobody/status", &[], b"").status(), 404);
+    assert_eq!(gateway.anyone().send("HEAD", "/callbacks/sms/twilio/voice", &[], b"").status(), 404);
+    let body = |bytes: usize| vec![b'a'; bytes];
+    assert_eq!(gateway.anyone().send("POST", path, &[], &body(800 * 1024)).status(), 401, "read and judged");
+    assert_eq!(gateway.anyone().send("POST", path, &[], &body((1 << 20) + 1)).status(), 413);
+    assert_eq!(
+        gateway.anyone().send("POST", "/callbacks/sms/nobody/status", &[], &body(70_000)).status(),
+        404
+    );
+    let metrics = gateway.admin().get("/metrics").text();
+    let counted = metrics.lines().find(|line| line.contains("callbacks") && line.contains("too_large"));
+    assert!(counted.is_some_and(|line| line.ends_with(" 1")), "{metrics}");
+}
+
 /// The vendor reports before its answer to the send has reached us: by our attempt it is matched at once, by the vendor's own
 /// identifier as soon as the answer tells it.
 #[test]

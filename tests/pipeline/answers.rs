@@ -6,6 +6,7 @@ use dunwell::domain::consent::HoldKind;
 use dunwell::domain::event::{EventBody, ReviewResolution};
 use dunwell::domain::time::Span;
 use dunwell::provider::callback::{CallbackEvent, Inbound};
+use dunwell::provider::letter::Letter;
 use serde_json::{Value, json};
 
 /// A debtor says something by text; what is recorded because of it.
@@ -29,6 +30,7 @@ async fn send(house: &House, channel: Channel, from: &str, text: &str, keyword: 
         text: text.to_owned(),
         keyword: keyword.map(str::to_owned),
         provider_ref: None,
+        letter: Letter::default(),
     };
     house.pipeline.take(channel, "sandbox", CallbackEvent::Inbound(inbound)).await.expect("taken");
 }

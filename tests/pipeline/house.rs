@@ -2,6 +2,7 @@
 
 use dunwell::channel::Transport;
 use dunwell::channel::fetch::Fetcher;
+use dunwell::coordination::once::Once;
 use dunwell::coordination::throttle::Throttles;
 use dunwell::domain::channel::Channel;
 use dunwell::domain::debtor::{CollectorRole, DebtType};
@@ -179,6 +180,7 @@ impl House {
             voice: dunwell::pipeline::calls::Voice::default(),
             pauses: arc_swap::ArcSwap::from_pointee(Vec::new()),
             parking: Parking::default(),
+            once: Once::default(),
             fetcher: Fetcher::new().expect("a fetcher"),
             names: store.pseudonymiser(),
             clock: clock.clone(),

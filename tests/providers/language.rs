@@ -24,11 +24,12 @@ fn shown() -> Vec<SourceFile> {
 #[test]
 fn the_worked_example_works_as_it_stands_on_the_page() {
     let files = shown();
-    assert_eq!(files.len(), 3);
+    assert_eq!(files.len(), 6);
     let catalogue = Catalogue::load(&files).unwrap_or_else(|faults| panic!("{faults:#?}"));
     assert_eq!(catalogue.run_cases(), []);
     let missing = catalogue.unproved();
-    assert!(missing.len() == 1 && missing[0].message.contains("rejected_permanent"), "{missing:?}");
+    assert!(missing.len() == 2 && missing[0].message.contains("rejected_permanent"), "{missing:?}");
+    assert_eq!(catalogue.doubts(), []);
     let broken: Vec<SourceFile> = files
         .into_iter()
         .map(|file| SourceFile { text: file.text.replace("add_plus = true\n", ""), ..file })

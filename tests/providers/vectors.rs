@@ -6,7 +6,7 @@ use dunwell::domain::contact_point::{PointKind, PointValue};
 use dunwell::domain::message::{Content, Outgoing};
 use dunwell::domain::time::Timestamp;
 use dunwell::provider::callback::{CallbackKind, CallbackRequest, Grounds};
-use dunwell::provider::extract::form_pairs;
+use dunwell::provider::form::form_pairs;
 use dunwell::provider::sigv4;
 use serde_json::{Value, json};
 
@@ -40,6 +40,7 @@ fn amazon_notifications_are_judged_by_a_certificate_of_amazons_alone() {
         ("access_key_id", "AKIDEXAMPLE"),
         ("secret_access_key", "x"),
         ("from", "a@recovery.example"),
+        ("topic_arn", "arn:aws:sns:us-east-1:123456789012:ses-events"),
     ];
     let settings = manifest.settings(&given(&pairs), "test").expect("settings");
     let pem = vectors["certificate_pem"].as_str().expect("certificate");

@@ -71,6 +71,72 @@ pub fn read(bytes: &[u8], recipients: &[String]) -> Option<Incoming> {
     }
 }
 
+/// A letter as a vendor's callback tells it, in parts.
+pub struct Told<'t> {
+    /// Who wrote.
+    pub from: &'t str,
+    /// The vendor's identifier of it, or its `Message-ID`.
+    pub id: Option<&'t str>,
+    /// The subject, where the headers do not hold it.
+    pub subject: Option<&'t str>,
+    /// Its own headers, as far as they are told.
+    pub headers: &'t [(String, String)],
+    /// The text.
+    pub text: &'t str,
+    /// The same in HTML, read where there is no text.
+    pub html: Option<&'t str>,
+}
+
+/// Reads a letter that is told in parts as if it had come whole. A report of a mail server is not read here: only its text is
+/// told.
+pub fn told(told: &Told<'_>) -> Option<Incoming> {
+    let header = |name: &str| told.headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name));
+    let report = header("Content-Type")
+        .is_some_and(|(_, value)| value.to_ascii_lowercase().contains("multipart/report"));
+    if report {
+        return Some(Incoming::Machine);
+    }
+    let mut whole = String::new();
+    let mut write = |name: &str, value: &str| {
+        let plain = |text: &str| text.replace(|c: char| c.is_control(), " ");
+        if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':') {
+            whole.push_str(&format!("{name}: {}\r\n", plain(value)));
+        }
+    };
+    for (name, value) in told.headers {
+        let of_body = name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("content-"));
+        if !of_body && !name.eq_ignore_ascii_case("mime-version") {
+            write(name, value);
+        }
+    }
+    let angled = told.id.map(|id| format!("<{}>", id.trim_matches(['<', '>'])));
+    for (name, value) in
+        [("From", Some(told.from)), ("Subject", told.subject), ("Message-ID", angled.as_deref())]
+    {
+        if let Some(value) = value.filter(|_| header(name).is_none()) {
+            write(name, value);
+        }
+    }
+    let (kind, body) = match told.html {
+        Some(html) if told.text.trim().is_empty() => ("html", html),
+        Some(_) | None => ("plain", told.text),
+    };
+    write("MIME-Version", "1.0");
+    write("Content-Type", &format!("text/{kind}; charset=utf-8"));
+    write("Content-Transfer-Encoding", "8bit");
+    whole.push_str("\r\n");
+    whole.push_str(body);
+    match read(whole.as_bytes(), &[])? {
+        // The vendor knows from the envelope who wrote, and by its identifier a letter that comes twice.
+        Incoming::Letter(letter) => Some(Incoming::Letter(Letter {
+            from: told.from.to_owned(),
+            id: told.id.map(str::to_owned).or(letter.id),
+            ..letter
+        })),
+        other => Some(other),
+    }
+}
+
 /// The attempt in an address of the form `anything+att_…@domain`: the envelope's sender of one message alone (VERP).
 fn attempt_in_address(address: &str) -> Option<AttemptId> {
     let (local, _) = address.trim_matches(['<', '>']).rsplit_once('@')?;
