@@ -61,6 +61,7 @@ pub fn prepare(desk: &Desk, request: ContactRequest) -> Prepared {
     let order = RequestOrder {
         accounts: keys(desk, &request.account_ids),
         body_digest: naming::digest(&request),
+        cadence: None,
         campaign: request.campaign.as_deref().map(|name| desk.names.pseudonym("campaign", name)),
         channels: request.channels.clone(),
         expires_at,
@@ -150,7 +151,7 @@ pub fn cancel(
     let status = unit.debtor(row.debtor)?.requests.get(&id).map(|request| request.status);
     match status {
         Some(RequestStatus::Accepted | RequestStatus::Deferred) => {
-            let end = RequestEnd { request: id };
+            let end = RequestEnd { because: None, request: id };
             unit.record(row.debtor, actor, EventBody::RequestCancelled(end, Sealed::Gone))?;
             Ok(Ok(RequestStatus::Cancelled))
         }
