@@ -154,6 +154,8 @@ enum What {
     Providers,
     /// The call flows.
     Flows,
+    /// The plans of cadences.
+    Plans,
     /// Everything.
     All,
 }

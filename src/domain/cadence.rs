@@ -110,6 +110,36 @@ impl<'de> Deserialize<'de> for Ending {
     }
 }
 
+/// The body of `POST /v1/cadences`.
+#[derive(Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CadenceRequest {
+    /// Upstream's own identifier; the same one with the same body is the same cadence, for ever.
+    pub cadence_id: String,
+    /// The debtor.
+    pub debtor_id: String,
+    /// The plan's name.
+    pub plan: String,
+    /// The accounts it is about; empty means that none is named, which counts against all.
+    #[serde(default)]
+    pub account_ids: Vec<String>,
+    /// The templates' variables, the same for every step.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub variables: serde_json::Map<String, serde_json::Value>,
+    /// Does not begin before this moment.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub not_before: Option<Timestamp>,
+    /// What is left of it at this moment is given up.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
+    /// Upstream's campaign, for lists of contact requests.
+    #[serde(default)]
+    pub campaign: Option<String>,
+}
+
 /// One step of a plan. Its fields stand in the history: in alphabetical order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PlanStep {

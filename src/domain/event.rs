@@ -368,6 +368,9 @@ pub struct RequestSecret {
     pub request_id: String,
     /// The template's variables.
     pub variables: serde_json::Map<String, serde_json::Value>,
+    /// What the templates of its cadence's other steps take, and its own does not.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub variables_of_others: serde_json::Map<String, serde_json::Value>,
 }
 
 /// A request that ended without an attempt, or of which no further attempt is made.

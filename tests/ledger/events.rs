@@ -260,6 +260,7 @@ pub fn request_accepted(request: RequestId, request_id: &str, request_key: Pseud
     let order = RequestOrder {
         accounts: vec![account()],
         body_digest: "cd".repeat(32),
+        cadence: None,
         campaign: Some(pseudonym(0xf6)),
         channels: vec![ChannelChoice::Named(Channel::Sms), ChannelChoice::Auto],
         expires_at: at(10_000),
@@ -278,6 +279,7 @@ pub fn request_accepted(request: RequestId, request_id: &str, request_key: Pseud
         contact_point: value(),
         request_id: request_id.to_owned(),
         variables: serde_json::from_str(r#"{"due_date":"2026-12-01","amount":1.5}"#).expect("an object"),
+        variables_of_others: serde_json::Map::new(),
     };
     EventBody::RequestAccepted(order, secret.into())
 }
@@ -384,8 +386,8 @@ pub fn samples() -> Vec<EventBody> {
         EventBody::PermitExpired(PermitExpiry { counts: true, permit: permit() }, Sealed::Gone),
         EventBody::PermitReturned(PermitReturn { permit: permit() }, Sealed::Gone),
         request_accepted(request(), "crm-2026-000123", pseudonym(0x17)),
-        EventBody::RequestCancelled(RequestEnd { request: request() }, Sealed::Gone),
-        EventBody::RequestExpired(RequestEnd { request: request() }, Sealed::Gone),
+        EventBody::RequestCancelled(RequestEnd { because: None, request: request() }, Sealed::Gone),
+        EventBody::RequestExpired(RequestEnd { because: None, request: request() }, Sealed::Gone),
         EventBody::DecisionMade(decision_record(), Sealed::Gone),
         attempt_started(attempt(), request(), "Please call Sample Collections"),
         attempt_sent(attempt(), "SM0123"),
