@@ -112,11 +112,8 @@ fn read(file: &SourceFile, expire_after: Span) -> Result<FiledPlan, Vec<Fault>> 
     let usual = head.as_ref().and_then(|head| head.expire_after.as_ref());
     usual.inspect(|span| judge.tries("expire_after", span));
     let usual = usual.map_or(expire_after, |span| *span.get_ref());
-    let steps: Vec<(usize, PlanStep, Lines)> = steps
-        .into_iter()
-        .enumerate()
-        .filter_map(|(index, step)| judge.step(index, step?, usual))
-        .collect();
+    let steps: Vec<(usize, PlanStep, Lines)> =
+        steps.into_iter().enumerate().filter_map(|(index, step)| judge.step(index, step?, usual)).collect();
     judge.length(&steps);
     let Some(head) = head.filter(|_| judge.faults.is_empty()) else {
         judge.faults.sort();
@@ -228,7 +225,10 @@ impl Judge<'_> {
         let Written { after, channels, expire_after, template } = written;
         match &after {
             None if index > 0 => {
-                self.at(&template, format!("step {number}: `after` is missing: how long after the step before"));
+                self.at(
+                    &template,
+                    format!("step {number}: `after` is missing: how long after the step before"),
+                );
             }
             None => {}
             Some(after) => {
@@ -249,10 +249,8 @@ impl Judge<'_> {
         if let Some(span) = &expire_after {
             self.tries(&format!("step {number}: `expire_after`"), span);
         }
-        let lines = Lines {
-            channels: self.line(channels.span().start),
-            template: self.line(template.span().start),
-        };
+        let lines =
+            Lines { channels: self.line(channels.span().start), template: self.line(template.span().start) };
         let step = PlanStep {
             after: after.map_or(Span::seconds(0), Spanned::into_inner),
             channels: channels.into_inner(),
@@ -271,7 +269,8 @@ impl Judge<'_> {
     fn length(&mut self, steps: &[(usize, PlanStep, Lines)]) {
         let longest = steps.iter().map(|(_, step, _)| step.after.as_millis() + step.expire_after.as_millis());
         if longest.sum::<i64>() > LONGEST_PLAN.as_millis() {
-            let message = format!("may take longer than {LONGEST_PLAN}, all its steps and their tries together");
+            let message =
+                format!("may take longer than {LONGEST_PLAN}, all its steps and their tries together");
             self.faults.push(Fault::of(&self.file.path, message));
         }
     }
@@ -351,32 +350,51 @@ expire_after = "P2D"
         let with = |from: &str, to: &str| faults(&GOOD.replace(from, to));
         assert_eq!(with("\"P3D\"", "\"PT2H\""), ["sample.toml:8: step 2: `after` must be from P1D to P90D"]);
         assert_eq!(with("\"P3D\"", "\"P91D\""), ["sample.toml:8: step 2: `after` must be from P1D to P90D"]);
-        assert_eq!(with("\"P2D\"", "\"P31D\""), [
-            "sample.toml:11: step 2: `expire_after` must be from PT1H to P30D"
-        ]);
-        assert_eq!(with("[\"email\"]", "[]"), [
-            "sample.toml:4: step 1: `channels` must name at least one, or \"auto\""
-        ]);
-        assert_eq!(with("[\"sms\", \"email\"]", "[\"sms\", \"auto\"]"), [
-            "sample.toml:9: step 2: `channels` must name \"auto\" alone"
-        ]);
-        assert_eq!(with("[\"email\"]", "[\"fax\"]"), [
-            "sample.toml:4: step 1: expected one of email, sms, voice, portal, auto"
-        ]);
-        assert_eq!(with("after = \"P3D\"\n", ""), [
-            "sample.toml:9: step 2: `after` is missing: how long after the step before"
-        ]);
-        assert_eq!(faults("summary = \"none\""), ["sample.toml: has no steps: write [[steps]], once for each"]);
+        assert_eq!(
+            with("\"P2D\"", "\"P31D\""),
+            ["sample.toml:11: step 2: `expire_after` must be from PT1H to P30D"]
+        );
+        assert_eq!(
+            with("[\"email\"]", "[]"),
+            ["sample.toml:4: step 1: `channels` must name at least one, or \"auto\""]
+        );
+        assert_eq!(
+            with("[\"sms\", \"email\"]", "[\"sms\", \"auto\"]"),
+            ["sample.toml:9: step 2: `channels` must name \"auto\" alone"]
+        );
+        assert_eq!(
+            with("[\"email\"]", "[\"fax\"]"),
+            ["sample.toml:4: step 1: expected one of email, sms, voice, portal, auto"]
+        );
+        assert_eq!(
+            with("after = \"P3D\"\n", ""),
+            ["sample.toml:9: step 2: `after` is missing: how long after the step before"]
+        );
+        assert_eq!(
+            faults("summary = \"none\""),
+            ["sample.toml: has no steps: write [[steps]], once for each"]
+        );
         let stops = format!("stop_on = [\"reply\", \"opt_out\", \"hold\"]\n{GOOD}");
-        assert_eq!(faults(&stops), [
-            "sample.toml:1: `stop_on` must also name account_closed, dispute: they end every cadence"
-        ]);
-        let several = GOOD.replace("\"P3D\"", "\"PT2H\"").replace("[\"email\"]", "[]").replace("summary", "sumary");
+        assert_eq!(
+            faults(&stops),
+            ["sample.toml:1: `stop_on` must also name account_closed, dispute: they end every cadence"]
+        );
+        let several =
+            GOOD.replace("\"P3D\"", "\"PT2H\"").replace("[\"email\"]", "[]").replace("summary", "sumary");
         assert_eq!(faults(&several).len(), 3, "{:?}", faults(&several));
-        let many = format!("{GOOD}{}", "[[steps]]\nafter = \"P1D\"\nchannels = [\"auto\"]\ntemplate = \"a\"\n".repeat(19));
+        let many = format!(
+            "{GOOD}{}",
+            "[[steps]]\nafter = \"P1D\"\nchannels = [\"auto\"]\ntemplate = \"a\"\n".repeat(19)
+        );
         assert!(faults(&many)[0].contains("has 21 steps; a plan has 1 to 20"), "{:?}", faults(&many));
-        let long = format!("{GOOD}{}", "[[steps]]\nafter = \"P90D\"\nchannels = [\"auto\"]\ntemplate = \"a\"\n".repeat(4));
-        assert_eq!(faults(&long), ["sample.toml: may take longer than P366D, all its steps and their tries together"]);
+        let long = format!(
+            "{GOOD}{}",
+            "[[steps]]\nafter = \"P90D\"\nchannels = [\"auto\"]\ntemplate = \"a\"\n".repeat(4)
+        );
+        assert_eq!(
+            faults(&long),
+            ["sample.toml: may take longer than P366D, all its steps and their tries together"]
+        );
         let elsewhere = SourceFile { path: "more/sample.toml".to_owned(), text: GOOD.to_owned() };
         assert!(read(&elsewhere, Span::days(7)).is_err(), "its name would not be that of its file");
     }

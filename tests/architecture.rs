@@ -21,7 +21,10 @@ const FLOORS: &[(&str, &str)] = &[
     ("storage", "domain ledger"),
     ("coordination", "domain"),
     ("channel", "domain provider"),
-    ("pipeline", "domain policy ledger template provider reply callflow cadence storage coordination channel"),
+    (
+        "pipeline",
+        "domain policy ledger template provider reply callflow cadence storage coordination channel",
+    ),
     ("http", "domain policy ledger provider storage coordination pipeline"),
     ("console", "domain policy ledger template storage pipeline http"),
     ("portal", "domain policy ledger template storage pipeline http"),

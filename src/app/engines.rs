@@ -168,8 +168,10 @@ pub fn plans(
     }
     let located = |faults| folder::located(dir, faults);
     let plans = Plans::load(&folder::read(dir)?, config.expire_after).map_err(located)?;
-    let faults: Vec<Fault> =
-        templates.iter().flat_map(|templates| plans.all().flat_map(|plan| wordless(plan, templates))).collect();
+    let faults: Vec<Fault> = templates
+        .iter()
+        .flat_map(|templates| plans.all().flat_map(|plan| wordless(plan, templates)))
+        .collect();
     if faults.is_empty() { Ok(plans) } else { Err(located(faults)) }
 }
 

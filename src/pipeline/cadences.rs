@@ -264,12 +264,7 @@ fn take_back(
 }
 
 /// Upstream takes a cadence back, or says what ended it.
-fn cancel(
-    unit: &mut Unit<'_>,
-    actor: &Actor,
-    id: CadenceId,
-    reason: Option<StopCondition>,
-) -> Filed<()> {
+fn cancel(unit: &mut Unit<'_>, actor: &Actor, id: CadenceId, reason: Option<StopCondition>) -> Filed<()> {
     let Some(row) = unit.batch.request(id.first())? else { return Ok(Err(Refusal::NotFound("cadence"))) };
     let state = unit.debtor(row.debtor)?;
     let Some(cadence) = state.cadences.get(&id) else { return Ok(Err(Refusal::NotFound("cadence"))) };

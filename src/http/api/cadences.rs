@@ -180,7 +180,8 @@ async fn list(
         debtor_id.is_none() || cadence_id.is_none() || state.debtor_id == debtor_id
     };
     let Some(state) = state.filter(of_debtor) else { return Ok(Json(List::whole(Vec::new()))) };
-    let passes = |id: &&CadenceId| only.is_none_or(|only| only == **id) && after.is_none_or(|after| **id > after);
+    let passes =
+        |id: &&CadenceId| only.is_none_or(|only| only == **id) && after.is_none_or(|after| **id > after);
     let mut ids: Vec<CadenceId> = state.cadences.keys().filter(passes).copied().collect();
     let more = ids.len() > limit;
     ids.truncate(limit);
@@ -206,11 +207,7 @@ struct PlanView {
     get, path = "/v1/plans", tag = "Cadences",
     responses((status = 200, description = "All of them, by name", body = List<PlanView>))
 )]
-async fn plans(
-    State(api): State<Api>,
-    _: Caller<Reads>,
-    _: Query<NoQuery>,
-) -> Json<List<PlanView>> {
+async fn plans(State(api): State<Api>, _: Caller<Reads>, _: Query<NoQuery>) -> Json<List<PlanView>> {
     let all = api.pipeline().desk().plans.all();
     let views = all.map(|filed| PlanView { plan: filed.plan.clone(), summary: filed.summary.clone() });
     Json(List::whole(views.collect()))
