@@ -149,10 +149,6 @@ fn without_hexadecimal(text: &str) -> String {
         .collect()
 }
 
-fn plans() -> Plans {
-    Plans::load(&files("config/plans"), Span::days(7)).expect("plans")
-}
-
 impl Bench {
     /// A gateway with nothing on file and no provider.
     pub async fn start() -> Self {
@@ -167,7 +163,7 @@ impl Bench {
             policy: ArcSwap::from_pointee(policy()),
             templates: templates(),
             carriers: carriers(&clock),
-            plans: plans(),
+            plans: dunwell::cadence::Plans::default(),
             voice: dunwell::pipeline::calls::Voice::default(),
             pauses: ArcSwap::default(),
             parking: dunwell::pipeline::parking::Parking::default(),
