@@ -82,7 +82,9 @@ fn prepare(desk: &Desk, said: CadenceRequest) -> Beginning {
     let (step, from, until) = match turn {
         Some(Next::Step { step, from, until, .. }) => (Some(step), from, until),
         Some(Next::End(_)) => {
-            faults.push(FieldFault::new("/expires_at", "must be later than the plan's first step"));
+            if faults.iter().all(|fault| fault.pointer != "/expires_at") {
+                faults.push(FieldFault::new("/expires_at", "must be later than the plan's first step"));
+            }
             (None, begins, begins)
         }
         None => (None, begins, begins),
