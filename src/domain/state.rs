@@ -13,7 +13,7 @@ use crate::domain::debtor::{DebtorFile, DebtorOutline};
 use crate::domain::decision::Outcome;
 use crate::domain::event::{
     AttemptFailure, AttemptSecret, AttemptStart, DecisionRecord, DeliveryUpdate, Event, EventBody, HoldLift,
-    Inbound, PermitGrant, PermitUse, PointInvalid, RequestSecret, Sealed, Understanding,
+    Inbound, PermitGrant, PermitUse, PointInvalid, RequestEnd, RequestSecret, Sealed, Understanding,
 };
 use crate::domain::id::{AccountKey, AttemptId, PermitId, PointKey, RequestId, ReviewId};
 use crate::domain::outcome::{FailureCause, FailureClass};
@@ -176,10 +176,7 @@ impl DebtorState {
                     Sealed::Gone => (None, None),
                 };
             }
-            EventBody::DebtorErased(..) => {
-                self.erase();
-                cadence::erase(&mut self.cadences, at);
-            }
+            EventBody::DebtorErased(..) => self.erase(at),
             EventBody::ConsentGranted(consent, _) => self.consents.push(consent),
             EventBody::ConsentRevoked(stop, _) | EventBody::OptOutReceived(stop, _) => {
                 self.opt_outs.push(stop);
@@ -204,12 +201,7 @@ impl DebtorState {
                 cadence::enter(&mut self.cadences, &order, at);
                 self.requests.insert(order.request, Box::new(RequestState::new(order, secret, at)));
             }
-            EventBody::RequestCancelled(end, _) => {
-                if let Some(request) = self.requests.get_mut(&end.request) {
-                    request.take_back();
-                    cadence::take_back(&mut self.cadences, request, end.because, at);
-                }
-            }
+            EventBody::RequestCancelled(end, _) => self.take_back(&end, at),
             EventBody::RequestExpired(end, _) => self.end(end.request, RequestStatus::Expired, at),
             EventBody::DecisionMade(record, _) => self.decided(record, at),
             EventBody::AttemptStarted(start, message) => self.start(start, message, at),
@@ -248,7 +240,8 @@ impl DebtorState {
     }
 
     /// Forgets everything personal; what the law counts stays.
-    fn erase(&mut self) {
+    fn erase(&mut self, at: Timestamp) {
+        cadence::erase(&mut self.cadences, at);
         self.debtor_id = None;
         self.file = None;
         for request in self.requests.values_mut() {
@@ -325,6 +318,13 @@ impl DebtorState {
         }
         if !counts {
             self.contacts.retain(|contact| contact.source != ContactSource::Permit(permit));
+        }
+    }
+
+    fn take_back(&mut self, end: &RequestEnd, at: Timestamp) {
+        if let Some(request) = self.requests.get_mut(&end.request) {
+            request.take_back();
+            cadence::take_back(&mut self.cadences, request, end.because, at);
         }
     }
 
