@@ -162,7 +162,8 @@ fn what_is_wrong_is_refused_with_its_place() {
     reader.post(&format!("/v1/cadences/{id}/cancel"), &json!({})).expect(403);
     assert_eq!(reader.all("/v1/plans")[0]["name"], "two");
     let began = begin(&writer, &sample, "c-3");
-    writer.post(&format!("/v1/cadences/{began}/cancel"), &json!({})).ok();
+    let ended = writer.send("POST", &format!("/v1/cadences/{began}/cancel"), &[], b"").ok();
+    assert_eq!(ended["reason"], "cancelled");
     gateway.anyone().get("/v1/plans").expect(401);
 }
 

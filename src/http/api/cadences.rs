@@ -5,7 +5,7 @@ use crate::domain::id::CadenceId;
 use crate::http::Api;
 use crate::http::api::cadence_view::CadenceView;
 use crate::http::auth::{Caller, Reads, Writes};
-use crate::http::body::Body;
+use crate::http::body::{Body, PerhapsBody};
 use crate::http::list::{self, List};
 use crate::http::problem::Problem;
 use crate::http::query::{At, Fields, NoQuery, Query, QueryForm};
@@ -93,7 +93,7 @@ async fn view(api: &Api, id: CadenceId) -> Result<Json<CadenceView>, Problem> {
 }
 
 /// Why upstream takes a cadence back.
-#[derive(Clone, Deserialize, utoipa::ToSchema, PartialEq, Serialize)]
+#[derive(Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CadenceCancel {
     /// What made the rest pointless, where it is something that this gateway has not heard of itself, such as a payment;
@@ -104,11 +104,11 @@ struct CadenceCancel {
 
 /// Take a cadence back
 ///
-/// What has gone out stays; nothing more goes out once this is answered. One that has ended otherwise is 409.
+/// What has gone out stays; nothing more goes out once this is answered. The body may be left out. One that has ended otherwise is 409.
 #[utoipa::path(
     post, path = "/v1/cadences/{id}/cancel", tag = "Cadences",
     params(("id" = String, Path, description = "Our identifier")),
-    request_body(content = CadenceCancel, example = json!({"reason": "payment"})),
+    request_body(content = Option<CadenceCancel>, example = json!({"reason": "payment"})),
     responses(
         (status = 200, description = "Taken back", body = CadenceView),
         (status = 409, description = "It has ended", body = crate::http::problem::ProblemSchema, content_type = "application/problem+json")
@@ -119,7 +119,7 @@ async fn cancel(
     caller: Caller<Writes>,
     At(id): At<CadenceId>,
     _: Query<NoQuery>,
-    Body(said): Body<CadenceCancel>,
+    PerhapsBody(said): PerhapsBody<CadenceCancel>,
 ) -> Result<Json<CadenceView>, Problem> {
     api.pipeline().cancel_cadence(caller.actor(), id, said.reason).await?;
     view(&api, id).await
