@@ -67,7 +67,7 @@ enum Command {
     Demo(Demo),
     /// Serve the HTTP API and send what is lawful
     Serve(Serve),
-    /// Validate the configuration, the law, the templates, the providers and the call flows; every fault with file and line
+    /// Validate the configuration, the law, the templates, the providers, the call flows and the plans; every fault with file and line
     ///
     /// Exits with 1 if there is any. `check law` also lists the rules that nobody has verified yet.
     Check(Check),
@@ -158,6 +158,8 @@ enum What {
     Providers,
     /// The call flows.
     Flows,
+    /// The plans of cadences.
+    Plans,
     /// Everything.
     All,
 }

@@ -63,6 +63,8 @@ pub struct Config {
     pub policy: PolicyChoice,
     /// `[templates] dir`.
     pub templates: PathBuf,
+    /// `[plans] dir`: the plans of cadences.
+    pub plans: PathBuf,
     /// `[manifests] dir`.
     pub manifests: PathBuf,
     /// `[keys] master`.

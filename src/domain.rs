@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod attempt;
+pub mod cadence;
 pub mod call;
 pub mod channel;
 pub mod city;

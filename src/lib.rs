@@ -6,7 +6,8 @@
 // Floor 0: the vocabulary.
 pub mod domain;
 
-// Floor 1: five pure engines; none sees another.
+// Floor 1: the pure engines; none sees another.
+pub mod cadence;
 pub mod callflow;
 pub mod ledger;
 pub mod policy;

@@ -3,13 +3,14 @@
 //! Data flows one way. A contact request comes in at [`intake`], is recorded, and stands on the [`agenda`] until it is due;
 //! [`worker`] then has it looked at by [`dispatch`], which asks policy through [`decide`] and records decision and intent in
 //! one step; [`carriers`] carry the message past the [`barrier`]; what came of it is recorded, and what comes back enters at
-//! [`receive`], replies at [`replies`], what is pressed and said on a call at [`calls`]. What upstream states of a debtor enters at [`filing`]. Everything is written through [`recorder`], by one
+//! [`receive`], replies at [`replies`], what follows in a cadence at [`cadences`], what is pressed and said on a call at [`calls`]. What upstream states of a debtor enters at [`filing`]. Everything is written through [`recorder`], by one
 //! thread, in one transaction for many commands; the next decision sees it.
 
 pub mod agenda;
 pub mod amend;
 pub mod answer;
 pub mod barrier;
+pub mod cadences;
 mod callbacks;
 pub mod calls;
 pub mod carriers;
@@ -55,6 +56,7 @@ pub use intake::Accepted;
 pub use permits::Permit;
 pub use recovery::StartError;
 
+use crate::cadence::Plans;
 use crate::channel::fetch::Fetcher;
 use crate::coordination::once::Once;
 use crate::domain::debtor::{CollectorRole, DebtType};
@@ -95,6 +97,8 @@ pub struct Desk {
     pub templates: Arc<Catalogue>,
     /// Who carries what.
     pub carriers: Carriers,
+    /// The plans that cadences are begun by.
+    pub plans: Plans,
     /// What calls are made of.
     pub voice: calls::Voice,
     /// The kill switches in force.

@@ -2,6 +2,8 @@
 
 #[path = "pipeline/answers.rs"]
 mod answers;
+#[path = "pipeline/cadences.rs"]
+mod cadences;
 #[path = "pipeline/caps.rs"]
 mod caps;
 #[path = "pipeline/failover.rs"]

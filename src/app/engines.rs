@@ -1,6 +1,7 @@
 //! The four engines, loaded from the folders that the configuration names.
 
 use crate::app::opt_out_notice;
+use crate::cadence::{FiledPlan, Plans};
 use crate::callflow::{Flow, Flows};
 use crate::channel::webhook::{Receiver, SigningKey};
 use crate::config::document::Place;
@@ -8,6 +9,7 @@ use crate::config::environment::Environment;
 use crate::config::{Config, Refused, folder};
 use crate::domain::channel::Channel;
 use crate::domain::fault::{Fault, SourceFile};
+use crate::domain::request::ChannelChoice;
 use crate::pipeline::calls::Voice;
 use crate::pipeline::webhooks::Webhook;
 use crate::policy::Policy;
@@ -44,6 +46,8 @@ pub struct Engines {
     pub webhooks: Vec<Webhook>,
     /// What calls are made of.
     pub voice: Voice,
+    /// The plans of cadences.
+    pub plans: Plans,
 }
 
 /// Loads everything.
@@ -59,12 +63,14 @@ pub fn load(config: &Config, environment: &Environment) -> Result<Engines, Vec<F
         (Ok(templates), Ok(providers)) => voice(config, templates, providers),
         _ => flows(config).map(|_| Voice::default()),
     };
-    match (policy, templates, providers, webhooks, voice) {
-        (Ok((policy, _)), Ok(templates), Ok(providers), Ok(webhooks), Ok(voice)) => {
-            Ok(Engines { policy, templates, providers, webhooks, voice })
+    let plans = plans(config, templates.as_ref().ok());
+    match (policy, templates, providers, webhooks, voice, plans) {
+        (Ok((policy, _)), Ok(templates), Ok(providers), Ok(webhooks), Ok(voice), Ok(plans)) => {
+            Ok(Engines { policy, templates, providers, webhooks, voice, plans })
         }
-        (policy, templates, providers, webhooks, voice) => {
-            let faults = [policy.err(), templates.err(), providers.err(), webhooks.err(), voice.err()];
+        (policy, templates, providers, webhooks, voice, plans) => {
+            let faults =
+                [policy.err(), templates.err(), providers.err(), webhooks.err(), voice.err(), plans.err()];
             Err(faults.into_iter().flatten().flatten().collect())
         }
     }
@@ -145,6 +151,53 @@ pub fn templates(config: &Config) -> Result<template::catalogue::Catalogue, Vec<
         Ok(loaded) if faults.is_empty() => Ok(loaded),
         Ok(_) | Err(()) => Err(folder::located(&config.templates, faults)),
     }
+}
+
+/// Every plan; none where there is no folder of them. What its messages say can only be asked of templates that are sound.
+///
+/// # Errors
+/// Every fault, its file named from the working directory: of its form, and every template that a step names and that is not
+/// there, or has no words for its channels.
+pub fn plans(
+    config: &Config,
+    templates: Option<&template::catalogue::Catalogue>,
+) -> Result<Plans, Vec<Fault>> {
+    let dir = &config.plans;
+    if !dir.is_dir() {
+        return Ok(Plans::default());
+    }
+    let located = |faults| folder::located(dir, faults);
+    let plans = Plans::load(&folder::read(dir)?, config.expire_after).map_err(located)?;
+    let faults: Vec<Fault> = templates
+        .iter()
+        .flat_map(|templates| plans.all().flat_map(|plan| wordless(plan, templates)))
+        .collect();
+    if faults.is_empty() { Ok(plans) } else { Err(located(faults)) }
+}
+
+/// The steps of a plan whose message no template has.
+fn wordless(filed: &FiledPlan, templates: &template::catalogue::Catalogue) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let lines = filed.template_lines.iter().zip(&filed.channel_lines);
+    for (index, (step, (template_line, channel_line))) in filed.plan.steps.iter().zip(lines).enumerate() {
+        let (number, template) = (index + 1, &step.template);
+        let Some(manifest) = templates.manifest(template) else {
+            let known: Vec<&str> = templates.templates().collect();
+            let message =
+                format!("step {number}: there is no template `{template}`; there are {}", known.join(", "));
+            faults.push(Fault::at(&filed.file, *template_line, message));
+            continue;
+        };
+        for choice in &step.channels {
+            if let ChannelChoice::Named(channel) = choice
+                && !manifest.channels.contains(channel)
+            {
+                let message = format!("step {number}: template `{template}` has no words for {channel}");
+                faults.push(Fault::at(&filed.file, *channel_line, message));
+            }
+        }
+    }
+    faults
 }
 
 /// Every call flow; none where there is no folder of them.

@@ -66,11 +66,12 @@ impl Gateway {
         let mut registry = Registry::default();
         let meters = Meters::register(&mut registry);
         let metrics = Arc::new(Metrics::register(&mut registry));
-        let Engines { policy, templates, providers, webhooks, voice } = engines;
+        let Engines { policy, templates, providers, webhooks, voice, plans } = engines;
         let desk = Arc::new(Desk {
             policy: ArcSwap::from_pointee(policy),
             templates: Arc::new(templates),
             carriers: carriers(providers, &clock)?,
+            plans,
             voice,
             pauses: ArcSwap::default(),
             parking: Parking::default(),

@@ -4,6 +4,7 @@ use crate::app::clock::{MachineClock, MachineEntropy};
 use crate::app::engines::{self, Engines};
 use crate::app::gateway::{carriers, settings};
 use crate::app::open_store;
+use crate::cadence::Plans;
 use crate::channel::fetch::Fetcher;
 use crate::config::environment::Environment;
 use crate::config::{Config, Refused};
@@ -27,7 +28,7 @@ use std::sync::Arc;
 pub fn open(config: &Config, environment: &Environment, providers: bool) -> anyhow::Result<Pipeline> {
     let clock: Arc<dyn Clock> = Arc::new(MachineClock);
     let (policy, templates, carriers, voice) = if providers {
-        let Engines { policy, templates, providers, webhooks: _, voice } =
+        let Engines { policy, templates, providers, webhooks: _, voice, plans: _ } =
             engines::load(config, environment).map_err(Refused)?;
         (policy, templates, carriers(providers, &clock)?, voice)
     } else {
@@ -41,6 +42,7 @@ pub fn open(config: &Config, environment: &Environment, providers: bool) -> anyh
         policy: ArcSwap::from_pointee(policy),
         templates: Arc::new(templates),
         carriers,
+        plans: Plans::default(),
         voice,
         pauses: ArcSwap::default(),
         parking: Parking::default(),

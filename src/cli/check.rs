@@ -5,6 +5,7 @@ use crate::cli::{What, print};
 use crate::config::environment::Environment;
 use crate::config::{Config, folder};
 use crate::domain::fault::Fault;
+use crate::domain::request::ChannelChoice;
 use crate::pipeline::webhooks::Webhook;
 use crate::policy::Policy;
 use std::fmt::Write;
@@ -51,6 +52,9 @@ fn look(config: &Config, environment: &Environment, what: What, findings: &mut F
     }
     if all || what == What::Flows {
         look_at_flows(config, findings);
+    }
+    if all || what == What::Plans {
+        look_at_plans(config, findings);
     }
 }
 
@@ -208,6 +212,32 @@ fn look_at_flows(config: &Config, findings: &mut Findings) {
             dir.display()
         );
         findings.faults.push(config.fault(&config.voice.flow.place, message));
+    }
+}
+
+fn look_at_plans(config: &Config, findings: &mut Findings) {
+    let templates = engines::templates(config).ok();
+    let plans = match engines::plans(config, templates.as_ref()) {
+        Ok(plans) => plans,
+        Err(faults) => return findings.faults.extend(faults),
+    };
+    let steps: usize = plans.all().map(|filed| filed.plan.steps.len()).sum();
+    findings.sound.push(format!("{}: {} plans, {steps} steps", config.plans.display(), plans.all().count()));
+    for filed in plans.all() {
+        for (index, step) in filed.plan.steps.iter().enumerate() {
+            for choice in &step.channels {
+                if let ChannelChoice::Named(channel) = choice
+                    && !config.channels.contains_key(channel)
+                {
+                    let file = config.plans.join(&filed.file).display().to_string();
+                    let message = format!(
+                        "step {}: [channels.{channel}] has no providers, so that no cadence can be begun by this plan",
+                        index + 1
+                    );
+                    findings.warnings.push(Fault::at(&file, filed.channel_lines[index], message));
+                }
+            }
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 const DEFAULT_MANIFESTS: &str = "providers";
+const DEFAULT_PLANS: &str = "config/plans";
 const DEFAULT_FLOWS: &str = "config/ivr";
 const DEFAULT_FLOW: &str = "standard";
 const DEFAULT_EXPIRY: Span = Span::days(7);
@@ -37,6 +38,7 @@ pub fn config(
     redis(root);
     let policy = policy(root, faults);
     let templates = templates(root, faults);
+    let plans = plans(root, policy.as_ref().map(|policy| policy.dir.as_path()));
     let manifests = manifests(root);
     let master_key = master_key(root, data);
     let expire_after = requests(root);
@@ -55,6 +57,7 @@ pub fn config(
         store: store?,
         policy: policy?,
         templates: templates?,
+        plans,
         manifests,
         master_key,
         expire_after,
@@ -262,6 +265,16 @@ fn collector(root: &mut Section<'_>) -> CollectorChoice {
         debt_type: debt_type.map(|kind| kind.value),
         licences,
     }
+}
+
+/// Plans stand beside the law, unless it is said where.
+fn plans(root: &mut Section<'_>, policy: Option<&Path>) -> PathBuf {
+    let mut section = root.section("plans");
+    let dir = section.text("dir").filter(|dir| !dir.value.trim().is_empty());
+    section.finish();
+    let beside =
+        policy.and_then(Path::parent).map_or_else(|| PathBuf::from(DEFAULT_PLANS), |dir| dir.join("plans"));
+    dir.map_or(beside, |dir| PathBuf::from(dir.value))
 }
 
 /// Call flows stand beside the law, unless it is said where.

@@ -9,6 +9,7 @@
 // tidy: over budget because it is one closed list, and its reader wants all of it in one place.
 
 use crate::domain::attempt::AttemptStatus;
+use crate::domain::cadence::Ending;
 use crate::domain::channel::{Channel, Claim, words};
 use crate::domain::consent::{Consent, Hold, HoldKind, OptOut, Preferences};
 use crate::domain::contact::{Contact, ContactResult};
@@ -370,11 +371,17 @@ pub struct RequestSecret {
     pub request_id: String,
     /// The template's variables.
     pub variables: serde_json::Map<String, serde_json::Value>,
+    /// What the templates of its cadence's other steps take, and its own does not.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub variables_of_others: serde_json::Map<String, serde_json::Value>,
 }
 
-/// A request that ended without an attempt.
+/// A request that ended without an attempt, or of which no further attempt is made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestEnd {
+    /// Why the cadence that it belongs to ended with it; none where upstream took the request itself back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<Ending>,
     /// The request.
     pub request: RequestId,
 }

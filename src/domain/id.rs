@@ -98,9 +98,25 @@ prefixed_id!(
     ReviewId, "rev"
 );
 prefixed_id!(
+    /// A cadence. Its bytes are those of its first step's [`RequestId`], by which the store finds it.
+    CadenceId, "cad"
+);
+prefixed_id!(
     /// An API key (never the key itself).
     KeyId, "key"
 );
+
+impl CadenceId {
+    /// The cadence that begins with a request.
+    pub fn of(first: RequestId) -> Self {
+        Self(first.0)
+    }
+
+    /// The request of its first step.
+    pub fn first(self) -> RequestId {
+        RequestId(self.0)
+    }
+}
 
 /// A keyed hash that stands for something personal: HMAC-SHA-256 under the store's lookup key, cut to 16 bytes.
 ///

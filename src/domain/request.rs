@@ -1,5 +1,6 @@
 //! A contact request: upstream asks for a contact; whether and when it is made is decided later.
 
+use crate::domain::cadence::CadencePlace;
 use crate::domain::channel::{Channel, Claim, Priority, Purpose, words};
 use crate::domain::id::{AccountKey, PointKey, Pseudonym, RequestId};
 use crate::domain::time::{Span, Timestamp};
@@ -94,6 +95,9 @@ pub struct RequestOrder {
     pub accounts: Vec<AccountKey>,
     /// SHA-256 of the canonical body, hexadecimal, to tell a repeat from a conflict.
     pub body_digest: String,
+    /// To which cadence it belongs, if to any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cadence: Option<Box<CadencePlace>>,
     /// The keyed hash of the campaign.
     pub campaign: Option<Pseudonym>,
     /// Channels in order of preference.

@@ -4,6 +4,7 @@ mod request;
 
 use crate::domain::access::{self, Visit};
 use crate::domain::attempt::AttemptStatus;
+use crate::domain::cadence::{self, Cadences};
 use crate::domain::channel::{Channel, Direction, Party, Purpose};
 use crate::domain::consent::{Consent, Hold, OptOut, Preferences};
 use crate::domain::contact::{Contact, ContactResult, ContactSource};
@@ -12,7 +13,7 @@ use crate::domain::debtor::{DebtorFile, DebtorOutline};
 use crate::domain::decision::Outcome;
 use crate::domain::event::{
     AttemptFailure, AttemptSecret, AttemptStart, DecisionRecord, DeliveryUpdate, Event, EventBody, HoldLift,
-    Inbound, PermitGrant, PermitUse, PointInvalid, RequestSecret, Sealed, Understanding,
+    Inbound, PermitGrant, PermitUse, PointInvalid, RequestEnd, RequestSecret, Sealed, Understanding,
 };
 use crate::domain::id::{AccountKey, AttemptId, PermitId, PointKey, RequestId, ReviewId};
 use crate::domain::outcome::{FailureCause, FailureClass};
@@ -57,6 +58,8 @@ pub struct DebtorState {
     pub permits: BTreeMap<PermitId, PermitState>,
     /// The newest visits by signed link.
     pub visits: Vec<Visit>,
+    /// Every cadence.
+    pub cadences: Cadences,
 }
 
 /// A contact request as of the debtor's newest event.
@@ -70,6 +73,8 @@ pub struct RequestState {
     pub accepted_at: Timestamp,
     /// Where it stands.
     pub status: RequestStatus,
+    /// Whether it was taken back while an attempt was under way: nothing follows that attempt.
+    pub withdrawn: bool,
     /// The newest decision.
     pub decision: Option<DecisionRecord>,
     /// Its attempts, in order.
@@ -171,7 +176,7 @@ impl DebtorState {
                     Sealed::Gone => (None, None),
                 };
             }
-            EventBody::DebtorErased(..) => self.erase(),
+            EventBody::DebtorErased(..) => self.erase(at),
             EventBody::ConsentGranted(consent, _) => self.consents.push(consent),
             EventBody::ConsentRevoked(stop, _) | EventBody::OptOutReceived(stop, _) => {
                 self.opt_outs.push(stop);
@@ -193,11 +198,12 @@ impl DebtorState {
             }
             EventBody::PermitReturned(returned, _) => self.close_permit(returned.permit, false),
             EventBody::RequestAccepted(order, secret) => {
+                cadence::enter(&mut self.cadences, &order, at);
                 self.requests.insert(order.request, Box::new(RequestState::new(order, secret, at)));
             }
-            EventBody::RequestCancelled(end, _) => self.end(end.request, RequestStatus::Cancelled),
-            EventBody::RequestExpired(end, _) => self.end(end.request, RequestStatus::Expired),
-            EventBody::DecisionMade(record, _) => self.decided(record),
+            EventBody::RequestCancelled(end, _) => self.take_back(&end, at),
+            EventBody::RequestExpired(end, _) => self.end(end.request, RequestStatus::Expired, at),
+            EventBody::DecisionMade(record, _) => self.decided(record, at),
             EventBody::AttemptStarted(start, message) => self.start(start, message, at),
             EventBody::AttemptSent(sent, _) => {
                 if let Some(attempt) = self.attempts.get_mut(&sent.attempt) {
@@ -234,7 +240,8 @@ impl DebtorState {
     }
 
     /// Forgets everything personal; what the law counts stays.
-    fn erase(&mut self) {
+    fn erase(&mut self, at: Timestamp) {
+        cadence::erase(&mut self.cadences, at);
         self.debtor_id = None;
         self.file = None;
         for request in self.requests.values_mut() {
@@ -316,13 +323,21 @@ impl DebtorState {
         }
     }
 
-    fn end(&mut self, request: RequestId, status: RequestStatus) {
-        if let Some(request) = self.requests.get_mut(&request) {
-            request.become_(status);
+    fn take_back(&mut self, end: &RequestEnd, at: Timestamp) {
+        if let Some(request) = self.requests.get_mut(&end.request) {
+            request.take_back();
+            cadence::take_back(&mut self.cadences, request, end.because, at);
         }
     }
 
-    fn decided(&mut self, record: DecisionRecord) {
+    fn end(&mut self, request: RequestId, status: RequestStatus, at: Timestamp) {
+        if let Some(request) = self.requests.get_mut(&request) {
+            request.become_(status);
+            cadence::settle(&mut self.cadences, request, at);
+        }
+    }
+
+    fn decided(&mut self, record: DecisionRecord, at: Timestamp) {
         let Some(request) = record.request.and_then(|id| self.requests.get_mut(&id)) else { return };
         let (outcome, liftable) = (record.decision.outcome, record.decision.liftable);
         request.decision = Some(record);
@@ -334,6 +349,7 @@ impl DebtorState {
             Outcome::Block if liftable => request.become_(RequestStatus::Deferred),
             Outcome::Block => request.become_(RequestStatus::Blocked),
         }
+        cadence::settle(&mut self.cadences, request, at);
     }
 
     fn start(&mut self, start: AttemptStart, message: Sealed<AttemptSecret>, at: Timestamp) {
@@ -428,5 +444,6 @@ impl DebtorState {
         } else {
             request.look_back(status, others);
         }
+        cadence::settle(&mut self.cadences, request, at);
     }
 }

@@ -1,5 +1,7 @@
 //! Version 1 of the API: one file a resource, each with its routes, its wire forms and their description in one place.
 
+pub mod cadence_view;
+pub mod cadences;
 pub mod consents;
 pub mod contact_events;
 pub mod debtors;
@@ -30,6 +32,7 @@ pub(in crate::http) fn routes() -> OpenApiRouter<Api> {
         .merge(policy::routes())
         .merge(permits::routes())
         .merge(requests::routes())
+        .merge(cadences::routes())
         .merge(inbox::routes())
         .merge(pauses::routes())
         .merge(providers::routes())

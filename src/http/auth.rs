@@ -5,7 +5,7 @@
 //!
 //! | role | may |
 //! |---|---|
-//! | `upstream` | state every fact about a debtor, erase, post and cancel requests, ask decisions and permits, report contacts, serve inboxes; read debtors, requests and pauses |
+//! | `upstream` | state every fact about a debtor, erase, post and cancel requests and cadences, ask decisions and permits, report contacts, serve inboxes; read debtors, requests and pauses |
 //! | `operator` | place and lift holds and pauses, resolve reviews, serve inboxes, ask decisions; read everything but keys |
 //! | `compliance` | read everything but keys, ask decisions (previews record nothing); change nothing |
 //! | `admin` | all of that, and keys |

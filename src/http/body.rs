@@ -3,7 +3,7 @@
 use crate::domain::statement::FieldFault;
 use crate::http::problem::{Problem, ProblemKind};
 use crate::http::shape::{self, Malformed};
-use axum::body::BodyDataStream;
+use axum::body::{BodyDataStream, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use bytes::{Bytes, BytesMut};
@@ -37,6 +37,20 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         }
         let text = whole(request, BODY_LIMIT).await?;
         parse(&text).map(Self)
+    }
+}
+
+/// A JSON body read as strictly, or none at all.
+pub struct PerhapsBody<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for PerhapsBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !request.headers().contains_key(header::CONTENT_TYPE) && request.body().is_end_stream() {
+            return Ok(Self(T::default()));
+        }
+        Body::from_request(request, state).await.map(|Body(said)| Self(said))
     }
 }
 

@@ -27,6 +27,7 @@ use utoipa::{Modify, OpenApi};
         (name = "Decisions", description = "May I, and if not, when"),
         (name = "Permits", description = "Contacts that others carry"),
         (name = "Contact requests", description = "The main job"),
+        (name = "Cadences", description = "Several contact requests in turn, until an answer ends them"),
         (name = "Portal", description = "The debtor's inbox, here or in a creditor's own portal"),
         (name = "Pauses", description = "The kill switch"),
         (name = "Reviews", description = "Replies held until understood"),

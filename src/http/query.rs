@@ -172,6 +172,7 @@ macro_rules! path_ids {
 path_ids! {
     crate::domain::id::AttemptId = "message",
     crate::domain::id::RequestId = "contact request",
+    crate::domain::id::CadenceId = "cadence",
     crate::domain::id::PermitId = "permit",
     crate::domain::id::ReviewId = "review",
     crate::domain::id::KeyId = "API key",

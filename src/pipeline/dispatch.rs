@@ -158,7 +158,7 @@ fn expire(unit: &mut Unit<'_>, debtor: DebtorKey, id: RequestId) -> Result<Step,
     if let Some(row) = sent.map(|request| schedule::row(id, debtor, request, None)) {
         unit.batch.put_request(row);
     } else {
-        let body = EventBody::RequestExpired(RequestEnd { request: id }, Sealed::Gone);
+        let body = EventBody::RequestExpired(RequestEnd { because: None, request: id }, Sealed::Gone);
         unit.record(debtor, &Actor::Gateway, body)?;
     }
     Ok(Step::Rest)

@@ -1,5 +1,6 @@
 //! What upstream states of a debtor is filed: checked, recorded, and everything pending decided anew.
 
+use crate::domain::cadence::Ending;
 use crate::domain::consent::{Consent, GivenTo, Hold, HoldKind, OptOut, OptOutChannel, Preferences};
 use crate::domain::contact::{Contact, ContactResult, ContactSource};
 use crate::domain::contact_point::PointKind;
@@ -58,10 +59,10 @@ pub fn erase(unit: &mut Unit<'_>, actor: &Actor, key: DebtorKey) -> Filed<()> {
     let open: Vec<_> = state
         .open_requests()
         .filter(|(_, request)| crate::pipeline::schedule::awaits_decision(request))
-        .map(|(id, _)| *id)
+        .map(|(id, request)| (*id, request.order.cadence.as_ref().map(|_| Ending::Erased)))
         .collect();
-    for request in open {
-        let end = crate::domain::event::RequestEnd { request };
+    for (request, because) in open {
+        let end = crate::domain::event::RequestEnd { because, request };
         unit.record(key, actor, EventBody::RequestCancelled(end, Sealed::Gone))?;
     }
     unit.record(key, actor, EventBody::DebtorErased(Nothing {}, Sealed::Gone))?;

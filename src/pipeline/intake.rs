@@ -28,12 +28,12 @@ pub struct Accepted {
 /// A request, checked as far as that needs no history.
 pub struct Prepared {
     /// What is wrong with it by itself. A repeat still gets its first answer: what was right then may be past now.
-    faults: Vec<FieldFault>,
-    debtor: DebtorKey,
-    order: RequestOrder,
-    secret: RequestSecret,
+    pub(in crate::pipeline) faults: Vec<FieldFault>,
+    pub(in crate::pipeline) debtor: DebtorKey,
+    pub(in crate::pipeline) order: RequestOrder,
+    pub(in crate::pipeline) secret: RequestSecret,
     /// The keys that the named contact point may have, by kind.
-    points: Vec<PointKey>,
+    pub(in crate::pipeline) points: Vec<PointKey>,
 }
 
 /// Checks what a request says by itself; nothing is recorded.
@@ -61,6 +61,7 @@ pub fn prepare(desk: &Desk, request: ContactRequest) -> Prepared {
     let order = RequestOrder {
         accounts: keys(desk, &request.account_ids),
         body_digest: naming::digest(&request),
+        cadence: None,
         campaign: request.campaign.as_deref().map(|name| desk.names.pseudonym("campaign", name)),
         channels: request.channels.clone(),
         expires_at,
@@ -80,6 +81,7 @@ pub fn prepare(desk: &Desk, request: ContactRequest) -> Prepared {
         contact_point: request.contact_point,
         request_id: request.request_id,
         variables: request.variables,
+        variables_of_others: serde_json::Map::new(),
     };
     Prepared { faults, debtor: desk.names.debtor(&request.debtor_id), order, secret, points }
 }
@@ -151,7 +153,7 @@ pub fn cancel(
     let status = unit.debtor(row.debtor)?.requests.get(&id).map(|request| request.status);
     match status {
         Some(RequestStatus::Accepted | RequestStatus::Deferred) => {
-            let end = RequestEnd { request: id };
+            let end = RequestEnd { because: None, request: id };
             unit.record(row.debtor, actor, EventBody::RequestCancelled(end, Sealed::Gone))?;
             Ok(Ok(RequestStatus::Cancelled))
         }

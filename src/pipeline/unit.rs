@@ -1,5 +1,6 @@
 //! What a command works with while it runs: state at hand, and the pen.
 
+use crate::domain::cadence;
 use crate::domain::event::{Actor, Event, EventBody, Pause, Sealed, Stream};
 use crate::domain::id::{AttemptId, DebtorKey, PointKey, RequestId};
 use crate::domain::state::DebtorState;
@@ -8,8 +9,8 @@ use crate::pipeline::Desk;
 use crate::pipeline::agenda::{Due, Task};
 use crate::pipeline::facts::Elsewhere;
 use crate::pipeline::roster::{Entry, Roster};
-use crate::pipeline::schedule;
 use crate::pipeline::step::Step;
+use crate::pipeline::{cadences, schedule};
 use crate::policy::Policy;
 use crate::storage::{Batch, StorageError, Written};
 use std::collections::HashMap;
@@ -133,6 +134,7 @@ impl<'a> Unit<'a> {
         if matches!(body, EventBody::DebtorErased(..)) {
             touched.extend(entry.state.open_requests().map(|(id, _)| *id));
         }
+        let stopped = cadence::stopped_by(&entry.state, &body);
         let named = named_point(&body);
         let body = match body {
             EventBody::AttemptStarted(start, _) => {
@@ -143,10 +145,12 @@ impl<'a> Unit<'a> {
             other => other,
         };
         entry.state.apply(Event { actor: actor.clone(), at: now, body, seq: appended.seq });
+        let next = request.and_then(|id| cadences::next_order(self.desk, &entry.state, id, now));
         if let Some(point) = named.filter(|point| entry.state.point(*point).is_none()) {
             self.stranger_named(key, point)?;
         }
-        touched.into_iter().chain(request).try_for_each(|request| self.project(key, request))
+        touched.into_iter().chain(request).try_for_each(|request| self.project(key, request))?;
+        cadences::follow(self, key, next, &stopped)
     }
 
     /// Appends an event of the whole installation.

@@ -181,6 +181,7 @@ impl Bench {
             policy: ArcSwap::from_pointee(policy),
             templates: templates(),
             carriers: carriers(&clock),
+            plans: dunwell::cadence::Plans::default(),
             voice: dunwell::pipeline::calls::Voice::default(),
             pauses: ArcSwap::default(),
             parking: dunwell::pipeline::parking::Parking::default(),

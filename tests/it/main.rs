@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "these tests run against the real clock")]
 
 mod api_access;
+mod api_cadences;
 mod api_contact_events;
 mod api_debtors;
 mod api_decisions;

@@ -1,6 +1,7 @@
 //! One sample of every event that can be recorded, with every optional part filled in, and the bare form of some.
 
 use dunwell::domain::attempt::AttemptStatus;
+use dunwell::domain::cadence::{CadencePlace, Ending, Enrolment, Plan, PlanStep, StopCondition};
 use dunwell::domain::channel::{Channel, Direction, Party, Priority, Purpose};
 use dunwell::domain::consent::{
     Consent, ConsentForm, ConsentScope, GivenTo, Hold, HoldKind, InconvenientTime, OptOut, OptOutChannel,
@@ -263,6 +264,24 @@ pub fn request_accepted(request: RequestId, request_id: &str, request_key: Pseud
     let order = RequestOrder {
         accounts: vec![account()],
         body_digest: "cd".repeat(32),
+        cadence: Some(Box::new(CadencePlace {
+            cadence: CadenceId::of(request),
+            enrolment: Some(Enrolment {
+                expires_at: Some(at(90_000)),
+                plan: Plan {
+                    digest: format!("sha256:{}", "0d".repeat(32)),
+                    name: "gentle-reminder".into(),
+                    steps: vec![PlanStep {
+                        after: Span::days(3),
+                        channels: vec![ChannelChoice::Auto],
+                        expire_after: Span::days(5),
+                        template: "payment-reminder".into(),
+                    }],
+                    stop_on: vec![StopCondition::Reply, StopCondition::OptOut],
+                },
+            }),
+            step: 1,
+        })),
         campaign: Some(pseudonym(0xf6)),
         channels: vec![ChannelChoice::Named(Channel::Sms), ChannelChoice::Auto],
         expires_at: at(10_000),
@@ -282,6 +301,7 @@ pub fn request_accepted(request: RequestId, request_id: &str, request_key: Pseud
         contact_point: value(),
         request_id: request_id.to_owned(),
         variables: serde_json::from_str(r#"{"due_date":"2026-12-01","amount":1.5}"#).expect("an object"),
+        variables_of_others: serde_json::from_str(r#"{"interest":"2.5"}"#).expect("an object"),
     };
     EventBody::RequestAccepted(order, secret.into())
 }
@@ -388,8 +408,11 @@ pub fn samples() -> Vec<EventBody> {
         EventBody::PermitExpired(PermitExpiry { counts: true, permit: permit() }, Sealed::Gone),
         EventBody::PermitReturned(PermitReturn { permit: permit() }, Sealed::Gone),
         request_accepted(request(), "crm-2026-000123", pseudonym(0x17)),
-        EventBody::RequestCancelled(RequestEnd { request: request() }, Sealed::Gone),
-        EventBody::RequestExpired(RequestEnd { request: request() }, Sealed::Gone),
+        EventBody::RequestCancelled(
+            RequestEnd { because: Some(Ending::Stopped(StopCondition::Payment)), request: request() },
+            Sealed::Gone,
+        ),
+        EventBody::RequestExpired(RequestEnd { because: None, request: request() }, Sealed::Gone),
         EventBody::DecisionMade(decision_record(), Sealed::Gone),
         attempt_started(attempt(), request(), "Please call Sample Collections"),
         attempt_sent(attempt(), "SM0123"),

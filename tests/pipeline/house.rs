@@ -1,5 +1,6 @@
 //! A whole pipeline on a store of its own, with a clock that stands still until it is moved.
 
+use dunwell::cadence::Plans;
 use dunwell::channel::Transport;
 use dunwell::channel::fetch::Fetcher;
 use dunwell::coordination::once::Once;
@@ -177,6 +178,7 @@ impl House {
             policy: arc_swap::ArcSwap::from_pointee(law(|_, text| text.to_owned())),
             templates: words(),
             carriers: carriers(&clock, named),
+            plans: Plans::load(&files("config/plans"), Span::days(7)).expect("plans"),
             voice: dunwell::pipeline::calls::Voice::default(),
             pauses: arc_swap::ArcSwap::from_pointee(Vec::new()),
             parking: Parking::default(),

@@ -65,6 +65,7 @@ impl RequestState {
             secret,
             accepted_at: at,
             status: RequestStatus::Accepted,
+            withdrawn: false,
             decision: None,
             attempts: Vec::new(),
             tried: Vec::new(),
@@ -96,6 +97,7 @@ impl RequestState {
     /// Whether another channel stands behind those already tried.
     pub fn may_fall_back(&self) -> bool {
         self.order.fallback_after.is_some()
+            && !self.withdrawn
             && self.order.channels.iter().any(|choice| match choice {
                 // What the choice was between stands in the newest decision.
                 ChannelChoice::Auto => self.decision.as_ref().is_some_and(|record| {
@@ -122,7 +124,22 @@ impl RequestState {
 
     pub(super) fn become_(&mut self, status: RequestStatus) {
         if !self.is_final() {
-            self.status = status;
+            let again = self.withdrawn && status == RequestStatus::Accepted;
+            self.status = if again { RequestStatus::Cancelled } else { status };
+        }
+    }
+
+    /// It is taken back: at once, or as soon as the attempt that is under way has come to nothing.
+    pub(super) fn take_back(&mut self) {
+        match self.status {
+            RequestStatus::Accepted | RequestStatus::Deferred => self.status = RequestStatus::Cancelled,
+            RequestStatus::Dispatching | RequestStatus::Sent => self.withdrawn = true,
+            RequestStatus::Delivered
+            | RequestStatus::Failed
+            | RequestStatus::Blocked
+            | RequestStatus::Expired
+            | RequestStatus::Cancelled
+            | RequestStatus::Unknown => {}
         }
     }
 

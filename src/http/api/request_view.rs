@@ -2,7 +2,7 @@
 
 use crate::domain::attempt::AttemptStatus;
 use crate::domain::channel::{Channel, Purpose};
-use crate::domain::id::{AttemptId, RequestId};
+use crate::domain::id::{AttemptId, CadenceId, RequestId};
 use crate::domain::message::Content;
 use crate::domain::outcome::{FailureCause, FailureClass};
 use crate::domain::request::{ChannelChoice, RequestStatus};
@@ -29,6 +29,20 @@ pub struct RequestView {
     decision: Option<DecisionView>,
     /// What was tried, in order.
     attempts: Vec<AttemptView>,
+    /// The cadence that it belongs to, if to any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cadence: Option<PlaceView>,
+}
+
+/// Where a contact request stands in a cadence.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = CadencePlace)]
+struct PlaceView {
+    /// The cadence.
+    #[schema(value_type = String, example = "cad_019ab2f0c4d87d3e9f10a2b3c4d5e6f7")]
+    id: CadenceId,
+    /// Which step, from 1.
+    step: u32,
 }
 
 /// One attempt.
@@ -89,6 +103,7 @@ impl RequestView {
             status: request.status,
             decision,
             attempts: attempts.collect(),
+            cadence: request.order.cadence.as_ref().map(|at| PlaceView { id: at.cadence, step: at.step }),
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::http::body::Body;
 use crate::http::list::{self, List};
 use crate::http::problem::Problem;
 use crate::http::query::{At, Fields, NoQuery, Query, QueryForm};
-use crate::pipeline::{Accepted, Pipeline, Refusal};
+use crate::pipeline::{Accepted, Pipeline, Refusal, cadences};
 use crate::storage::{Page, RequestFilter, RequestRow, StorageError, Store};
 use axum::Json;
 use axum::extract::{Request, State};
@@ -250,7 +250,11 @@ fn find(pipeline: &Pipeline, store: &Store, wanted: Wanted) -> Result<List<Reque
     };
     let page = match wanted.request_id.as_deref() {
         Some(id) => {
-            let row = reader.request_by_key(names.pseudonym("request", id))?;
+            // The steps of cadences are known by names of their own.
+            let row = match reader.request_by_key(names.pseudonym("request", id))? {
+                Some(row) => Some(row),
+                None => reader.request_by_key(cadences::request_key(pipeline.desk(), id))?,
+            };
             Page { items: row.into_iter().filter(|row| passes(&filter, row)).collect(), next: None }
         }
         None => reader.requests(&filter)?,

@@ -6,6 +6,7 @@
 //! went to. A contact point is named only where it is what the notice is about: a stop, a reply, a consent, a dead number.
 //! Once a person is erased, a notice that is still to be told says what happened, and `null` for whom.
 
+use crate::domain::cadence::CadencePlace;
 use crate::domain::consent::{Consent, OptOut};
 use crate::domain::event::{
     ConsentSecret, DecisionRecord, Event, EventBody, NoteSecret, OptOutSecret, PromiseSecret, Sealed,
@@ -16,6 +17,7 @@ use crate::domain::outcome::{FailureCause, FailureClass};
 use crate::domain::request::RequestStatus;
 use crate::domain::state::{AttemptState, DebtorState, RequestState};
 use crate::ledger::LeafHash;
+use crate::pipeline::cadences;
 use crate::pipeline::unit::request_of;
 use serde_json::{Map, Value, json};
 
@@ -179,7 +181,7 @@ fn request_data(id: RequestId, request: &RequestState, state: &DebtorState) -> M
         | RequestStatus::Cancelled
         | RequestStatus::Unknown => None,
     };
-    members(json!({
+    let mut data = members(json!({
         "id": id,
         "request_id": secret.map(|secret| secret.request_id.clone()),
         "debtor_id": state.debtor_id,
@@ -191,7 +193,22 @@ fn request_data(id: RequestId, request: &RequestState, state: &DebtorState) -> M
             .or_else(|| request.decision.as_ref().map(|record| record.decision.channel)),
         "decision": decision,
         "attempt": last.map(|(id, last)| attempt(*id, last)),
-    }))
+    }));
+    if let Some(place) = &request.order.cadence {
+        data.insert("cadence".to_owned(), of_cadence(place, state));
+    }
+    data
+}
+
+/// The cadence that a request belongs to, with how it ended, if it has.
+fn of_cadence(place: &CadencePlace, state: &DebtorState) -> Value {
+    let cadence = state.cadences.get(&place.cadence);
+    json!({
+        "id": place.cadence,
+        "cadence_id": cadence.and_then(|cadence| cadences::cadence_id(state, cadence)),
+        "step": place.step,
+        "reason": cadence.and_then(|cadence| cadence.ended).map(|(ending, _)| ending),
+    })
 }
 
 fn decided(record: &DecisionRecord) -> Value {
