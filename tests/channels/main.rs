@@ -3,10 +3,13 @@
 
 #![expect(clippy::disallowed_methods, reason = "these tests run against the real clock")]
 
+#[path = "../it/support/centre.rs"]
+mod centre;
 mod email;
 mod http;
 mod inside;
 mod peer;
+mod smpp;
 mod vendors;
 
 use dunwell::channel::Transport;
