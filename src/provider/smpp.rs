@@ -9,8 +9,10 @@
 //! - 2026-11-23: each part of a long reply is taken by itself. A centre may hand over the second part only once the first one
 //!   is acknowledged, and we acknowledge nothing that is not durable.
 
+pub mod case;
 pub mod pdu;
 pub mod plan;
 pub mod receipt;
+pub mod shown;
 pub mod spec;
 pub mod submit;

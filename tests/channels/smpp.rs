@@ -19,6 +19,7 @@ fn settings(centre: &Centre, more: &[(&str, &str)]) -> Transport {
     let mut settings = vec![
         ("host", "127.0.0.1"),
         ("port", port.as_str()),
+        ("tls", "none"),
         ("system_id", "gw"),
         ("password", "pw"),
         ("from", FROM),
@@ -179,8 +180,8 @@ async fn long_and_foreign_texts_arrive_whole() {
     assert_eq!((words.as_str(), parts.len()), (long.as_str(), 4));
     for (part, number) in parts.iter().zip(1..) {
         assert_eq!((&part["data_coding"], &part["esm_class"]), (&json!(8), &json!(0x40)));
-        assert_eq!(udh(part)[..6], udh(&parts[0])[..6], "length, element and reference are the same");
-        assert_eq!(udh(part)[8..], format!("04{number:02x}"));
+        assert_eq!(udh(part)[..6], udh(&parts[0])[..6], "element, length and reference are the same");
+        assert_eq!(udh(part)[6..], format!("04{number:02x}"));
         assert_eq!(part["registered_delivery"], if number == 4 { 1 } else { 2 });
     }
     let said = taken.wait_for(1).await;
@@ -205,7 +206,7 @@ async fn a_part_that_is_put_off_is_offered_again_alone() {
     let _taken = Taken::of(&transport);
     reference(send(&transport, &text_to("+13055550161", &"0123456789".repeat(20))).await);
     let parts = centre.heard("submitted");
-    let numbers: Vec<&str> = parts.iter().map(|part| &part["udh"][0].as_str().expect("a header")[10..]).collect();
+    let numbers: Vec<&str> = parts.iter().map(|part| &part["udh"][0].as_str().expect("a header")[8..]).collect();
     assert_eq!(numbers, ["01", "02", "02"]);
 }
 
@@ -259,7 +260,7 @@ async fn an_answer_that_comes_too_late_still_tells_which_message_it_was() {
     manifest.limits.deadline = dunwell::domain::time::Span::seconds(1);
     let port = centre.port.to_string();
     let given =
-        [("host", "127.0.0.1"), ("port", port.as_str()), ("system_id", "gw"), ("password", "pw"), ("from", FROM)];
+        [("host", "127.0.0.1"), ("port", port.as_str()), ("tls", "none"), ("system_id", "gw"), ("password", "pw"), ("from", FROM)];
     let transport = open(&Arc::new(manifest), &given);
     let taken = Taken::of(&transport);
     reference(send(&transport, &text_to("+13055550120", "t")).await);
@@ -375,9 +376,9 @@ fn a_password_does_not_travel_in_clear() {
         let settings = manifest.settings(&given, "test").expect("settings");
         Transport::open(&manifest, settings, Arc::new(crate::Still)).map(|_| ()).map_err(|error| error.to_string())
     };
-    let refused = try_with(&[]).expect_err("refused");
+    let refused = try_with(&[("tls", "none")]).expect_err("refused");
     assert!(refused.contains("tls") && !refused.contains("s3cret-pw"), "{refused}");
-    assert_eq!(try_with(&[("tls", "tls")]), Ok(()));
-    assert_eq!(try_with(&[("clear_text", "true")]), Ok(()));
-    assert!(try_with(&[("port", "0"), ("tls", "tls")]).expect_err("refused").contains("port"));
+    assert_eq!(try_with(&[]), Ok(()));
+    assert_eq!(try_with(&[("tls", "none"), ("clear_text", "true")]), Ok(()));
+    assert!(try_with(&[("port", "0")]).expect_err("refused").contains("port"));
 }
