@@ -21,6 +21,8 @@ use crate::domain::message::{Content, Outgoing};
 use crate::domain::outcome::{Failure, FailureCause, FailureClass, Outcome};
 use crate::domain::time::Clock;
 use crate::provider::manifest::{Carrier, Manifest};
+use crate::provider::request::HttpRequest;
+use crate::provider::response::HttpResponse;
 use crate::provider::settings::Settings;
 use std::fmt;
 use std::sync::Arc;
@@ -163,6 +165,14 @@ impl Transport {
         match self {
             Self::Smpp(smpp) => Some(smpp),
             Self::Smtp(_) | Self::Http(_) | Self::Sandbox(_) | Self::Portal => None,
+        }
+    }
+
+    /// Asks a vendor something beside a message, over HTTP; none where no answer came, or it is not asked so.
+    pub async fn ask(&self, request: HttpRequest) -> Option<HttpResponse> {
+        match self {
+            Self::Http(http) => http.ask(request).await,
+            Self::Smtp(_) | Self::Smpp(_) | Self::Sandbox(_) | Self::Portal => None,
         }
     }
 

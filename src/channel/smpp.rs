@@ -47,10 +47,12 @@ impl fmt::Debug for Smpp {
 impl Smpp {
     /// Reads what the manifest and the settings say. Opens no connection yet: that begins with [`Self::listen`], or with the
     /// first message.
-    pub(in crate::channel) fn new(manifest: &Arc<Manifest>, settings: &Settings) -> Result<Self, ChannelError> {
-        let plan = Plan::new(manifest, settings).map_err(|unusable| {
-            ChannelError::Setting(unusable.0, format!("of [smpp] {}", unusable.1))
-        })?;
+    pub(in crate::channel) fn new(
+        manifest: &Arc<Manifest>,
+        settings: &Settings,
+    ) -> Result<Self, ChannelError> {
+        let plan = Plan::new(manifest, settings)
+            .map_err(|unusable| ChannelError::Setting(unusable.0, format!("of [smpp] {}", unusable.1)))?;
         Ok(Self { link: Arc::new(Link::new(plan)?), deadline: manifest.limits.deadline.to_std() })
     }
 

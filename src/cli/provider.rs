@@ -94,7 +94,8 @@ fn send(
 /// What a centre is sent: the bind, and each part of the message.
 fn units(manifest: &Arc<Manifest>, message: &Outgoing, settings: &Settings) -> anyhow::Result<String> {
     let plan = Plan::new(manifest, settings).map_err(|unusable| anyhow::anyhow!("[smpp] {unusable}"))?;
-    let parts = plan.submits(message).ok_or_else(|| anyhow::anyhow!("no text message of 255 parts at most"))?;
+    let parts =
+        plan.submits(message).ok_or_else(|| anyhow::anyhow!("no text message of 255 parts at most"))?;
     let bind = Pdu::new(1, Body::Bind(Box::new(plan.bind.clone())));
     let parts = (2..).zip(parts).map(|(at, part)| Pdu::new(at, Body::Submit(Box::new(part))));
     Ok(std::iter::once(bind).chain(parts).map(|unit| unit.shown() + "\n").collect())
@@ -102,7 +103,8 @@ fn units(manifest: &Arc<Manifest>, message: &Outgoing, settings: &Settings) -> a
 
 /// What a centre hands over, in hexadecimal digits.
 fn hand_over(vendor: &Vendor, settings: &Settings, source: &str, bytes: &[u8]) -> anyhow::Result<ExitCode> {
-    let plan = Plan::new(&vendor.manifest, settings).map_err(|unusable| anyhow::anyhow!("[smpp] {unusable}"))?;
+    let plan =
+        Plan::new(&vendor.manifest, settings).map_err(|unusable| anyhow::anyhow!("[smpp] {unusable}"))?;
     let event = smpp::case::heard(&plan, &String::from_utf8_lossy(bytes)).map_err(anyhow::Error::msg)?;
     let mut text = format!("settings     {source}\n");
     tell(&event, &mut text);

@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn what_fits_is_written_and_read_back() {
-        let all: String = ALPHABET.chars().filter(|c| *c != '\u{1b}').chain(EXTENSION.iter().map(|(_, c)| *c)).collect();
+        let all: String =
+            ALPHABET.chars().filter(|c| *c != '\u{1b}').chain(EXTENSION.iter().map(|(_, c)| *c)).collect();
         assert_eq!(ALPHABET.chars().count(), 128);
         let codes = encode(&all).expect("everything of it fits");
         assert_eq!((codes.len(), decode(&codes)), (127 + 20, all));

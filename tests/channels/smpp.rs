@@ -185,7 +185,11 @@ async fn long_and_foreign_texts_arrive_whole() {
         assert_eq!(part["registered_delivery"], if number == 4 { 1 } else { 2 });
     }
     let said = taken.wait_for(1).await;
-    assert_eq!(delivery(&said[0]).provider_ref.as_ref(), Some(&id), "the last part's receipt is the message's");
+    assert_eq!(
+        delivery(&said[0]).provider_ref.as_ref(),
+        Some(&id),
+        "the last part's receipt is the message's"
+    );
     // … with parameters …
     let transport = settings(&centre, &[("long_messages", "sar")]);
     reference(send(&transport, &text_to("+13055550117", &plain)).await);
@@ -206,7 +210,8 @@ async fn a_part_that_is_put_off_is_offered_again_alone() {
     let _taken = Taken::of(&transport);
     reference(send(&transport, &text_to("+13055550161", &"0123456789".repeat(20))).await);
     let parts = centre.heard("submitted");
-    let numbers: Vec<&str> = parts.iter().map(|part| &part["udh"][0].as_str().expect("a header")[8..]).collect();
+    let numbers: Vec<&str> =
+        parts.iter().map(|part| &part["udh"][0].as_str().expect("a header")[8..]).collect();
     assert_eq!(numbers, ["01", "02", "02"]);
 }
 
@@ -218,7 +223,8 @@ async fn a_part_that_fails_fails_the_message() {
     let message = text_to("+13055550199", &"0123456789".repeat(20));
     let last = reference(send(&transport, &message).await);
     let said = taken.wait_for(2).await;
-    let first = said.iter().map(delivery).find(|said| said.provider_ref.as_ref() != Some(&last)).expect("two");
+    let first =
+        said.iter().map(delivery).find(|said| said.provider_ref.as_ref() != Some(&last)).expect("two");
     assert_eq!((first.status, first.attempt), (DeliveryStatus::Failed, Some(message.attempt)));
 }
 
@@ -247,8 +253,11 @@ async fn a_lost_answer_leaves_it_in_doubt_and_nothing_is_repeated() {
     assert_eq!((class, code.as_str()), (FailureClass::Uncertain, "connection_lost"));
     // It binds again by itself, and the message is not sent again.
     reference(send(&transport, &text_to("+13055550118", "t")).await);
-    let numbers: Vec<String> =
-        centre.heard("submitted").iter().map(|sent| sent["submitted"].as_str().expect("a number").to_owned()).collect();
+    let numbers: Vec<String> = centre
+        .heard("submitted")
+        .iter()
+        .map(|sent| sent["submitted"].as_str().expect("a number").to_owned())
+        .collect();
     assert_eq!(numbers, ["13055550117", "13055550110", "13055550118"]);
     assert_eq!(centre.heard("bound").len(), 2);
 }
@@ -259,8 +268,14 @@ async fn an_answer_that_comes_too_late_still_tells_which_message_it_was() {
     let mut manifest = (*manifest(Channel::Sms, "smpp")).clone();
     manifest.limits.deadline = dunwell::domain::time::Span::seconds(1);
     let port = centre.port.to_string();
-    let given =
-        [("host", "127.0.0.1"), ("port", port.as_str()), ("tls", "none"), ("system_id", "gw"), ("password", "pw"), ("from", FROM)];
+    let given = [
+        ("host", "127.0.0.1"),
+        ("port", port.as_str()),
+        ("tls", "none"),
+        ("system_id", "gw"),
+        ("password", "pw"),
+        ("from", FROM),
+    ];
     let transport = open(&Arc::new(manifest), &given);
     let taken = Taken::of(&transport);
     reference(send(&transport, &text_to("+13055550120", "t")).await);
@@ -268,8 +283,14 @@ async fn an_answer_that_comes_too_late_still_tells_which_message_it_was() {
     let (class, _, code) = failure(transport.send(&message, Gate::open()).await);
     assert_eq!((class, code.as_str()), (FailureClass::Uncertain, "timeout"));
     let said = taken.wait_for(2).await;
-    assert_eq!((delivery(&said[0]).status, delivery(&said[0]).attempt), (DeliveryStatus::Pending, Some(message.attempt)));
-    assert_eq!((delivery(&said[1]).status, delivery(&said[1]).attempt), (DeliveryStatus::Delivered, Some(message.attempt)));
+    assert_eq!(
+        (delivery(&said[0]).status, delivery(&said[0]).attempt),
+        (DeliveryStatus::Pending, Some(message.attempt))
+    );
+    assert_eq!(
+        (delivery(&said[1]).status, delivery(&said[1]).attempt),
+        (DeliveryStatus::Delivered, Some(message.attempt))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -322,8 +343,11 @@ async fn what_people_write_is_acknowledged_once_it_is_durable() {
         })
         .collect();
     assert_eq!(heard, [("+13055550117", "STOP"), ("+13055550118", "no más ✋")]);
-    let answers: Vec<u64> =
-        centre.wait_for("acknowledged", 4).iter().filter_map(|event| event["acknowledged"].as_u64()).collect();
+    let answers: Vec<u64> = centre
+        .wait_for("acknowledged", 4)
+        .iter()
+        .filter_map(|event| event["acknowledged"].as_u64())
+        .collect();
     assert_eq!(answers[1..], [0, 0, 0x66]);
 }
 
@@ -371,10 +395,14 @@ async fn over_tls_only_a_trusted_centre_is_spoken_to() {
 fn a_password_does_not_travel_in_clear() {
     let manifest = manifest(Channel::Sms, "smpp");
     let try_with = |more: &[(&str, &str)]| {
-        let given = [("host", "smpp.example.com"), ("system_id", "gw"), ("password", "s3cret-pw"), ("from", FROM)];
-        let given = given.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+        let given =
+            [("host", "smpp.example.com"), ("system_id", "gw"), ("password", "s3cret-pw"), ("from", FROM)];
+        let given =
+            given.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
         let settings = manifest.settings(&given, "test").expect("settings");
-        Transport::open(&manifest, settings, Arc::new(crate::Still)).map(|_| ()).map_err(|error| error.to_string())
+        Transport::open(&manifest, settings, Arc::new(crate::Still))
+            .map(|_| ())
+            .map_err(|error| error.to_string())
     };
     let refused = try_with(&[("tls", "none")]).expect_err("refused");
     assert!(refused.contains("tls") && !refused.contains("s3cret-pw"), "{refused}");

@@ -10,7 +10,7 @@ use crate::support::sample::{noon, person};
 fn a_text_goes_through_kannel_and_its_report_and_a_stop_come_back() {
     let ports = Ports::free();
     let gateway = Gateway::with(ports.setup());
-    let kannel = Kannel::start(ports, gateway.address, gateway.dir());
+    let mut kannel = Kannel::start(ports, gateway.address, gateway.dir());
     let client = gateway.admin();
     let sample = person(7);
     sample.enter(&client, noon());
@@ -25,7 +25,7 @@ fn a_text_goes_through_kannel_and_its_report_and_a_stop_come_back() {
     let network = std::fs::read_to_string(gateway.dir().join("network.log")).expect("a log");
     assert!(network.contains(sample.phone.trim_start_matches('+')), "it reached the network: {network}");
 
-    let _handset = kannel.handset_writes(&sample.phone, "15005550006", "STOP", gateway.dir());
+    kannel.handset_writes(&sample.phone, "15005550006", "STOP", gateway.dir());
     let count = |kind: &str| {
         let history = client.all(&format!("{}/history", sample.path()));
         history.iter().filter(|event| event["type"] == kind).count()

@@ -30,7 +30,11 @@ fn count(client: &Client, person: &Person, kind: &str) -> usize {
 
 fn provider(client: &Client) -> Value {
     let all = client.get("/v1/providers").expect(200);
-    all["items"].as_array().and_then(|items| items.iter().find(|item| item["provider"] == "smpp")).expect("smpp").clone()
+    all["items"]
+        .as_array()
+        .and_then(|items| items.iter().find(|item| item["provider"] == "smpp"))
+        .expect("smpp")
+        .clone()
 }
 
 #[test]
@@ -73,7 +77,9 @@ fn a_connection_lost_under_a_message_leaves_it_in_doubt_and_the_next_one_goes() 
     centre.wait_for("bound", 1);
     let (doubtful, next) = (person(0), person(7));
     let id = text(&client, &doubtful, "r-1");
-    eventually("the attempt to be unknown", || (count(&client, &doubtful, "attempt.unknown") == 1).then_some(()));
+    eventually("the attempt to be unknown", || {
+        (count(&client, &doubtful, "attempt.unknown") == 1).then_some(())
+    });
     settle(&client, &text(&client, &next, "r-2"), &["delivered"]);
     let state = client.get(&format!("/v1/contact-requests/{id}")).expect(200);
     assert_eq!(state["attempts"].as_array().map(Vec::len), Some(1), "it is not repeated: {state}");

@@ -75,7 +75,8 @@ function submitted(session, pdu) {
     if (end === "12") return setTimeout(() => { answer(); setTimeout(report, 50); }, 1500);
     answer();
     setTimeout(report, 50);
-    if (end === "55") setTimeout(() => handOver(session, {
+    // After the last part of a long message, and not after each.
+    if (end === "55" && pdu.registered_delivery === 1) setTimeout(() => handOver(session, {
         source_addr: to, source_addr_ton: 1, source_addr_npi: 1, destination_addr: pdu.source_addr, short_message: "STOP",
     }), 100);
     return undefined;

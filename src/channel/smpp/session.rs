@@ -6,9 +6,7 @@ use crate::channel::{Gate, failed, overtaken};
 use crate::domain::id::AttemptId;
 use crate::domain::outcome::{FailureCause, FailureClass, Outcome};
 use crate::provider::callback::{CallbackEvent, Delivery, DeliveryStatus};
-use crate::provider::smpp::pdu::{
-    self, Body, INVALID_COMMAND, OK, Pdu, REJECTED, ShortMessage, TRY_AGAIN,
-};
+use crate::provider::smpp::pdu::{self, Body, INVALID_COMMAND, OK, Pdu, REJECTED, ShortMessage, TRY_AGAIN};
 use crate::provider::smpp::plan::Plan;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -148,8 +146,7 @@ impl Session {
         let Ok(pdu) = Pdu::read(frame) else {
             tracing::error!(octets = frame.len(), "smpp.unreadable");
             let (command, sequence) = pdu::head(frame).unwrap_or_default();
-            let body =
-                if command == 0x0000_0005 { Body::DeliverAnswer } else { Body::GenericNack };
+            let body = if command == 0x0000_0005 { Body::DeliverAnswer } else { Body::GenericNack };
             self.say(Pdu { status: REJECTED, sequence, body });
             return true;
         };

@@ -14,7 +14,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 /// Either kind of socket.
-pub(in crate::channel::smpp) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(in crate::channel::smpp) trait Socket:
+    AsyncRead + AsyncWrite + Send + Unpin
+{
+}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
 
 /// What may be written to.

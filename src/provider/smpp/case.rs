@@ -11,7 +11,8 @@ pub(in crate::provider) fn differences(plan: &Plan, message: &Outgoing, expected
     let Some(parts) = plan.submits(message) else {
         return vec!["SMPP carries text messages of 255 parts at most".to_owned()];
     };
-    let units: Vec<Pdu> = (1..).zip(parts).map(|(at, part)| Pdu::new(at, Body::Submit(Box::new(part)))).collect();
+    let units: Vec<Pdu> =
+        (1..).zip(parts).map(|(at, part)| Pdu::new(at, Body::Submit(Box::new(part)))).collect();
     let mut wrong = Vec::new();
     if units.len() != expected.len() {
         wrong.push(format!("there are {} PDUs, not the {} expected", units.len(), expected.len()));

@@ -126,7 +126,8 @@ impl Plan {
             },
             window: number("window", &maybe(&spec.window).unwrap_or("10".to_owned()), 1, 1_000)? as usize,
             enquire_link: Duration::from_secs(
-                number("enquire_link", &maybe(&spec.enquire_link).unwrap_or("30".to_owned()), 1, 3_600)?.into(),
+                number("enquire_link", &maybe(&spec.enquire_link).unwrap_or("30".to_owned()), 1, 3_600)?
+                    .into(),
             ),
             from: sender(&text(&spec.submit.from)),
             service_type: maybe(&spec.submit.service_type).unwrap_or_default(),
@@ -141,8 +142,8 @@ impl Plan {
         plan.long = word("submit.long", maybe(&spec.submit.long), &long)?;
         let alphabets = [("gsm7", Alphabet::Gsm7), ("latin1", Alphabet::Latin1), ("ascii", Alphabet::Ascii)];
         plan.alphabet = word("submit.alphabet", maybe(&spec.submit.alphabet), &alphabets)?;
-        let loopback = plan.host == "localhost"
-            || plan.host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+        let loopback =
+            plan.host == "localhost" || plan.host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
         if plan.from.value.is_empty() {
             return Err(Unusable("submit.from", "is empty: who is it from?".to_owned()));
         }
@@ -166,7 +167,11 @@ impl Plan {
             (Body::SubmitAnswer(id), 0) => {
                 let id = self.answered.canonical(id);
                 if id.is_empty() || id.len() > 200 {
-                    return failed(FailureClass::Uncertain, FailureCause::Provider, "malformed_answer".to_owned());
+                    return failed(
+                        FailureClass::Uncertain,
+                        FailureCause::Provider,
+                        "malformed_answer".to_owned(),
+                    );
                 }
                 Outcome::Accepted { provider_ref: Some(id) }
             }

@@ -22,9 +22,13 @@ impl Plan {
     ///
     /// The dates of a receipt bear no zone, so they are not read.
     pub fn hear(&self, message: &ShortMessage) -> Option<CallbackEvent> {
-        let is_receipt = RECEIPTS.contains(&(message.esm_class & KIND))
-            || message.tlv(RECEIPTED_MESSAGE_ID).is_some();
-        if is_receipt { self.receipt(message).map(CallbackEvent::Delivery) } else { Some(self.inbound(message)) }
+        let is_receipt =
+            RECEIPTS.contains(&(message.esm_class & KIND)) || message.tlv(RECEIPTED_MESSAGE_ID).is_some();
+        if is_receipt {
+            self.receipt(message).map(CallbackEvent::Delivery)
+        } else {
+            Some(self.inbound(message))
+        }
     }
 
     fn receipt(&self, message: &ShortMessage) -> Option<Delivery> {
@@ -85,7 +89,11 @@ impl Plan {
                 let country = home.trim_start_matches('+');
                 // With its country, a number is longer than without.
                 let whole = value.len() > 10 && value.starts_with(country);
-                if whole { format!("+{value}") } else { format!("+{country}{}", value.trim_start_matches('0')) }
+                if whole {
+                    format!("+{value}")
+                } else {
+                    format!("+{country}{}", value.trim_start_matches('0'))
+                }
             }
             _ => value.to_owned(),
         }

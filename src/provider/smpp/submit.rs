@@ -122,7 +122,8 @@ mod tests {
         let words = gsm::encode(&format!("{}€ and more", "x".repeat(152))).expect("fits");
         let parts = split(&words, 153, false, true);
         assert_eq!(parts[0].len(), 152, "the euro sign goes with its escape");
-        let wide: Vec<u8> = format!("aa{}", "😀".repeat(40)).encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let wide: Vec<u8> =
+            format!("aa{}", "😀".repeat(40)).encode_utf16().flat_map(u16::to_be_bytes).collect();
         let parts = split(&wide, 134, true, false);
         assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [132, 32]);
     }

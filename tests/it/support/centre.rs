@@ -63,7 +63,10 @@ impl Centre {
                 return heard;
             }
             let all = self.told.lock().expect("a lock").clone();
-            assert!(Instant::now() < deadline, "waited for {count} × {kind}, heard {all:#?}: run tests/setup.sh");
+            assert!(
+                Instant::now() < deadline,
+                "waited for {count} × {kind}, heard {all:#?}: run tests/setup.sh"
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
     }

@@ -35,7 +35,10 @@ impl Ports {
             self.send
         );
         let env = [("KANNEL_PASSWORD", PASSWORD), ("KANNEL_TOKEN", TOKEN)];
-        Setup { channels, env: env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect() }
+        Setup {
+            channels,
+            env: env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        }
     }
 
     /// The configuration, as Kannel's user guide describes it and the manifest's note asks.
@@ -84,7 +87,9 @@ get-url = "http://{gateway}/callbacks/sms/kannel/inbound?from=%p&to=%P&text=%a&i
 /// Kannel, running; each part ends with the test.
 pub struct Kannel {
     ports: Ports,
-    _parts: Vec<Process>,
+    /// Kannel takes one connection of it at a time.
+    network: Option<Process>,
+    _boxes: Vec<Process>,
 }
 
 fn start(program: &str, arguments: &[&str], log: &Path) -> Process {
@@ -101,26 +106,29 @@ impl Kannel {
         let file = dir.join("kannel.conf");
         std::fs::write(&file, ports.configuration(gateway)).expect("written");
         let file = file.to_string_lossy().into_owned();
-        let mut parts = vec![start("/usr/sbin/bearerbox", &["-v", "4", &file], &dir.join("bearerbox.log"))];
+        let mut boxes = vec![start("/usr/sbin/bearerbox", &["-v", "4", &file], &dir.join("bearerbox.log"))];
         let admin = Client { address: ports.admin, key: None };
-        let status = || admin.try_send("GET", "/status.txt?password=bar", &[], b"").ok().map(|answer| answer.text());
+        let status =
+            || admin.try_send("GET", "/status.txt?password=bar", &[], b"").ok().map(|answer| answer.text());
         eventually("Kannel's bearerbox", status);
-        parts.push(start("/usr/sbin/smsbox", &["-v", "4", &file], &dir.join("smsbox.log")));
+        boxes.push(start("/usr/sbin/smsbox", &["-v", "4", &file], &dir.join("smsbox.log")));
         let port = ports.network.port().to_string();
         // It must say something once; from this number nobody can have written.
         let network = ["-H", "127.0.0.1", "-r", &port, "-i", "3600", "-m", "1", "0 0 text hello"];
-        parts.push(start(FAKESMSC, &network, &dir.join("network.log")));
+        let network = Some(start(FAKESMSC, &network, &dir.join("network.log")));
         eventually("Kannel to be ready", || {
             status().filter(|text| text.contains("online") && text.contains("smsbox:")).map(drop)
         });
         eventually("Kannel's smsbox", || std::net::TcpStream::connect(ports.send).ok());
-        Self { ports, _parts: parts }
+        Self { ports, network, _boxes: boxes }
     }
 
-    /// A handset writes one message.
-    pub fn handset_writes(&self, from: &str, to: &str, words: &str, dir: &Path) -> Process {
+    /// A handset writes one message: the network comes back with it.
+    pub fn handset_writes(&mut self, from: &str, to: &str, words: &str, dir: &Path) {
+        drop(self.network.take());
         let port = self.ports.network.port().to_string();
         let message = format!("{from} {to} text {words}");
-        start(FAKESMSC, &["-H", "127.0.0.1", "-r", &port, "-i", "1", "-m", "1", &message], &dir.join("handset.log"))
+        let network = ["-H", "127.0.0.1", "-r", &port, "-i", "1", "-m", "1", &message];
+        self.network = Some(start(FAKESMSC, &network, &dir.join("handset.log")));
     }
 }
