@@ -6,7 +6,8 @@
 //! # Decisions
 //! - 2026-11-22: over HTTP the gate is asked from inside the request's body, which the client reads only once it has a
 //!   connection; so a stop that comes while we connect is still in time. A request without a body (GET) has no such
-//!   moment: its gate is asked before connecting, which takes 900 ms at most. Over SMTP it is asked after the relay's `354`.
+//!   moment: its gate is asked before connecting, which takes 900 ms at most. Over SMTP it is asked after the relay's `354`,
+//!   over SMPP by the one task that writes, right before the PDU.
 //! - 2026-11-22: an attempt is *uncertain* from the moment its gate opened until an answer was read, and only then.
 
 pub mod egress;

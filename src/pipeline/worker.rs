@@ -190,10 +190,10 @@ impl Workshop {
             tracing::warn!(attempt.id = %attempt, request.id = %request, provider = %carrier.name, failure.class = ?failure.class,
                 failure.code = %failure.code, "attempt.not_accepted");
         }
-        let at_all = !outcome.surely_unsent();
+        let (at_all, since) = (!outcome.surely_unsent(), self.desk.clock.now());
         self.settle(debtor, attempt, outcome).await;
         if at_all {
-            polling::watch(&carrier, debtor, attempt, self.desk.clock.now());
+            polling::watch(&carrier, debtor, attempt, since);
         }
     }
 

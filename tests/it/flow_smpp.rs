@@ -53,6 +53,9 @@ fn receipts_and_stops_come_back_over_the_connection() {
     assert!(words.contains("482.13") && words.contains("STOP"), "{words}");
 
     settle(&client, &text(&client, &gone, "r-2"), &["failed", "undelivered"]);
+    // The connection is cut while nothing is under way: it is there again without anybody's doing.
+    centre.tell(&json!({"kick": true}));
+    centre.wait_for("bound", 2);
     // Its receipt comes before the centre's answer, and waits for it.
     settle(&client, &text(&client, &early, "r-3"), &["delivered"]);
 

@@ -182,7 +182,7 @@ fn a_vendor_that_is_asked_is_data_too() {
         path: format!("sms/acme/cases/{name}.toml"),
         text: format!(
             "about = 'x'\nhidden = ['acme-key-0017']\n{events}\n\
-             [settings]\napi_key = 'acme-key-0017'\nsigning_secret = 's'\nfrom = '+15005550006'\n\
+             [settings]\napi_key = 'acme-key-0017'\nsigning_secret = 'acme-secret-0017'\nfrom = '+15005550006'\n\
              [asked]\nattempt = 'att_0198c0de000070008000000000000017'\nreference = 'm/1'\n\
              [request]\nmethod = 'GET'\nurl = 'https://api.acme.example/v2/messages/m%2F1'\nheaders = {{ Authorization = 'AcmeKey acme-key-0017' }}\n\
              [response]\n{response}\n"
