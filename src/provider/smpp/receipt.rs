@@ -51,8 +51,8 @@ impl Plan {
         let code = field(&text, "err").or_else(|| network_error(message));
         let code = code.filter(|code| code.bytes().any(|byte| byte != b'0'));
         let known = |code: &String| {
-            let rules = spec.receipt.codes.iter();
-            let rule = rules.filter(|rule| rule.codes.iter().any(|known| redact::names(known, code))).next();
+            let mut rules = spec.receipt.codes.iter();
+            let rule = rules.find(|rule| rule.codes.iter().any(|known| redact::names(known, code)));
             rule.map(|rule| rule.cause)
         };
         let cause = code.as_ref().and_then(known).unwrap_or(FailureCause::Unspecified);

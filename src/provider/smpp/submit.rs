@@ -139,7 +139,7 @@ mod tests {
             let most = if wide { 134 } else { 153 };
             let parts = split(&words, most, wide, !wide);
             prop_assert!(parts.iter().all(|part| part.len() <= most && !part.is_empty()));
-            prop_assert_eq!(parts.concat(), words);
+            prop_assert_eq!(&parts.concat(), &words);
             if wide {
                 for part in parts {
                     let units: Vec<u16> = part.chunks(2).map(|two| u16::from_be_bytes([two[0], two[1]])).collect();
