@@ -6,7 +6,8 @@
 //! # Decisions
 //! - 2026-11-22: over HTTP the gate is asked from inside the request's body, which the client reads only once it has a
 //!   connection; so a stop that comes while we connect is still in time. A request without a body (GET) has no such
-//!   moment: its gate is asked before connecting, which takes 900 ms at most. Over SMTP it is asked after the relay's `354`.
+//!   moment: its gate is asked before connecting, which takes 900 ms at most. Over SMTP it is asked after the relay's `354`,
+//!   over SMPP by the one task that writes, right before the PDU.
 //! - 2026-11-22: an attempt is *uncertain* from the moment its gate opened until an answer was read, and only then.
 
 mod bearer;
@@ -15,12 +16,15 @@ pub mod email;
 pub mod fetch;
 pub mod http;
 pub mod sandbox;
+pub mod smpp;
 pub mod webhook;
 
 use crate::domain::message::{Content, Outgoing};
 use crate::domain::outcome::{Failure, FailureCause, FailureClass, Outcome};
 use crate::domain::time::Clock;
 use crate::provider::manifest::{Carrier, Manifest};
+use crate::provider::request::HttpRequest;
+use crate::provider::response::HttpResponse;
 use crate::provider::settings::Settings;
 use std::fmt;
 use std::sync::Arc;
@@ -99,6 +103,8 @@ pub enum ChannelError {
 pub enum Transport {
     /// A mail relay.
     Smtp(Box<email::Smtp>),
+    /// A short message centre.
+    Smpp(Box<smpp::Smpp>),
     /// A vendor asked over HTTP as its manifest says.
     Http(Box<http::Http>),
     /// Nothing leaves; see [`sandbox`].
@@ -122,6 +128,7 @@ impl Transport {
             Carrier::Smtp => {
                 Self::Smtp(Box::new(email::Smtp::new(&settings, manifest.limits.deadline.to_std(), clock)?))
             }
+            Carrier::Smpp => Self::Smpp(Box::new(smpp::Smpp::new(manifest, &settings)?)),
             Carrier::Sandbox => {
                 let after = settings.number("receipt_after_ms").unwrap_or(0);
                 Self::Sandbox(sandbox::Sandbox::new(clock, std::time::Duration::from_millis(after.into())))
@@ -136,6 +143,7 @@ impl Transport {
         let gate = Arc::new(gate);
         match self {
             Self::Smtp(smtp) => smtp.send(message, &gate).await,
+            Self::Smpp(smpp) => smpp.send(message, &gate).await,
             Self::Http(http) => http.send(message, &gate).await,
             Self::Sandbox(sandbox) => sandbox.send(message, &gate),
             Self::Portal => match (&message.content, gate.pass()) {
@@ -150,7 +158,23 @@ impl Transport {
     pub fn sandbox(&self) -> Option<&sandbox::Sandbox> {
         match self {
             Self::Sandbox(sandbox) => Some(sandbox),
-            Self::Smtp(_) | Self::Http(_) | Self::Portal => None,
+            Self::Smtp(_) | Self::Smpp(_) | Self::Http(_) | Self::Portal => None,
+        }
+    }
+
+    /// The short message centre, where it is one: to take what it hands over.
+    pub fn centre(&self) -> Option<&smpp::Smpp> {
+        match self {
+            Self::Smpp(smpp) => Some(smpp),
+            Self::Smtp(_) | Self::Http(_) | Self::Sandbox(_) | Self::Portal => None,
+        }
+    }
+
+    /// Asks a vendor something beside a message, over HTTP; none where no answer came, or it is not asked so.
+    pub async fn ask(&self, request: HttpRequest) -> Option<HttpResponse> {
+        match self {
+            Self::Http(http) => http.question(request).await,
+            Self::Smtp(_) | Self::Smpp(_) | Self::Sandbox(_) | Self::Portal => None,
         }
     }
 
@@ -158,7 +182,7 @@ impl Transport {
     pub fn tells_health(&self) -> bool {
         match self {
             Self::Sandbox(sandbox) => sandbox.is_directed(),
-            Self::Smtp(_) | Self::Http(_) | Self::Portal => true,
+            Self::Smtp(_) | Self::Smpp(_) | Self::Http(_) | Self::Portal => true,
         }
     }
 
@@ -166,6 +190,7 @@ impl Transport {
     pub async fn close(&self) {
         match self {
             Self::Smtp(smtp) => smtp.close().await,
+            Self::Smpp(smpp) => smpp.close().await,
             Self::Http(_) | Self::Sandbox(_) | Self::Portal => {}
         }
     }

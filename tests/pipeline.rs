@@ -26,6 +26,8 @@ mod month;
 mod numbers;
 #[path = "pipeline/permits.rs"]
 mod permits;
+#[path = "pipeline/polling.rs"]
+mod polling;
 #[path = "pipeline/portal.rs"]
 mod portal;
 #[path = "pipeline/receipts.rs"]

@@ -152,6 +152,27 @@ impl Http {
         self.bearer.lend(self.clock.now(), fetch).await.map(Some)
     }
 
+    /// Asks something that nothing can overtake; none where no answer came.
+    pub(in crate::channel) async fn question(&self, mut request: HttpRequest) -> Option<HttpResponse> {
+        let asked = async {
+            // What is asked with a key of its own needs no token.
+            let lent =
+                if request.header("authorization").is_none() { self.token().await.ok()? } else { None };
+            if let Some(lent) = &lent {
+                request.authorize(&lent.authorization);
+            }
+            let response = self.exchange(written(request, None)?).await.ok()?;
+            if let Some(lent) = &lent {
+                match response.status {
+                    UNAUTHORIZED => drop(self.bearer.refused(lent).await),
+                    _ => self.bearer.worked(lent).await,
+                }
+            }
+            Some(response)
+        };
+        tokio::time::timeout(self.deadline, asked).await.ok()?
+    }
+
     async fn exchange(&self, request: reqwest::Request) -> Result<HttpResponse, reqwest::Error> {
         let mut response = self.client.execute(request).await?;
         let headers = response.headers().iter();

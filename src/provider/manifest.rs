@@ -6,10 +6,12 @@ use crate::domain::time::Span;
 use crate::provider::callback::CallbackKind;
 use crate::provider::dialect::Dialect;
 use crate::provider::placeholder::Template;
+use crate::provider::poll::{POLL_WORDS, PollSpec};
 use crate::provider::reading::CallbackSpec;
 use crate::provider::send::{SendSpec, ValueSpec};
 use crate::provider::settings::{COMMON, Given, OneOf, SettingSpec, Settings};
 use crate::provider::signature::{self, Scheme};
+use crate::provider::smpp::spec::SmppSpec;
 use crate::provider::words::{MESSAGE_WORDS, REQUEST_WORDS};
 use crate::provider::{suggest, written};
 use serde::Deserialize;
@@ -25,6 +27,8 @@ pub enum Carrier {
     Http,
     /// A mail relay (RFC 5321).
     Smtp,
+    /// A short message centre that speaks SMPP 3.4, as the manifest's `[smpp]` describes it.
+    Smpp,
     /// Nothing leaves: outcomes chosen by address, for demonstrations and tests.
     Sandbox,
     /// The debtor's own inbox, which is the history.
@@ -99,6 +103,10 @@ pub struct Manifest {
     pub limits: Limits,
     /// How it is asked to send.
     pub send: Option<SendSpec>,
+    /// How it is asked what became of a message, where it does not report by itself.
+    pub poll: Option<PollSpec>,
+    /// How it is bound to, where it speaks SMPP.
+    pub smpp: Option<SmppSpec>,
     /// How it writes what a call is to do.
     pub dialect: Option<Dialect>,
     /// How its callbacks are checked: each name has alternatives, of which one must hold.
@@ -156,13 +164,15 @@ impl Manifest {
         self.check_identity(&mut check);
         self.check_settings(&mut check);
         match (&self.send, self.identity.carrier) {
-            (Some(send), Carrier::Http) => self.check_send(&mut check, send),
+            (Some(send), Carrier::Http) => self.check_send(&mut check, send, MESSAGE_WORDS),
             (None, Carrier::Http) => check.whole("has no [send]: say how the vendor is asked to send"),
-            (Some(_), Carrier::Smtp | Carrier::Sandbox | Carrier::Portal) => {
+            (Some(_), Carrier::Smtp | Carrier::Smpp | Carrier::Sandbox | Carrier::Portal) => {
                 check.by("[send", "[send] is read only where carrier = \"http\"".to_owned());
             }
-            (None, Carrier::Smtp | Carrier::Sandbox | Carrier::Portal) => {}
+            (None, Carrier::Smtp | Carrier::Smpp | Carrier::Sandbox | Carrier::Portal) => {}
         }
+        self.check_poll(&mut check);
+        self.check_smpp(&mut check);
         self.check_calls(&mut check);
         self.check_callbacks(&mut check);
         check.faults
@@ -189,7 +199,7 @@ impl Manifest {
 
     fn check_settings(&self, check: &mut Check<'_>) {
         for (name, spec) in &self.settings {
-            let words = [MESSAGE_WORDS, REQUEST_WORDS, COMMON];
+            let words = [MESSAGE_WORDS, POLL_WORDS, REQUEST_WORDS, COMMON];
             if words.iter().any(|words| words.contains(&name.as_str())) {
                 let message = format!("setting `{name}` has a name that is already taken: choose another");
                 check.by(&format!("[settings.{name}"), message);
@@ -211,9 +221,9 @@ impl Manifest {
         }
     }
 
-    fn check_send(&self, check: &mut Check<'_>, send: &SendSpec) {
+    fn check_send(&self, check: &mut Check<'_>, send: &SendSpec, words: &[&str]) {
         let values: Vec<&str> = send.values.keys().map(String::as_str).collect();
-        let early: Vec<&str> = MESSAGE_WORDS.iter().copied().chain(values.iter().copied()).collect();
+        let early: Vec<&str> = words.iter().copied().chain(values.iter().copied()).collect();
         let late: Vec<&str> = early.iter().copied().chain(REQUEST_WORDS.iter().copied()).collect();
         let used = send.used();
         for (span, template) in used.templates {
@@ -241,7 +251,7 @@ impl Manifest {
             }
         }
         for (name, spec) in &send.values {
-            if MESSAGE_WORDS.contains(&name.as_str())
+            if words.contains(&name.as_str())
                 || REQUEST_WORDS.contains(&name.as_str())
                 || self.settings.contains_key(name)
             {
@@ -260,6 +270,45 @@ impl Manifest {
         }
         for message in send.response.faults() {
             check.by("[send.response", message);
+        }
+    }
+
+    fn check_poll(&self, check: &mut Check<'_>) {
+        let Some(poll) = &self.poll else { return };
+        if self.identity.carrier != Carrier::Http {
+            check.by("[poll", "[poll] is read only where carrier = \"http\"".to_owned());
+        }
+        self.check_send(check, &poll.send, POLL_WORDS);
+        for message in poll.faults() {
+            check.by("[poll", message);
+        }
+    }
+
+    /// What only a centre that speaks SMPP has, and what it must have.
+    fn check_smpp(&self, check: &mut Check<'_>) {
+        let speaks = self.identity.carrier == Carrier::Smpp;
+        let Some(spec) = self.smpp.as_ref().filter(|_| speaks) else {
+            if speaks {
+                check.whole("has no [smpp]: how is the centre bound to, and how are its receipts read?");
+            } else if self.smpp.is_some() {
+                check.by("[smpp", "[smpp] is read only where carrier = \"smpp\"".to_owned());
+            }
+            return;
+        };
+        if self.channel() != Channel::Sms {
+            check.at(self.identity.channel.span(), "SMPP carries messages of channel = \"sms\"".to_owned());
+        }
+        if !self.callbacks.is_empty() {
+            check.by(
+                "[callbacks",
+                "a centre that speaks SMPP reports over its connection: no [callbacks]".to_owned(),
+            );
+        }
+        for template in spec.templates() {
+            self.check_names(check, template.span(), template.get_ref(), &[]);
+        }
+        for message in spec.faults() {
+            check.by("[smpp", message);
         }
     }
 

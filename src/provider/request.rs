@@ -9,7 +9,7 @@ use crate::provider::send::auth::Auth;
 use crate::provider::send::{Body, Field, Method, SendSpec};
 use crate::provider::settings::Settings;
 use crate::provider::sigv4;
-use crate::provider::words::{Words, Written};
+use crate::provider::words::{About, Words, Written};
 use base64::Engine;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -73,8 +73,19 @@ impl Manifest {
     /// The request that asks this vendor to send a message; none where the vendor is not asked over HTTP.
     pub fn request(&self, message: &Outgoing, settings: &Settings, now: Timestamp) -> Option<HttpRequest> {
         let send = self.send.as_ref()?;
+        Some(self.written_request(send, About::Message(message), settings, now))
+    }
+
+    /// A request as `[send]` or `[poll]` describes it.
+    pub(in crate::provider) fn written_request(
+        &self,
+        send: &SendSpec,
+        about: About<'_>,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> HttpRequest {
         let mut words = Words {
-            message,
+            about,
             settings,
             values: &send.values,
             now,
@@ -109,13 +120,18 @@ impl Manifest {
             sigv4::headers(&keys, send.method.as_str(), &url, &headers, &body, now)
         });
         headers.extend(signed.into_iter().flatten());
-        Some(HttpRequest { method: send.method, url, headers, body })
+        HttpRequest { method: send.method, url, headers, body }
     }
 
     /// The same vendor at another place: scheme, host and port of every address it is asked at are these, so that a stand-in
     /// can answer. The path stays.
     pub fn aimed_at(&self, origin: &url::Url) -> Self {
-        Self { origin: Some(origin.origin().ascii_serialization()), ..self.clone() }
+        // An address of no scheme that the web knows, `smpp://host:port`, has no origin but its host.
+        let origin = match (origin.origin(), origin.host_str()) {
+            (url::Origin::Opaque(_), Some(host)) => format!("{host}:{}", origin.port().unwrap_or(2775)),
+            (origin, _) => origin.ascii_serialization(),
+        };
+        Self { origin: Some(origin), ..self.clone() }
     }
 
     /// Whether sending the same attempt twice reaches the debtor once, by the vendor's promise.
@@ -175,7 +191,7 @@ fn body(body: &Body, words: &Words<'_>) -> (Option<String>, Vec<u8>) {
 
 /// RFC 7578; the boundary carries the attempt's identifier, which no text can hold by chance.
 fn multipart(fields: &[Field], words: &Words<'_>) -> (Option<String>, Vec<u8>) {
-    let boundary = format!("part-{}", words.message.attempt);
+    let boundary = format!("part-{}", words.about.attempt());
     let safe = |text: &str| text.replace(['"', '\r', '\n'], "_");
     let mut out = String::new();
     for (field, value) in words.fields(fields) {

@@ -196,7 +196,7 @@ impl ResponseSpec {
         self.codes.iter().find(|rule| rule.codes.iter().any(|known| redact::names(known, code)))
     }
 
-    fn outcome(&self, response: &HttpResponse) -> Outcome {
+    pub(in crate::provider) fn outcome(&self, response: &HttpResponse) -> Outcome {
         let text = String::from_utf8_lossy(&response.body);
         let json: Option<serde_json::Value> = serde_json::from_slice(&response.body).ok();
         // Whatever its type says: those who answer `id=1&state=ok` often call it plain text.

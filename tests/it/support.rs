@@ -1,7 +1,9 @@
 //! What the black-box tests stand on: the program as a child process, a plain HTTP client, sample people, and the peers.
 
+pub mod centre;
 pub mod gateway;
 pub mod http;
+pub mod kannel;
 pub mod mail;
 pub mod postfix;
 pub mod receiver;
