@@ -35,8 +35,7 @@ use std::process::ExitCode;
 #[command(
     name = "dunwell",
     version,
-    about = "Omnichannel contact gateway for debt collection: decides whether a contact is lawful now, makes it, and \
-             proves it.",
+    about = "Contact gateway for debt collection: decides whether a contact is lawful now, makes it, and proves it.",
     after_help = "Start with `dunwell demo`.",
     propagate_version = true
 )]
