@@ -20,6 +20,7 @@ mod reading;
 mod spelling;
 mod tokens;
 mod values;
+mod weigh;
 
 pub use lexicon::LexiconError;
 pub use reading::{Doubt, Found, Reading};
@@ -71,6 +72,10 @@ impl Reader {
         static SHIPPED: LazyLock<Reader> =
             LazyLock::new(|| Reader::load().expect("the shipped word files are read by a test"));
         &SHIPPED
+    }
+
+    pub fn features(&self, text: &str) -> std::collections::BTreeSet<String> {
+        weigh::features(&self.lexicon, &self.lexicon.resolve(tokens::tokens(text)))
     }
 
     /// Understands one reply.

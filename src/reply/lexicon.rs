@@ -1,7 +1,7 @@
 //! The word files: which words there are, how they are misspelt, and which phrases mean what.
 
 use crate::domain::intent::Intent;
-use crate::reply::phrase::{Part, Phrase};
+use crate::reply::phrase::{LONG_GAP, Part, Phrase, SHORT_GAP};
 use crate::reply::spelling::Speller;
 use crate::reply::tokens::Token;
 use serde::Deserialize;
@@ -70,6 +70,8 @@ struct File {
     #[serde(default)]
     classes: BTreeMap<String, String>,
     #[serde(default)]
+    kinds: BTreeMap<String, String>,
+    #[serde(default)]
     rewrites: BTreeMap<String, String>,
     #[serde(default)]
     misspelt: BTreeMap<String, String>,
@@ -124,6 +126,7 @@ pub(in crate::reply) struct Lexicon {
     ids: HashMap<String, u32>,
     classes: HashMap<String, Vec<u32>>,
     media: HashMap<u32, Medium>,
+    kinds: HashMap<u32, String>,
     rewrites: HashMap<String, Vec<Rewrite>>,
     speller: Speller,
     names: HashSet<String>,
@@ -157,6 +160,7 @@ impl Lexicon {
             ids: HashMap::new(),
             classes: HashMap::new(),
             media: HashMap::new(),
+            kinds: HashMap::new(),
             rewrites: HashMap::new(),
             speller: Speller::default(),
             names: HashSet::new(),
@@ -184,6 +188,12 @@ impl Lexicon {
         for (class, words) in &file.classes {
             let ids: Vec<u32> = words.split_whitespace().map(|word| self.id(word)).collect();
             self.classes.entry(class.clone()).or_default().extend(ids);
+        }
+        for (kind, words) in &file.kinds {
+            for word in words.split_whitespace() {
+                let id = self.id(word);
+                self.kinds.entry(id).or_insert_with(|| kind.clone());
+            }
         }
         for (medium, words) in &file.media {
             for word in words.split_whitespace() {
@@ -229,7 +239,7 @@ impl Lexicon {
                     phrase: text.clone(),
                     detail,
                 })?;
-                self.phrases.push((means, Phrase { text: text.clone(), parts }));
+                self.phrases.push((means, Phrase { text: text.clone(), parts, loose: means != Means::Harmless }));
             }
         }
         Ok(())
@@ -244,8 +254,8 @@ impl Lexicon {
                 "^^" => Part::Start,
                 "$$" => Part::End,
                 "_" => Part::One,
-                ".." => Part::Gap(3),
-                "..." => Part::Gap(8),
+                ".." => Part::Gap(SHORT_GAP),
+                "..." => Part::Gap(LONG_GAP),
                 "#" => Part::Number,
                 "%" => Part::Name,
                 "~" => Part::Strange,
@@ -361,6 +371,11 @@ impl Lexicon {
     pub fn beginning(&self, word: &Word) -> impl Iterator<Item = &(Means, Phrase)> {
         let known = word.id.and_then(|id| self.by_opening.get(&id)).into_iter().flatten();
         known.chain(&self.unopened).filter_map(|index| self.phrases.get(*index))
+    }
+
+    /// The kind of a word that stands for many.
+    pub fn kind(&self, word: &Word) -> Option<&str> {
+        self.kinds.get(&word.id?).map(String::as_str)
     }
 
     /// The medium that a word names.

@@ -45,12 +45,19 @@ pub(in crate::reply) enum Part {
     End,
 }
 
+/// What `..` skips at most.
+pub(in crate::reply) const SHORT_GAP: usize = 3;
+/// What `...` skips at most.
+pub(in crate::reply) const LONG_GAP: usize = 8;
+
 /// A phrase, ready to be looked for.
 #[derive(Clone, Debug)]
 pub(in crate::reply) struct Phrase {
     /// As written.
     pub text: String,
     pub parts: Vec<Part>,
+    /// Whether a short gap may reach over a comma.
+    pub loose: bool,
 }
 
 impl Phrase {
@@ -84,12 +91,12 @@ impl Phrase {
     /// Where the phrase stands when it begins at a word: the words that it names, without what it skips.
     pub fn at(&self, words: &[Word], start: usize) -> Option<Vec<usize>> {
         let mut named = Vec::new();
-        follow(&self.parts, words, start, start, &mut named).then_some(named)
+        follow(&self.parts, words, start, (start, self.loose), &mut named).then_some(named)
     }
 }
 
 /// Whether the parts stand from `at` on. Tries every reading; phrases are short.
-fn follow(parts: &[Part], words: &[Word], at: usize, start: usize, named: &mut Vec<usize>) -> bool {
+fn follow(parts: &[Part], words: &[Word], at: usize, start: (usize, bool), named: &mut Vec<usize>) -> bool {
     let Some((part, rest)) = parts.split_first() else { return true };
     match part {
         Part::ClauseStart => opens(words, at, |word| word.clause) && follow(rest, words, at, start, named),
@@ -98,9 +105,10 @@ fn follow(parts: &[Part], words: &[Word], at: usize, start: usize, named: &mut V
         Part::End => closes(words, at, |_| 0) && follow(rest, words, at, start, named),
         Part::Gap(most) => (0..=*most).any(|skipped| {
             (at..at + skipped).all(|index| same_part(words, at, index))
+                && (start.1 || *most > SHORT_GAP || same_part(words, at, at + skipped))
                 && follow(rest, words, at + skipped, start, named)
         }),
-        Part::One => same_sentence(words, start, at) && follow(rest, words, at + 1, start, named),
+        Part::One => same_sentence(words, start.0, at) && follow(rest, words, at + 1, start, named),
         Part::Name => step(|word| word.name, false, rest, words, at, start, named),
         Part::Strange => step(|word| word.strange, false, rest, words, at, start, named),
         Part::Number => step(|word| word.number, false, rest, words, at, start, named),
@@ -124,11 +132,11 @@ fn step(
     rest: &[Part],
     words: &[Word],
     at: usize,
-    start: usize,
+    start: (usize, bool),
     named: &mut Vec<usize>,
 ) -> bool {
     let mut here = at;
-    while same_sentence(words, start, here)
+    while same_sentence(words, start.0, here)
         && let Some(word) = words.get(here)
     {
         if wanted(word) {
@@ -139,7 +147,7 @@ fn step(
             named.pop();
         }
         // At its beginning a phrase skips nothing: it begins at its first word.
-        if !word.says_nothing || here == start {
+        if !word.says_nothing || here == start.0 {
             break;
         }
         here += 1;

@@ -88,12 +88,10 @@ pub(in crate::reply) fn read(lexicon: &Lexicon, said: &Said<'_>) -> Reading {
 fn read_all(lexicon: &Lexicon, said: &Said<'_>) -> Reading {
     let words = lexicon.resolve(tokens(said.text));
     let mut matches = matches(lexicon, &words);
-    let harmless: BTreeSet<usize> = matches
-        .iter()
-        .filter(|found| found.means == Means::Harmless)
-        .flat_map(|found| found.named.clone())
-        .collect();
-    let masked = |found: &Match<'_>| found.named.iter().any(|at| harmless.contains(at));
+    let harmless: Vec<Vec<usize>> =
+        matches.iter().filter(|found| found.means == Means::Harmless).map(|found| found.named.clone()).collect();
+    let masked = |found: &Match<'_>| harmless.iter().any(|turn| masks(turn, &found.named));
+    if std::env::var_os("DBG").is_some() { for m in &matches { eprintln!("    {:?} <{}> {}", m.means, m.named.iter().map(|a| words[*a].text.as_str()).collect::<Vec<_>>().join(" "), m.phrase.chars().take(110).collect::<String>()); } }
     matches.retain(|found| match found.means {
         Means::Harmless => true,
         Means::Says(intent) => !intent.is_restrictive() || !masked(found),
@@ -133,6 +131,13 @@ fn read_all(lexicon: &Lexicon, said: &Said<'_>) -> Reading {
     }
     reading.doubt = doubt(&words, &matches, &reading);
     reading
+}
+
+/// A turn explains a phrase that shares a word with it and does not begin before it: "don't use this number" says more than
+/// "use this number".
+fn masks(turn: &[usize], phrase: &[usize]) -> bool {
+    let (Some(begins), Some(ends), Some(first)) = (turn.first(), turn.last(), phrase.first()) else { return false };
+    (begins..=ends).contains(&first) && phrase.iter().any(|at| turn.contains(at))
 }
 
 /// How much a phrase weighs where two share a word: what bars contact over what does not, what is past over what is to come.
