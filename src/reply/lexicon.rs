@@ -2,7 +2,7 @@
 
 use crate::domain::intent::Intent;
 use crate::reply::phrase::{LONG_GAP, Part, Phrase, SHORT_GAP};
-use crate::reply::spelling::Speller;
+use crate::reply::spelling::{self, Speller};
 use crate::reply::tokens::Token;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -14,6 +14,9 @@ const OPENERS: &str = "openers";
 const CLOSERS: &str = "closers";
 const SUSPECT: &str = "suspect";
 const CONJUNCTIONS: &str = "conjunctions";
+const ALONE: &str = "alone";
+/// Pieces into which a word that stands alone may be broken.
+const PIECES: usize = 6;
 
 /// What a phrase is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,6 +112,8 @@ pub(in crate::reply) struct Word {
     pub strange: bool,
     /// A first name, or a strange word that is written as a name is.
     pub name: bool,
+    /// In a sentence that ends in a question mark.
+    pub asks: bool,
     /// The part of the sentence between commas.
     pub part: u32,
     pub says_nothing: bool,
@@ -127,6 +132,8 @@ pub(in crate::reply) struct Lexicon {
     classes: HashMap<String, Vec<u32>>,
     media: HashMap<u32, Medium>,
     kinds: HashMap<u32, String>,
+    /// Words that are known alone however they are mistyped.
+    alone: Vec<String>,
     rewrites: HashMap<String, Vec<Rewrite>>,
     speller: Speller,
     names: HashSet<String>,
@@ -161,6 +168,7 @@ impl Lexicon {
             classes: HashMap::new(),
             media: HashMap::new(),
             kinds: HashMap::new(),
+            alone: Vec::new(),
             rewrites: HashMap::new(),
             speller: Speller::default(),
             names: HashSet::new(),
@@ -188,6 +196,9 @@ impl Lexicon {
         for (class, words) in &file.classes {
             let ids: Vec<u32> = words.split_whitespace().map(|word| self.id(word)).collect();
             self.classes.entry(class.clone()).or_default().extend(ids);
+            if class == ALONE {
+                self.alone.extend(words.split_whitespace().map(str::to_owned));
+            }
         }
         for (kind, words) in &file.kinds {
             for word in words.split_whitespace() {
@@ -320,7 +331,7 @@ impl Lexicon {
 
     /// The words of a reply, spelt as the phrases spell them.
     pub fn resolve(&self, tokens: Vec<Token>) -> Vec<Word> {
-        let spelt: Vec<Token> = tokens.into_iter().flat_map(|token| self.speller.spell(token)).collect();
+        let spelt: Vec<Token> = self.whole(tokens).into_iter().flat_map(|token| self.speller.spell(token)).collect();
         let mut words: Vec<Word> = Vec::with_capacity(spelt.len());
         let (mut at, mut added) = (0, 0);
         while let Some(token) = spelt.get(at) {
@@ -343,6 +354,22 @@ impl Lexicon {
         words
     }
 
+    /// `st op`, `stopstop` and `stopr`: one word alone, however it is cut or mistyped.
+    fn whole(&self, tokens: Vec<Token>) -> Vec<Token> {
+        let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else { return tokens };
+        let joined: String = tokens.iter().map(|token| token.word.as_str()).collect();
+        let one = tokens.len() == 1;
+        let meant = self.alone.iter().find(|word| {
+            let cut = tokens.len() <= PIECES && joined == **word;
+            let repeated = joined.len() > word.len() && joined.replace(word.as_str(), "").is_empty();
+            cut || repeated || (one && !self.speller.is_ordinary(&joined) && spelling::is_slip(&joined, word))
+        });
+        match meant {
+            Some(word) => vec![Token { word: word.clone(), span: first.span.start..last.span.end, ..*first }],
+            None => tokens,
+        }
+    }
+
     fn word(&self, text: String, token: &Token, end: usize, added: &mut u32) -> Word {
         let id = self.ids.get(&text).copied();
         let flags = id.and_then(|id| self.flags.get(&id)).copied().unwrap_or_default();
@@ -358,6 +385,7 @@ impl Lexicon {
             number,
             strange,
             name: self.names.contains(&text) || (strange && token.capital),
+            asks: token.asks,
             part: token.clause,
             says_nothing: flags.says_nothing,
             opens: flags.opens || flags.joins,

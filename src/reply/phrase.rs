@@ -106,7 +106,7 @@ fn follow(parts: &[Part], words: &[Word], at: usize, start: (usize, bool), named
         Part::Gap(most) => (0..=*most).any(|skipped| {
             (at..at + skipped).all(|index| same_part(words, at, index))
                 && (start.1 || *most > SHORT_GAP || same_part(words, at, at + skipped))
-                && follow(rest, words, at + skipped, start, named)
+                && follow(rest, words, at + skipped, (start.0, start.1 || *most > SHORT_GAP), named)
         }),
         Part::One => same_sentence(words, start.0, at) && follow(rest, words, at + 1, start, named),
         Part::Name => step(|word| word.name, false, rest, words, at, start, named),
@@ -139,7 +139,7 @@ fn step(
     while same_sentence(words, start.0, here)
         && let Some(word) = words.get(here)
     {
-        if wanted(word) {
+        if wanted(word) && (start.1 || here == start.0 || same_part(words, here, here)) {
             named.push(here);
             if follow(rest, words, here + 1, start, named) {
                 return true;

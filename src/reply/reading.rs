@@ -6,6 +6,7 @@ use crate::reply::lexicon::{Lexicon, Means, Medium, Word};
 use crate::reply::phrase;
 use crate::reply::tokens::tokens;
 use crate::reply::values::{self, Attorney, Hours, Promise, Stop};
+use crate::reply::weigh::{self, Scale};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -72,12 +73,12 @@ pub(in crate::reply) struct Match<'a> {
 /// Bytes of a reply that are read: two or three pages.
 const LONGEST: usize = 8_192;
 
-pub(in crate::reply) fn read(lexicon: &Lexicon, said: &Said<'_>) -> Reading {
+pub(in crate::reply) fn read(lexicon: &Lexicon, scale: &Scale, said: &Said<'_>) -> Reading {
     if said.text.len() <= LONGEST {
-        return read_all(lexicon, said);
+        return read_all(lexicon, scale, said);
     }
     let beginning = said.text.get(..said.text.floor_char_boundary(LONGEST)).unwrap_or_default();
-    let mut reading = read_all(lexicon, &Said { text: beginning, ..*said });
+    let mut reading = read_all(lexicon, scale, &Said { text: beginning, ..*said });
     // What nobody has read may say anything.
     if reading.stop.is_none() {
         reading.doubt = reading.doubt.or(Some(Doubt::MayBeStop));
@@ -85,13 +86,12 @@ pub(in crate::reply) fn read(lexicon: &Lexicon, said: &Said<'_>) -> Reading {
     reading
 }
 
-fn read_all(lexicon: &Lexicon, said: &Said<'_>) -> Reading {
+fn read_all(lexicon: &Lexicon, scale: &Scale, said: &Said<'_>) -> Reading {
     let words = lexicon.resolve(tokens(said.text));
     let mut matches = matches(lexicon, &words);
     let harmless: Vec<Vec<usize>> =
         matches.iter().filter(|found| found.means == Means::Harmless).map(|found| found.named.clone()).collect();
     let masked = |found: &Match<'_>| harmless.iter().any(|turn| masks(turn, &found.named));
-    if std::env::var_os("DBG").is_some() { for m in &matches { eprintln!("    {:?} <{}> {}", m.means, m.named.iter().map(|a| words[*a].text.as_str()).collect::<Vec<_>>().join(" "), m.phrase.chars().take(110).collect::<String>()); } }
     matches.retain(|found| match found.means {
         Means::Harmless => true,
         Means::Says(intent) => !intent.is_restrictive() || !masked(found),
@@ -130,7 +130,37 @@ fn read_all(lexicon: &Lexicon, said: &Said<'_>) -> Reading {
         reading.call_back = Some(said.text.trim().chars().take(500).collect());
     }
     reading.doubt = doubt(&words, &matches, &reading);
+    weighed(lexicon, scale, &words, &mut reading);
     reading
+}
+
+/// The second opinion: a doubt that is surely a stop, and a stop that is surely none and waits for a person.
+fn weighed(lexicon: &Lexicon, scale: &Scale, words: &[Word], reading: &mut Reading) {
+    if words.len() > weigh::LONGEST {
+        return;
+    }
+    let shown = weigh::shown(lexicon, words);
+    let odds = scale.weigh(&shown);
+    let stops = reading.stop.is_some();
+    if stops && odds < weigh::AGAINST && words.len() > weigh::SHORTEST {
+        reading.stop = None;
+        reading.found.retain(|found| !matches!(found.intent, Intent::Stop | Intent::Cease));
+        reading.doubt = Some(Doubt::MayBeStop);
+    } else if !stops && odds > weigh::SURE {
+        let bars = reading.found.iter().any(|found| found.intent.is_restrictive());
+        if reading.doubt.is_some() {
+            let span = words.first().map_or(0, |word| word.span.start)..words.last().map_or(0, |word| word.span.end);
+            let phrase = format!("weighed: {}", scale.heaviest(&shown).join(", "));
+            reading.stop = Some(Stop { named: BTreeSet::new(), here: true, everything: false });
+            reading.found.retain(|found| {
+                !matches!(found.intent, Intent::Help | Intent::Start | Intent::Courtesy | Intent::Question)
+            });
+            reading.found.push(Found { intent: Intent::Stop, span, phrase });
+            reading.doubt = None;
+        } else if !bars {
+            reading.doubt = Some(Doubt::MayBeStop);
+        }
+    }
 }
 
 /// A turn explains a phrase that shares a word with it and does not begin before it: "don't use this number" says more than

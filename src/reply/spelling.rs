@@ -119,6 +119,13 @@ fn lettered(word: &str) -> String {
         .collect()
 }
 
+/// Whether one word is the other but for one slip, which is not its first letter.
+pub(in crate::reply) fn is_slip(written: &str, meant: &str) -> bool {
+    let squeezed = squeezed(written, 1);
+    written.chars().next() == meant.chars().next()
+        && [written, squeezed.as_str()].iter().any(|written| distance(written, meant) <= 1)
+}
+
 /// How many letters were left out, added, changed or swapped with their neighbour (Damerau, Levenshtein).
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
@@ -157,6 +164,15 @@ mod tests {
         ] {
             assert_eq!(distance(a, b), wanted, "{a} {b}");
             assert_eq!(distance(b, a), wanted, "{b} {a}");
+        }
+    }
+
+    #[test]
+    fn a_slip_is_one() {
+        for (written, wanted) in
+            [("stoop", true), ("sttop", true), ("stopr", true), ("sotp", true), ("spot", false), ("top", false)]
+        {
+            assert_eq!(is_slip(written, "stop"), wanted, "{written}");
         }
     }
 
