@@ -139,27 +139,36 @@ fn weighed(lexicon: &Lexicon, scale: &Scale, words: &[Word], reading: &mut Readi
     if words.len() > weigh::LONGEST {
         return;
     }
-    let shown = weigh::shown(lexicon, words);
-    let odds = scale.weigh(&shown);
-    let stops = reading.stop.is_some();
-    if stops && odds < weigh::AGAINST && words.len() > weigh::SHORTEST {
-        reading.stop = None;
-        reading.found.retain(|found| !matches!(found.intent, Intent::Stop | Intent::Cease));
-        reading.doubt = Some(Doubt::MayBeStop);
-    } else if !stops && odds > weigh::SURE {
-        let bars = reading.found.iter().any(|found| found.intent.is_restrictive());
-        if reading.doubt.is_some() {
-            let span = words.first().map_or(0, |word| word.span.start)..words.last().map_or(0, |word| word.span.end);
-            let phrase = format!("weighed: {}", scale.heaviest(&shown).join(", "));
-            reading.stop = Some(Stop { named: BTreeSet::new(), here: true, everything: false });
-            reading.found.retain(|found| {
-                !matches!(found.intent, Intent::Help | Intent::Start | Intent::Courtesy | Intent::Question)
-            });
-            reading.found.push(Found { intent: Intent::Stop, span, phrase });
-            reading.doubt = None;
-        } else if !bars {
+    // "I got your message. Where do I sign off?": the one sentence says it.
+    let sentences = words.chunk_by(|one, next| one.sentence == next.sentence);
+    let heaviest = std::iter::once(words)
+        .chain(sentences)
+        .map(|part| (weigh::shown(lexicon, part), part))
+        .map(|(shown, part)| (scale.weigh(&shown), shown, part))
+        .max_by(|one, other| one.0.total_cmp(&other.0));
+    let Some((odds, shown, part)) = heaviest else { return };
+    if reading.stop.is_some() {
+        if odds < weigh::AGAINST && words.len() > weigh::SHORTEST {
+            reading.stop = None;
+            reading.found.retain(|found| !matches!(found.intent, Intent::Stop | Intent::Cease));
             reading.doubt = Some(Doubt::MayBeStop);
         }
+        return;
+    }
+    if odds <= weigh::SURE {
+        return;
+    }
+    if reading.doubt.is_some() {
+        let span = part.first().map_or(0, |word| word.span.start)..part.last().map_or(0, |word| word.span.end);
+        let phrase = format!("weighed: {}", scale.heaviest(&shown).join(", "));
+        reading.stop = Some(Stop { named: BTreeSet::new(), here: true, everything: false });
+        reading.found.retain(|found| {
+            !matches!(found.intent, Intent::Help | Intent::Start | Intent::Courtesy | Intent::Question)
+        });
+        reading.found.push(Found { intent: Intent::Stop, span, phrase });
+        reading.doubt = None;
+    } else if !reading.found.iter().any(|found| found.intent.is_restrictive()) {
+        reading.doubt = Some(Doubt::MayBeStop);
     }
 }
 
