@@ -24,6 +24,8 @@ mod permits;
 mod portal;
 #[path = "pipeline/receipts.rs"]
 mod receipts;
+#[path = "pipeline/rejoinders.rs"]
+mod rejoinders;
 #[path = "pipeline/replay.rs"]
 mod replay;
 #[path = "pipeline/replies.rs"]
