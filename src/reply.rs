@@ -25,7 +25,7 @@ mod weigh;
 
 pub use lexicon::LexiconError;
 pub use reading::{Doubt, Found, Reading};
-pub use values::{Attorney, Hours, Promise, Stop};
+pub use values::{Attorney, Hours, Promise, Promised, Stop};
 
 use crate::domain::channel::Channel;
 use crate::domain::money::Currency;

@@ -206,9 +206,10 @@ impl Pipeline {
             point,
             from: value.expose().to_owned(),
             // A reply by email carries our own message, and its opt-out line, with it.
-            text: if channel == Channel::Email { quoted::own_words(&said.text) } else { said.text },
+            text: if channel == Channel::Email { quoted::own_words(&said.text, &self.desk().settings.public_url) } else { said.text },
             keyword: said.keyword,
             provider_ref,
+            answers: None,
         };
         self.hear(Actor::Provider(format!("{channel}/{vendor}")), stranger, reply).await
     }
@@ -219,7 +220,7 @@ impl Pipeline {
     /// # Errors
     /// The history is out of reach.
     pub async fn hear(&self, actor: Actor, stranger: DebtorKey, reply: Reply) -> Result<bool, Refusal> {
-        let said = Understood::of(reply, self.desk().clock.now());
+        let said = Understood::off_the_loop(reply, self.desk().clock.now()).await?;
         self.file(move |unit| {
             if !replies::receive(unit, &actor, &said)? {
                 replies::receive_from_stranger(unit, &actor, stranger, &said)?;

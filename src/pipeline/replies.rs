@@ -224,6 +224,7 @@ fn closed(said: &Understood, closes: &Stop) -> Vec<(OptOutChannel, Option<PointK
     if closes.here && !closes.named.contains(&said.reply.channel) {
         let here = opt_out_channel(said.reply.channel).unwrap_or(OptOutChannel::All);
         closed.push((here, Some(said.reply.point)));
+        closed.extend(said.reply.answers.map(|answered| (here, Some(answered))));
     }
     closed.extend(closes.named.iter().copied().filter_map(opt_out_channel).map(|channel| (channel, None)));
     closed
@@ -240,7 +241,7 @@ fn stop(
     for (channel, point) in closed {
         let stop = OptOut { accounts: Vec::new(), channel, point, received_at: unit.now() };
         let secret = OptOutSecret {
-            contact_point: point.map(|_| said.reply.from.clone()),
+            contact_point: point.filter(|point| *point == said.reply.point).map(|_| said.reply.from.clone()),
             source: Some("debtor".to_owned()),
             text: Some(said.reply.text.clone()),
             ..OptOutSecret::default()

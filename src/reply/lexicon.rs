@@ -15,6 +15,7 @@ const CLOSERS: &str = "closers";
 const SUSPECT: &str = "suspect";
 const CONJUNCTIONS: &str = "conjunctions";
 const ALONE: &str = "alone";
+const GLUED: &str = "glued";
 /// Pieces into which a word that stands alone may be broken.
 const PIECES: usize = 6;
 
@@ -98,7 +99,7 @@ struct File {
 }
 
 /// A word of a reply, as the phrases know it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::reply) struct Word {
     /// Its number, if any phrase names it.
     pub id: Option<u32>,
@@ -196,6 +197,9 @@ impl Lexicon {
         for (class, words) in &file.classes {
             let ids: Vec<u32> = words.split_whitespace().map(|word| self.id(word)).collect();
             self.classes.entry(class.clone()).or_default().extend(ids);
+            if class == GLUED {
+                words.split_whitespace().for_each(|word| self.speller.glue(word));
+            }
             if class == ALONE {
                 self.alone.extend(words.split_whitespace().map(str::to_owned));
             }

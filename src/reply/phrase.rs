@@ -4,7 +4,8 @@
 //! `..` up to three words and `...` up to eight. `^` and `$` are the start and end of a clause, `^^` and `$$` those of the
 //! reply; openings and endings that say nothing ("hi", "please", "now") do not count there, and courtesies and curses may
 //! stand anywhere between. `#` is a number, `%` what looks like a name and `~` any word that no file names. As one of several,
-//! `#`, `%`, `~` and `$` mean the same: `this|#|$`. A phrase never reaches over the end of a sentence.
+//! `#`, `%`, `~` and `$` mean the same: `this|#|$`. A phrase never reaches over the end of a sentence; a harmless turn not over
+//! a comma either, but for `...`.
 
 use crate::reply::lexicon::Word;
 use std::ops::Range;

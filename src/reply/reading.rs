@@ -5,7 +5,7 @@ use crate::reply::Said;
 use crate::reply::lexicon::{Lexicon, Means, Medium, Word};
 use crate::reply::phrase;
 use crate::reply::tokens::tokens;
-use crate::reply::values::{self, Attorney, Hours, Promise, Stop};
+use crate::reply::values::{self, Attorney, Hours, Promise, Promised, Stop};
 use crate::reply::weigh::{self, Scale};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -43,6 +43,8 @@ pub struct Reading {
     pub stop: Option<Stop>,
     /// What was promised.
     pub promise: Option<Promise>,
+    /// The words that promise it, to be read again by what another debtor's file says.
+    pub promised: Promised,
     /// Who represents the debtor.
     pub attorney: Option<Attorney>,
     /// When the debtor does not want to be reached.
@@ -121,7 +123,8 @@ fn read_all(lexicon: &Lexicon, scale: &Scale, said: &Said<'_>) -> Reading {
     }
     settle(&mut reading);
     if reading.says(Intent::Promise) {
-        reading.promise = Some(values::promise(&words, said));
+        reading.promised = Promised::of(&words);
+        reading.promise = Some(reading.promised.read(said));
     }
     if reading.says(Intent::Attorney) {
         reading.attorney = values::attorney(&words, said.text);

@@ -63,12 +63,12 @@ async fn ordered(house: &House, id: &str) -> Vec<String> {
         .collect()
 }
 
-/// Waits until nothing of a debtor's is on its way; how each request ended.
+/// Waits until nothing of a debtor's is on its way; how each request stands.
 async fn settled(house: &House, id: &str) -> Vec<RequestStatus> {
     for _ in 0..400 {
         let state = house.state(id).await;
         let statuses: Vec<RequestStatus> = state.requests.values().map(|request| request.status).collect();
-        if statuses.iter().all(|status| !status.is_open() || *status == RequestStatus::Sent) {
+        if statuses.iter().all(|status| !status.is_open() || *status == RequestStatus::Deferred) {
             return statuses;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -123,7 +123,9 @@ async fn help_is_answered_once_a_day() {
     house.pass(Span::hours(25));
     say(&house, ONE, "HELP", Some("m5"), None).await;
     let statuses = settled(&house, "a1").await;
-    assert!(statuses.iter().all(|status| !status.is_open() || *status == RequestStatus::Sent), "{statuses:?}");
+    assert_eq!(statuses.len(), 4, "{statuses:?}");
+    let texts = sent.lock().expect("whole").clone();
+    assert_eq!(texts.len(), 3, "two answers and a confirmation: {texts:#?} {statuses:?}");
     house.close().await;
 }
 
