@@ -32,7 +32,7 @@ mod replay;
 mod replies;
 #[path = "pipeline/shared.rs"]
 mod shared;
-#[path = "pipeline/weights.rs"]
-mod weights;
 #[path = "pipeline/webhooks.rs"]
 mod webhooks;
+#[path = "pipeline/weights.rs"]
+mod weights;

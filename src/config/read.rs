@@ -222,7 +222,11 @@ fn rejoinders(root: &mut Section<'_>) -> Rejoinders {
                     named.insert(channel);
                 }
                 Some(Channel::Voice | Channel::Portal | Channel::Letter | Channel::Visit) | None => {
-                    section.fault(&place, key, &format!("names `{value}`, but answers by sms and email only"));
+                    section.fault(
+                        &place,
+                        key,
+                        &format!("names `{value}`, but answers by sms and email only"),
+                    );
                 }
             }
         }

@@ -206,7 +206,11 @@ impl Pipeline {
             point,
             from: value.expose().to_owned(),
             // A reply by email carries our own message, and its opt-out line, with it.
-            text: if channel == Channel::Email { quoted::own_words(&said.text, &self.desk().settings.public_url) } else { said.text },
+            text: if channel == Channel::Email {
+                quoted::own_words(&said.text, &self.desk().settings.public_url)
+            } else {
+                said.text
+            },
             keyword: said.keyword,
             provider_ref,
             answers: None,

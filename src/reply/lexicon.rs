@@ -120,8 +120,45 @@ pub(in crate::reply) struct Word {
     pub says_nothing: bool,
     pub opens: bool,
     pub closes: bool,
+    /// Where it stands in its clause and in the reply.
+    pub bounds: Bounds,
     /// Not to be left without an explanation.
     pub suspect: bool,
+}
+
+/// What begins at a word and ends behind it, openings and endings that say nothing left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::reply) struct Bounds {
+    pub begins_clause: bool,
+    pub begins_reply: bool,
+    pub ends_clause: bool,
+    pub ends_reply: bool,
+}
+
+/// Finds the bounds of all words, each from its neighbour's.
+fn bound(words: &mut [Word]) {
+    let mut before: Option<(u32, Bounds, bool)> = None;
+    for word in words.iter_mut() {
+        let (clause, reply) = match before {
+            None => (true, true),
+            Some((clause, bounds, opens)) => {
+                (clause != word.clause || (bounds.begins_clause && opens), bounds.begins_reply && opens)
+            }
+        };
+        word.bounds = Bounds { begins_clause: clause, begins_reply: reply, ..word.bounds };
+        before = Some((word.clause, word.bounds, word.opens || word.says_nothing));
+    }
+    let mut after: Option<(u32, Bounds, bool)> = None;
+    for word in words.iter_mut().rev() {
+        let (clause, reply) = match after {
+            None => (true, true),
+            Some((clause, bounds, closes)) => {
+                (clause != word.clause || (bounds.ends_clause && closes), bounds.ends_reply && closes)
+            }
+        };
+        word.bounds = Bounds { ends_clause: clause, ends_reply: reply, ..word.bounds };
+        after = Some((word.clause, word.bounds, word.closes || word.says_nothing));
+    }
 }
 
 /// Words as written, and as the phrases read them.
@@ -254,7 +291,8 @@ impl Lexicon {
                     phrase: text.clone(),
                     detail,
                 })?;
-                self.phrases.push((means, Phrase { text: text.clone(), parts, loose: means != Means::Harmless }));
+                self.phrases
+                    .push((means, Phrase { text: text.clone(), parts, loose: means != Means::Harmless }));
             }
         }
         Ok(())
@@ -335,7 +373,8 @@ impl Lexicon {
 
     /// The words of a reply, spelt as the phrases spell them.
     pub fn resolve(&self, tokens: Vec<Token>) -> Vec<Word> {
-        let spelt: Vec<Token> = self.whole(tokens).into_iter().flat_map(|token| self.speller.spell(token)).collect();
+        let spelt: Vec<Token> =
+            self.whole(tokens).into_iter().flat_map(|token| self.speller.spell(token)).collect();
         let mut words: Vec<Word> = Vec::with_capacity(spelt.len());
         let (mut at, mut added) = (0, 0);
         while let Some(token) = spelt.get(at) {
@@ -355,6 +394,7 @@ impl Lexicon {
             }
             at += taken;
         }
+        bound(&mut words);
         words
     }
 
@@ -395,6 +435,7 @@ impl Lexicon {
             opens: flags.opens || flags.joins,
             closes: flags.closes || number,
             suspect: flags.suspect,
+            bounds: Bounds::default(),
             text,
         }
     }

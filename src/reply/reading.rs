@@ -91,8 +91,11 @@ pub(in crate::reply) fn read(lexicon: &Lexicon, scale: &Scale, said: &Said<'_>) 
 fn read_all(lexicon: &Lexicon, scale: &Scale, said: &Said<'_>) -> Reading {
     let words = lexicon.resolve(tokens(said.text));
     let mut matches = matches(lexicon, &words);
-    let harmless: Vec<Vec<usize>> =
-        matches.iter().filter(|found| found.means == Means::Harmless).map(|found| found.named.clone()).collect();
+    let harmless: Vec<Vec<usize>> = matches
+        .iter()
+        .filter(|found| found.means == Means::Harmless)
+        .map(|found| found.named.clone())
+        .collect();
     let masked = |found: &Match<'_>| harmless.iter().any(|turn| masks(turn, &found.named));
     matches.retain(|found| match found.means {
         Means::Harmless => true,
@@ -162,7 +165,8 @@ fn weighed(lexicon: &Lexicon, scale: &Scale, words: &[Word], reading: &mut Readi
         return;
     }
     if reading.doubt.is_some() {
-        let span = part.first().map_or(0, |word| word.span.start)..part.last().map_or(0, |word| word.span.end);
+        let span =
+            part.first().map_or(0, |word| word.span.start)..part.last().map_or(0, |word| word.span.end);
         let phrase = format!("weighed: {}", scale.heaviest(&shown).join(", "));
         reading.stop = Some(Stop { named: BTreeSet::new(), here: true, everything: false });
         reading.found.retain(|found| {
@@ -178,7 +182,9 @@ fn weighed(lexicon: &Lexicon, scale: &Scale, words: &[Word], reading: &mut Readi
 /// A turn explains a phrase that shares a word with it and does not begin before it: "don't use this number" says more than
 /// "use this number".
 fn masks(turn: &[usize], phrase: &[usize]) -> bool {
-    let (Some(begins), Some(ends), Some(first)) = (turn.first(), turn.last(), phrase.first()) else { return false };
+    let (Some(begins), Some(ends), Some(first)) = (turn.first(), turn.last(), phrase.first()) else {
+        return false;
+    };
     (begins..=ends).contains(&first) && phrase.iter().any(|at| turn.contains(at))
 }
 

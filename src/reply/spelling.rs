@@ -188,9 +188,14 @@ mod tests {
 
     #[test]
     fn a_slip_is_one() {
-        for (written, wanted) in
-            [("stoop", true), ("sttop", true), ("stopr", true), ("sotp", true), ("spot", false), ("top", false)]
-        {
+        for (written, wanted) in [
+            ("stoop", true),
+            ("sttop", true),
+            ("stopr", true),
+            ("sotp", true),
+            ("spot", false),
+            ("top", false),
+        ] {
             assert_eq!(is_slip(written, "stop"), wanted, "{written}");
         }
     }

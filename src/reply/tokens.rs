@@ -88,7 +88,11 @@ impl Cutter<'_> {
             '?' | '？' => {
                 self.end_word(at);
                 let sentence = self.sentence;
-                self.found.iter_mut().rev().take_while(|token| token.sentence == sentence).for_each(|token| token.asks = true);
+                self.found
+                    .iter_mut()
+                    .rev()
+                    .take_while(|token| token.sentence == sentence)
+                    .for_each(|token| token.asks = true);
                 self.end_sentence(at);
             }
             '.' | '!' | ';' | '\n' | '¡' | '¿' | '。' | '！' => self.end_sentence(at),
@@ -128,7 +132,14 @@ impl Cutter<'_> {
         let capital = !begins
             && letters.next().is_some_and(char::is_uppercase)
             && letters.next().is_some_and(char::is_lowercase);
-        self.found.push(Token { word, span, sentence: self.sentence, clause: self.clause, capital, asks: false });
+        self.found.push(Token {
+            word,
+            span,
+            sentence: self.sentence,
+            clause: self.clause,
+            capital,
+            asks: false,
+        });
     }
 
     fn end_clause(&mut self, at: usize) {

@@ -71,7 +71,8 @@ impl Scale {
 /// What a reply shows.
 pub(in crate::reply) fn shown(lexicon: &Lexicon, words: &[Word]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    let seen: Vec<(String, Option<&str>)> = words.iter().map(|word| (stem(word), lexicon.kind(word))).collect();
+    let seen: Vec<(String, Option<&str>)> =
+        words.iter().map(|word| (stem(word), lexicon.kind(word))).collect();
     for (at, (word, (stem, kind))) in words.iter().zip(&seen).enumerate() {
         let name = kind.unwrap_or(stem);
         found.insert(format!("s {stem}"));

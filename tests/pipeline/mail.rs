@@ -81,7 +81,9 @@ async fn a_stop_from_another_address_on_file_closes_the_one_we_wrote_to_as_well(
     let both = ["sample.017@example.com", "other.017@example.org"];
     for (place, from) in both.iter().enumerate() {
         let attempt = request.attempts[0];
-        let headers = format!("From: {from}\r\nMessage-ID: <{place}@example.org>\r\nIn-Reply-To: <{attempt}.dunwell@recovery.example>");
+        let headers = format!(
+            "From: {from}\r\nMessage-ID: <{place}@example.org>\r\nIn-Reply-To: <{attempt}.dunwell@recovery.example>"
+        );
         write(&house, &headers, "stop writing to me").await;
     }
     let closed = house.state("d1").await.opt_outs.clone();

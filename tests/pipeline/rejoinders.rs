@@ -119,7 +119,10 @@ async fn help_is_answered_once_a_day() {
     say(&house, ONE, "help", Some("m3"), None).await;
     assert_eq!(ordered(&house, "a1").await, ["help", "help"]);
     // Who has stopped is answered nothing but what the law lets through.
+    settled(&house, "a1").await;
+    house.pass(Span::minutes(1));
     say(&house, ONE, "STOP", Some("m4"), None).await;
+    settled(&house, "a1").await;
     house.pass(Span::hours(25));
     say(&house, ONE, "HELP", Some("m5"), None).await;
     let statuses = settled(&house, "a1").await;

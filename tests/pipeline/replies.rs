@@ -227,7 +227,8 @@ fn the_set_that_the_words_were_made_with() {
 fn the_set_of_stops_and_what_looks_like_them() {
     let score = measure(&lines("stops"));
     print("stops", &score);
-    let misleads = |score: &Score| format!("{:#?}\n{:#?}\n{:#?}", score.unhonoured, score.wrong, score.finals);
+    let misleads =
+        |score: &Score| format!("{:#?}\n{:#?}\n{:#?}", score.unhonoured, score.wrong, score.finals);
     assert!(score.stops >= 1_500 && score.others >= 1_000);
     assert!(percent(score.honoured, score.stops) >= 99.5, "{}", misleads(&score));
     assert!(percent(score.wrong.len() + score.finals.len(), score.others) <= 1.0, "{}", misleads(&score));

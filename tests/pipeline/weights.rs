@@ -86,8 +86,11 @@ fn written(weights: &BTreeMap<String, i32>) -> String {
 
 /// As the product weighs.
 fn weigh(weights: &BTreeMap<String, i32>, shown: &BTreeSet<String>) -> f64 {
-    let known: Vec<f64> =
-        shown.iter().filter_map(|shown| weights.get(shown)).map(|weight| f64::from(*weight) / 100.0).collect();
+    let known: Vec<f64> = shown
+        .iter()
+        .filter_map(|shown| weights.get(shown))
+        .map(|weight| f64::from(*weight) / 100.0)
+        .collect();
     f64::from(weights["base"]) / 100.0 + known.iter().sum::<f64>() / (known.len().max(1) as f64).sqrt()
 }
 
