@@ -136,7 +136,11 @@ fn read_all(lexicon: &Lexicon, scale: &Scale, said: &Said<'_>) -> Reading {
         reading.call_back = Some(said.text.trim().chars().take(500).collect());
     }
     reading.doubt = doubt(&words, &matches, &reading);
-    weighed(lexicon, scale, &words, &mut reading);
+    // "Stop sign": the turn that explains it is nearly all there is.
+    let turns: BTreeSet<&usize> = harmless.iter().flatten().collect();
+    if reading.stop.is_some() || turns.len() * 3 < words.len() * 2 {
+        weighed(lexicon, scale, &words, &mut reading);
+    }
     reading
 }
 
