@@ -136,9 +136,10 @@ fn read_all(lexicon: &Lexicon, scale: &Scale, said: &Said<'_>) -> Reading {
         reading.call_back = Some(said.text.trim().chars().take(500).collect());
     }
     reading.doubt = doubt(&words, &matches, &reading);
-    // "Stop sign": the turn that explains it is nearly all there is.
+    // "Stop sign": the turn that explains it is nearly all there is. "Not before nine" is what it says.
     let turns: BTreeSet<&usize> = harmless.iter().flatten().collect();
-    if reading.stop.is_some() || turns.len() * 3 < words.len() * 2 {
+    let explained = turns.len() * 3 >= words.len() * 2 || reading.hours.is_some();
+    if reading.stop.is_some() || !explained {
         weighed(lexicon, scale, &words, &mut reading);
     }
     reading
