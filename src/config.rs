@@ -26,6 +26,7 @@ use crate::domain::channel::Channel;
 use crate::domain::debtor::{CollectorRole, DebtType};
 use crate::domain::fault::Fault;
 use crate::domain::time::Span;
+use crate::pipeline::rejoinder::Rejoinders;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -71,6 +72,8 @@ pub struct Config {
     pub master_key: Located<SecretSource>,
     /// `[requests] expire_after`.
     pub expire_after: Span,
+    /// `[replies]`: what is answered by itself.
+    pub rejoinders: Rejoinders,
     /// `[collector]`.
     pub collector: CollectorChoice,
     /// `[voice]`.

@@ -39,6 +39,7 @@ pub mod preview;
 pub mod receive;
 pub mod recorder;
 mod recovery;
+pub mod rejoinder;
 pub mod replay;
 pub mod replies;
 pub mod roster;
@@ -87,6 +88,8 @@ pub struct Settings {
     pub expire_after: Span,
     /// What providers and debtors reach us at.
     pub public_url: String,
+    /// What is answered by itself.
+    pub rejoinders: rejoinder::Rejoinders,
     /// Debtors kept at hand, at most twice as many.
     pub roster: usize,
 }

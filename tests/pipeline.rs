@@ -32,6 +32,8 @@ mod polling;
 mod portal;
 #[path = "pipeline/receipts.rs"]
 mod receipts;
+#[path = "pipeline/rejoinders.rs"]
+mod rejoinders;
 #[path = "pipeline/replay.rs"]
 mod replay;
 #[path = "pipeline/replies.rs"]
@@ -40,3 +42,5 @@ mod replies;
 mod shared;
 #[path = "pipeline/webhooks.rs"]
 mod webhooks;
+#[path = "pipeline/weights.rs"]
+mod weights;

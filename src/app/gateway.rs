@@ -216,6 +216,7 @@ pub(super) fn settings(config: &Config) -> Settings {
         debt_type: collector.debt_type.unwrap_or(DebtType::Consumer),
         expire_after: config.expire_after,
         public_url: public_url(config),
+        rejoinders: config.rejoinders.clone(),
         roster: ROSTER,
     }
 }

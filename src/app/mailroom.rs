@@ -23,9 +23,9 @@ pub async fn serve(
 ) {
     let name = inbound.domains.first().cloned().unwrap_or_else(|| "localhost".to_owned());
     let inbox = Inbox { lmtp: inbound.lmtp, domains: inbound.domains, name };
-    let take: Take = Arc::new(move |message, recipients| {
+    let take: Take = Arc::new(move |message, envelope| {
         let pipeline = pipeline.clone();
-        Box::pin(async move { pipeline.take_mail(&message, &recipients).await })
+        Box::pin(async move { pipeline.take_mail(&message, &envelope).await })
     });
     listener::serve(listener, inbox, take, stop).await;
 }

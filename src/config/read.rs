@@ -14,7 +14,8 @@ use crate::domain::contact_point::{PointKind, PointValue};
 use crate::domain::debtor::{CollectorRole, DebtType};
 use crate::domain::fault::Fault;
 use crate::domain::time::Span;
-use std::collections::BTreeMap;
+use crate::pipeline::rejoinder::Rejoinders;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -42,6 +43,7 @@ pub fn config(
     let manifests = manifests(root);
     let master_key = master_key(root, data);
     let expire_after = requests(root);
+    let rejoinders = rejoinders(root);
     let collector = collector(root);
     let voice = voice(root, policy.as_ref().map(|policy| policy.dir.as_path()));
     let channels = channels(root);
@@ -61,6 +63,7 @@ pub fn config(
         manifests,
         master_key,
         expire_after,
+        rejoinders,
         collector,
         voice,
         channels,
@@ -209,6 +212,32 @@ fn requests(root: &mut Section<'_>) -> Span {
     });
     section.finish();
     after.map_or(DEFAULT_EXPIRY, |after| after.value)
+}
+
+/// What is answered by itself: over no medium that is not named.
+fn rejoinders(root: &mut Section<'_>) -> Rejoinders {
+    let mut section = root.section("replies");
+    let mut media = |key: &'static str| {
+        let mut named = BTreeSet::new();
+        for Located { value, place } in section.list(key).map(|list| list.value).unwrap_or_default() {
+            match Channel::from_word(value.trim()) {
+                Some(channel @ (Channel::Sms | Channel::Email)) => {
+                    named.insert(channel);
+                }
+                Some(Channel::Voice | Channel::Portal | Channel::Letter | Channel::Visit) | None => {
+                    section.fault(
+                        &place,
+                        key,
+                        &format!("names `{value}`, but answers by sms and email only"),
+                    );
+                }
+            }
+        }
+        named
+    };
+    let (confirmation, help) = (media("confirm_stops_by"), media("answer_help_by"));
+    section.finish();
+    Rejoinders { confirmation, help }
 }
 
 /// Mail is taken in only where the table is there; then it must say where and for which domains.

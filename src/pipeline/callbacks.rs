@@ -246,6 +246,7 @@ impl Pipeline {
             text: said.text,
             keyword: said.keyword,
             provider_ref: said.provider_ref,
+            answers: None,
         };
         self.hear(Actor::Provider(format!("{channel}/{vendor}")), stranger, reply).await
     }
@@ -275,7 +276,7 @@ impl Pipeline {
     /// # Errors
     /// The history is out of reach.
     pub async fn hear(&self, actor: Actor, stranger: DebtorKey, reply: Reply) -> Result<bool, Refusal> {
-        let said = Understood::of(reply, self.desk().clock.now());
+        let said = Understood::off_the_loop(reply, self.desk().clock.now()).await?;
         self.file(move |unit| {
             if !replies::receive(unit, &actor, &said)? {
                 replies::receive_from_stranger(unit, &actor, stranger, &said)?;

@@ -299,8 +299,13 @@ impl Pipeline {
             text,
             keyword: None,
             provider_ref: Some(format!("{}.{}.{}.{}", call.attempt, at.step, at.node, heard.keys)),
+            answers: None,
         };
-        let spoken = speech.map(|text| Understood::of(reply(text), self.desk().clock.now()));
+        let now = self.desk().clock.now();
+        let spoken = match speech {
+            Some(text) => Some(Understood::off_the_loop(reply(text), now).await?),
+            None => None,
+        };
         let pressed = reply(heard.keys.clone());
         if let Some(said) = &spoken {
             heard.meant = meaning(&said.reading);

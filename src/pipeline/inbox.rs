@@ -188,6 +188,7 @@ fn chosen(channels: &BTreeSet<Channel>, everything: bool, words: String) -> Unde
         text: words,
         keyword: None,
         provider_ref: None,
+        answers: None,
     };
     Understood { reply, reading: Reading { found: vec![found], stop: Some(stop), ..Reading::default() } }
 }
@@ -301,8 +302,9 @@ impl Pipeline {
             provider_ref: letter.reference.map(|reference| {
                 desk.names.pseudonym("inbox-reply", &format!("{debtor}{reference}")).to_string()
             }),
+            answers: None,
         };
-        let (actor, said) = (actor.clone(), Understood::of(reply, desk.clock.now()));
+        let (actor, said) = (actor.clone(), Understood::off_the_loop(reply, desk.clock.now()).await?);
         self.file(move |unit| take(unit, &actor, debtor, said)).await
     }
 

@@ -97,12 +97,18 @@ pub fn accept(
         Err(refusal) => return Ok(Err(refusal)),
     };
     if let Some(due) = due.filter(|due| due.at <= unit.now()) {
-        match dispatch::look(unit, due.debtor, accepted.id, None)? {
-            Step::Rest => {}
-            step @ (Step::NeedsSlot(_) | Step::Send(_)) => unit.effect(Effect::Step(due, step)),
-        }
+        look_at(unit, due, accepted.id)?;
     }
     Ok(Ok(accepted))
+}
+
+/// Decides at once a request that was recorded just now.
+pub(in crate::pipeline) fn look_at(unit: &mut Unit<'_>, due: Due, id: RequestId) -> Result<(), StorageError> {
+    match dispatch::look(unit, due.debtor, id, None)? {
+        Step::Rest => {}
+        step @ (Step::NeedsSlot(_) | Step::Send(_)) => unit.effect(Effect::Step(due, step)),
+    }
+    Ok(())
 }
 
 /// Takes a prepared request without deciding it: a repeat gets its first answer, a conflict is refused, a new one is recorded

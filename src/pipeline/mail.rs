@@ -1,7 +1,7 @@
 //! Mail that came in: replies, delivery reports and complaints, each to where the other channels' go.
 
 use crate::channel::email::incoming::{self, Fate, Incoming, Letter};
-use crate::channel::email::listener::Verdict;
+use crate::channel::email::listener::{Envelope, Verdict};
 use crate::domain::attempt::AttemptStatus;
 use crate::domain::channel::Channel;
 use crate::domain::contact_point::{PointKind, PointValue};
@@ -17,10 +17,9 @@ use crate::reply::quoted;
 const LISTENER: &str = "email/listener";
 
 impl Pipeline {
-    /// Takes in a message as the mail server handed it over, with the addresses it was sent to. What follows from it is
-    /// durable once this says so.
-    pub async fn take_mail(&self, bytes: &[u8], recipients: &[String]) -> Verdict {
-        let Some(mail) = incoming::read(bytes, recipients) else {
+    /// Takes in a message as the mail server handed it over, in its envelope. What follows from it is durable once this says so.
+    pub async fn take_mail(&self, bytes: &[u8], envelope: &Envelope) -> Verdict {
+        let Some(mail) = incoming::read(bytes, envelope) else {
             tracing::warn!("mail.unreadable");
             return Verdict::Unreadable;
         };
@@ -43,26 +42,31 @@ impl Pipeline {
         }
     }
 
-    /// A reply. Where its sender is on no file, and it answers a message of ours, it came from the address we wrote to.
+    /// A reply. Where its sender is on no file, and it answers a message of ours, it came from the address we wrote to. Where
+    /// its sender is on file as another address, a stop closes both.
     pub(in crate::pipeline) async fn letter(&self, by: &str, letter: Letter) -> Result<bool, Refusal> {
         let sender = PointValue::parse(PointKind::Email, &letter.from).ok();
         let names = self.desk().names.clone();
         let own = sender.as_ref().map(|sender| naming::point(&*names, sender));
         let answers = letter.answers;
-        let point = self
+        let (point, answered) = self
             .file(move |unit| {
+                let row = answers.map_or(Ok(None), |attempt| unit.batch.attempt(attempt))?;
+                let answered = match row {
+                    Some(row) => {
+                        unit.debtor(row.debtor)?.attempts.get(&row.attempt).and_then(|known| known.point)
+                    }
+                    None => None,
+                };
                 // One who wrote as a stranger before has a stream, and is on no debtor's file for that.
                 if let Some(own) = own {
                     for debtor in unit.batch.streams_with_point(own)? {
                         if unit.debtor(debtor)?.point(own).is_some() {
-                            return Ok(Ok(Some(own)));
+                            return Ok(Ok((Some(own), answered)));
                         }
                     }
                 }
-                let Some(attempt) = answers else { return Ok(Ok(own)) };
-                let Some(row) = unit.batch.attempt(attempt)? else { return Ok(Ok(own)) };
-                let answered = unit.debtor(row.debtor)?.attempts.get(&attempt).and_then(|known| known.point);
-                Ok(Ok(answered.or(own)))
+                Ok(Ok((answered.or(own), answered)))
             })
             .await?;
         let Some(point) = point else { return Ok(false) };
@@ -73,9 +77,10 @@ impl Pipeline {
             channel: Channel::Email,
             point,
             from,
-            text: quoted::own_words(&letter.text),
+            text: quoted::own_words(&letter.text, &self.desk().settings.public_url),
             keyword: None,
             provider_ref,
+            answers: answered.filter(|answered| *answered != point),
         };
         self.hear(Actor::Provider(by.to_owned()), stranger, reply).await
     }

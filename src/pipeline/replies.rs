@@ -21,6 +21,7 @@ use crate::domain::event::{
 use crate::domain::id::{DebtorKey, PointKey, ReviewId};
 use crate::domain::intent::Intent;
 use crate::domain::outcome::FailureCause;
+use crate::pipeline::rejoinder;
 use crate::pipeline::understanding::Understood;
 use crate::pipeline::unit::Unit;
 use crate::reply::{Attorney, Stop};
@@ -33,14 +34,19 @@ pub fn receive(unit: &mut Unit<'_>, actor: &Actor, said: &Understood) -> Result<
     {
         return Ok(true);
     }
-    let mut found = false;
+    let (mut first, mut was_closed) = (None, false);
     for debtor in unit.batch.streams_with_point(said.reply.point)? {
-        if unit.debtor(debtor)?.point(said.reply.point).is_some() {
-            found = true;
+        let state = unit.debtor(debtor)?;
+        if state.point(said.reply.point).is_some() {
+            was_closed |= rejoinder::is_closed(state, &said.reply);
+            first = first.or(Some(debtor));
             take(unit, actor, debtor, said)?;
         }
     }
-    Ok(found)
+    if let Some(debtor) = first {
+        rejoinder::answer(unit, debtor, said, was_closed)?;
+    }
+    Ok(first.is_some())
 }
 
 /// Records a reply on one debtor's file: of somebody of whom it is known on whose behalf it speaks.
@@ -218,6 +224,7 @@ fn closed(said: &Understood, closes: &Stop) -> Vec<(OptOutChannel, Option<PointK
     if closes.here && !closes.named.contains(&said.reply.channel) {
         let here = opt_out_channel(said.reply.channel).unwrap_or(OptOutChannel::All);
         closed.push((here, Some(said.reply.point)));
+        closed.extend(said.reply.answers.map(|answered| (here, Some(answered))));
     }
     closed.extend(closes.named.iter().copied().filter_map(opt_out_channel).map(|channel| (channel, None)));
     closed
@@ -234,7 +241,7 @@ fn stop(
     for (channel, point) in closed {
         let stop = OptOut { accounts: Vec::new(), channel, point, received_at: unit.now() };
         let secret = OptOutSecret {
-            contact_point: point.map(|_| said.reply.from.clone()),
+            contact_point: point.filter(|point| *point == said.reply.point).map(|_| said.reply.from.clone()),
             source: Some("debtor".to_owned()),
             text: Some(said.reply.text.clone()),
             ..OptOutSecret::default()

@@ -7,6 +7,7 @@ use crate::domain::intent::Intent;
 use crate::domain::money::Currency;
 use crate::domain::state::DebtorState;
 use crate::domain::time::{Date, Timestamp};
+use crate::pipeline::Refusal;
 use crate::policy::zones_in_play;
 use crate::reply::{Doubt, Promise, Reader, Reading, Said, Stop};
 use std::collections::BTreeSet;
@@ -26,6 +27,8 @@ pub struct Reply {
     pub keyword: Option<String>,
     /// The provider's identifier of it.
     pub provider_ref: Option<String>,
+    /// The point that we wrote to, where this answers it from another.
+    pub answers: Option<PointKey>,
 }
 
 /// A reply that was read.
@@ -53,6 +56,15 @@ impl Understood {
             }
         }
         Self { reply, reading }
+    }
+
+    /// The same where others wait for this thread: a hostile letter takes long to read.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`] where reading it failed.
+    pub async fn off_the_loop(reply: Reply, now: Timestamp) -> Result<Self, Refusal> {
+        let read = tokio::task::spawn_blocking(move || Self::of(reply, now)).await;
+        read.map_err(|_| Refusal::Unavailable)
     }
 
     /// What is done about it, in one word.
@@ -86,7 +98,13 @@ impl Understood {
         let balances =
             file.into_iter().flat_map(|file| &file.accounts).filter_map(|account| account.balance.as_ref());
         let currency = balances.map(crate::domain::money::Money::currency).next();
-        read(&self.reply, language, today, currency).promise
+        Some(self.reading.promised.read(&Said {
+            text: &self.reply.text,
+            channel: self.reply.channel,
+            language,
+            today,
+            currency,
+        }))
     }
 
     /// Whether a person must read it.
@@ -119,6 +137,7 @@ mod tests {
             text: text.to_owned(),
             keyword: keyword.map(str::to_owned),
             provider_ref: None,
+            answers: None,
         };
         Understood::of(reply, Timestamp::from_millis(0)).word()
     }

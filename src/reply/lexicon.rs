@@ -1,8 +1,8 @@
 //! The word files: which words there are, how they are misspelt, and which phrases mean what.
 
 use crate::domain::intent::Intent;
-use crate::reply::phrase::{Part, Phrase};
-use crate::reply::spelling::Speller;
+use crate::reply::phrase::{LONG_GAP, Part, Phrase, SHORT_GAP};
+use crate::reply::spelling::{self, Speller};
 use crate::reply::tokens::Token;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -14,6 +14,10 @@ const OPENERS: &str = "openers";
 const CLOSERS: &str = "closers";
 const SUSPECT: &str = "suspect";
 const CONJUNCTIONS: &str = "conjunctions";
+const ALONE: &str = "alone";
+const GLUED: &str = "glued";
+/// Pieces into which a word that stands alone may be broken.
+const PIECES: usize = 6;
 
 /// What a phrase is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,6 +74,8 @@ struct File {
     #[serde(default)]
     classes: BTreeMap<String, String>,
     #[serde(default)]
+    kinds: BTreeMap<String, String>,
+    #[serde(default)]
     rewrites: BTreeMap<String, String>,
     #[serde(default)]
     misspelt: BTreeMap<String, String>,
@@ -93,7 +99,7 @@ struct File {
 }
 
 /// A word of a reply, as the phrases know it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::reply) struct Word {
     /// Its number, if any phrase names it.
     pub id: Option<u32>,
@@ -107,13 +113,52 @@ pub(in crate::reply) struct Word {
     pub strange: bool,
     /// A first name, or a strange word that is written as a name is.
     pub name: bool,
+    /// In a sentence that ends in a question mark.
+    pub asks: bool,
     /// The part of the sentence between commas.
     pub part: u32,
     pub says_nothing: bool,
     pub opens: bool,
     pub closes: bool,
+    /// Where it stands in its clause and in the reply.
+    pub bounds: Bounds,
     /// Not to be left without an explanation.
     pub suspect: bool,
+}
+
+/// What begins at a word and ends behind it, openings and endings that say nothing left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::reply) struct Bounds {
+    pub begins_clause: bool,
+    pub begins_reply: bool,
+    pub ends_clause: bool,
+    pub ends_reply: bool,
+}
+
+/// Finds the bounds of all words, each from its neighbour's.
+fn bound(words: &mut [Word]) {
+    let mut before: Option<(u32, Bounds, bool)> = None;
+    for word in words.iter_mut() {
+        let (clause, reply) = match before {
+            None => (true, true),
+            Some((clause, bounds, opens)) => {
+                (clause != word.clause || (bounds.begins_clause && opens), bounds.begins_reply && opens)
+            }
+        };
+        word.bounds = Bounds { begins_clause: clause, begins_reply: reply, ..word.bounds };
+        before = Some((word.clause, word.bounds, word.opens || word.says_nothing));
+    }
+    let mut after: Option<(u32, Bounds, bool)> = None;
+    for word in words.iter_mut().rev() {
+        let (clause, reply) = match after {
+            None => (true, true),
+            Some((clause, bounds, closes)) => {
+                (clause != word.clause || (bounds.ends_clause && closes), bounds.ends_reply && closes)
+            }
+        };
+        word.bounds = Bounds { ends_clause: clause, ends_reply: reply, ..word.bounds };
+        after = Some((word.clause, word.bounds, word.closes || word.says_nothing));
+    }
 }
 
 /// Words as written, and as the phrases read them.
@@ -124,6 +169,9 @@ pub(in crate::reply) struct Lexicon {
     ids: HashMap<String, u32>,
     classes: HashMap<String, Vec<u32>>,
     media: HashMap<u32, Medium>,
+    kinds: HashMap<u32, String>,
+    /// Words that are known alone however they are mistyped.
+    alone: Vec<String>,
     rewrites: HashMap<String, Vec<Rewrite>>,
     speller: Speller,
     names: HashSet<String>,
@@ -157,6 +205,8 @@ impl Lexicon {
             ids: HashMap::new(),
             classes: HashMap::new(),
             media: HashMap::new(),
+            kinds: HashMap::new(),
+            alone: Vec::new(),
             rewrites: HashMap::new(),
             speller: Speller::default(),
             names: HashSet::new(),
@@ -184,6 +234,18 @@ impl Lexicon {
         for (class, words) in &file.classes {
             let ids: Vec<u32> = words.split_whitespace().map(|word| self.id(word)).collect();
             self.classes.entry(class.clone()).or_default().extend(ids);
+            if class == GLUED {
+                words.split_whitespace().for_each(|word| self.speller.glue(word));
+            }
+            if class == ALONE {
+                self.alone.extend(words.split_whitespace().map(str::to_owned));
+            }
+        }
+        for (kind, words) in &file.kinds {
+            for word in words.split_whitespace() {
+                let id = self.id(word);
+                self.kinds.entry(id).or_insert_with(|| kind.clone());
+            }
         }
         for (medium, words) in &file.media {
             for word in words.split_whitespace() {
@@ -229,7 +291,8 @@ impl Lexicon {
                     phrase: text.clone(),
                     detail,
                 })?;
-                self.phrases.push((means, Phrase { text: text.clone(), parts }));
+                self.phrases
+                    .push((means, Phrase { text: text.clone(), parts, loose: means != Means::Harmless }));
             }
         }
         Ok(())
@@ -244,8 +307,8 @@ impl Lexicon {
                 "^^" => Part::Start,
                 "$$" => Part::End,
                 "_" => Part::One,
-                ".." => Part::Gap(3),
-                "..." => Part::Gap(8),
+                ".." => Part::Gap(SHORT_GAP),
+                "..." => Part::Gap(LONG_GAP),
                 "#" => Part::Number,
                 "%" => Part::Name,
                 "~" => Part::Strange,
@@ -310,7 +373,8 @@ impl Lexicon {
 
     /// The words of a reply, spelt as the phrases spell them.
     pub fn resolve(&self, tokens: Vec<Token>) -> Vec<Word> {
-        let spelt: Vec<Token> = tokens.into_iter().flat_map(|token| self.speller.spell(token)).collect();
+        let spelt: Vec<Token> =
+            self.whole(tokens).into_iter().flat_map(|token| self.speller.spell(token)).collect();
         let mut words: Vec<Word> = Vec::with_capacity(spelt.len());
         let (mut at, mut added) = (0, 0);
         while let Some(token) = spelt.get(at) {
@@ -330,7 +394,24 @@ impl Lexicon {
             }
             at += taken;
         }
+        bound(&mut words);
         words
+    }
+
+    /// `st op`, `stopstop` and `stopr`: one word alone, however it is cut or mistyped.
+    fn whole(&self, tokens: Vec<Token>) -> Vec<Token> {
+        let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else { return tokens };
+        let joined: String = tokens.iter().map(|token| token.word.as_str()).collect();
+        let one = tokens.len() == 1;
+        let meant = self.alone.iter().find(|word| {
+            let cut = tokens.len() <= PIECES && joined == **word;
+            let repeated = joined.len() > word.len() && joined.replace(word.as_str(), "").is_empty();
+            cut || repeated || (one && !self.speller.is_ordinary(&joined) && spelling::is_slip(&joined, word))
+        });
+        match meant {
+            Some(word) => vec![Token { word: word.clone(), span: first.span.start..last.span.end, ..*first }],
+            None => tokens,
+        }
     }
 
     fn word(&self, text: String, token: &Token, end: usize, added: &mut u32) -> Word {
@@ -348,11 +429,13 @@ impl Lexicon {
             number,
             strange,
             name: self.names.contains(&text) || (strange && token.capital),
+            asks: token.asks,
             part: token.clause,
             says_nothing: flags.says_nothing,
             opens: flags.opens || flags.joins,
             closes: flags.closes || number,
             suspect: flags.suspect,
+            bounds: Bounds::default(),
             text,
         }
     }
@@ -361,6 +444,11 @@ impl Lexicon {
     pub fn beginning(&self, word: &Word) -> impl Iterator<Item = &(Means, Phrase)> {
         let known = word.id.and_then(|id| self.by_opening.get(&id)).into_iter().flatten();
         known.chain(&self.unopened).filter_map(|index| self.phrases.get(*index))
+    }
+
+    /// The kind of a word that stands for many.
+    pub fn kind(&self, word: &Word) -> Option<&str> {
+        self.kinds.get(&word.id?).map(String::as_str)
     }
 
     /// The medium that a word names.

@@ -4,7 +4,8 @@
 //! `..` up to three words and `...` up to eight. `^` and `$` are the start and end of a clause, `^^` and `$$` those of the
 //! reply; openings and endings that say nothing ("hi", "please", "now") do not count there, and courtesies and curses may
 //! stand anywhere between. `#` is a number, `%` what looks like a name and `~` any word that no file names. As one of several,
-//! `#`, `%`, `~` and `$` mean the same: `this|#|$`. A phrase never reaches over the end of a sentence.
+//! `#`, `%`, `~` and `$` mean the same: `this|#|$`. A phrase never reaches over the end of a sentence; a harmless turn not over
+//! a comma either, but for `...`.
 
 use crate::reply::lexicon::Word;
 use std::ops::Range;
@@ -45,12 +46,19 @@ pub(in crate::reply) enum Part {
     End,
 }
 
+/// What `..` skips at most.
+pub(in crate::reply) const SHORT_GAP: usize = 3;
+/// What `...` skips at most.
+pub(in crate::reply) const LONG_GAP: usize = 8;
+
 /// A phrase, ready to be looked for.
 #[derive(Clone, Debug)]
 pub(in crate::reply) struct Phrase {
     /// As written.
     pub text: String,
     pub parts: Vec<Part>,
+    /// Whether a short gap may reach over a comma.
+    pub loose: bool,
 }
 
 impl Phrase {
@@ -84,23 +92,48 @@ impl Phrase {
     /// Where the phrase stands when it begins at a word: the words that it names, without what it skips.
     pub fn at(&self, words: &[Word], start: usize) -> Option<Vec<usize>> {
         let mut named = Vec::new();
-        follow(&self.parts, words, start, start, &mut named).then_some(named)
+        follow(&self.parts, words, start, Begun { at: start, loose: self.loose }, &mut named).then_some(named)
+    }
+}
+
+/// Where a phrase began, and whether it may go on behind a comma.
+#[derive(Clone, Copy)]
+struct Begun {
+    at: usize,
+    loose: bool,
+}
+
+impl Begun {
+    /// Behind a gap: a long one may end behind a comma, whatever the phrase.
+    fn behind(self, gap: usize) -> Self {
+        Self { loose: self.loose || gap > SHORT_GAP, ..self }
     }
 }
 
 /// Whether the parts stand from `at` on. Tries every reading; phrases are short.
-fn follow(parts: &[Part], words: &[Word], at: usize, start: usize, named: &mut Vec<usize>) -> bool {
+fn follow(parts: &[Part], words: &[Word], at: usize, start: Begun, named: &mut Vec<usize>) -> bool {
     let Some((part, rest)) = parts.split_first() else { return true };
     match part {
-        Part::ClauseStart => opens(words, at, |word| word.clause) && follow(rest, words, at, start, named),
-        Part::Start => opens(words, at, |_| 0) && follow(rest, words, at, start, named),
-        Part::ClauseEnd => closes(words, at, |word| word.clause) && follow(rest, words, at, start, named),
-        Part::End => closes(words, at, |_| 0) && follow(rest, words, at, start, named),
+        Part::ClauseStart => {
+            words.get(at).is_some_and(|word| word.bounds.begins_clause)
+                && follow(rest, words, at, start, named)
+        }
+        Part::Start => {
+            words.get(at).is_some_and(|word| word.bounds.begins_reply)
+                && follow(rest, words, at, start, named)
+        }
+        Part::ClauseEnd => {
+            closes(words, at, |word| word.bounds.ends_clause) && follow(rest, words, at, start, named)
+        }
+        Part::End => {
+            closes(words, at, |word| word.bounds.ends_reply) && follow(rest, words, at, start, named)
+        }
         Part::Gap(most) => (0..=*most).any(|skipped| {
             (at..at + skipped).all(|index| same_part(words, at, index))
-                && follow(rest, words, at + skipped, start, named)
+                && (start.loose || *most > SHORT_GAP || same_part(words, at, at + skipped))
+                && follow(rest, words, at + skipped, start.behind(*most), named)
         }),
-        Part::One => same_sentence(words, start, at) && follow(rest, words, at + 1, start, named),
+        Part::One => same_sentence(words, start.at, at) && follow(rest, words, at + 1, start, named),
         Part::Name => step(|word| word.name, false, rest, words, at, start, named),
         Part::Strange => step(|word| word.strange, false, rest, words, at, start, named),
         Part::Number => step(|word| word.number, false, rest, words, at, start, named),
@@ -112,7 +145,9 @@ fn follow(parts: &[Part], words: &[Word], at: usize, start: usize, named: &mut V
                     || (*strange && word.strange)
             };
             step(wanted, *optional, rest, words, at, start, named)
-                || (*end && closes(words, at, |word| word.clause) && follow(rest, words, at, start, named))
+                || (*end
+                    && closes(words, at, |word| word.bounds.ends_clause)
+                    && follow(rest, words, at, start, named))
         }
     }
 }
@@ -124,14 +159,14 @@ fn step(
     rest: &[Part],
     words: &[Word],
     at: usize,
-    start: usize,
+    start: Begun,
     named: &mut Vec<usize>,
 ) -> bool {
     let mut here = at;
-    while same_sentence(words, start, here)
+    while same_sentence(words, start.at, here)
         && let Some(word) = words.get(here)
     {
-        if wanted(word) {
+        if wanted(word) && (start.loose || here == start.at || same_part(words, here, here)) {
             named.push(here);
             if follow(rest, words, here + 1, start, named) {
                 return true;
@@ -139,7 +174,7 @@ fn step(
             named.pop();
         }
         // At its beginning a phrase skips nothing: it begins at its first word.
-        if !word.says_nothing || here == start {
+        if !word.says_nothing || here == start.at {
             break;
         }
         here += 1;
@@ -160,19 +195,9 @@ fn same_part(words: &[Word], gap: usize, at: usize) -> bool {
     matches!((before, words.get(at)), (Some(before), Some(here)) if before.part == here.part)
 }
 
-fn opens(words: &[Word], at: usize, unit: impl Fn(&Word) -> u32) -> bool {
-    let Some(here) = words.get(at).map(&unit) else { return false };
-    words
-        .iter()
-        .take(at)
-        .rev()
-        .take_while(|word| unit(word) == here)
-        .all(|word| word.opens || word.says_nothing)
-}
-
-fn closes(words: &[Word], at: usize, unit: impl Fn(&Word) -> u32) -> bool {
-    let Some(last) = at.checked_sub(1).and_then(|last| words.get(last)).map(&unit) else { return false };
-    words.iter().skip(at).take_while(|word| unit(word) == last).all(|word| word.closes || word.says_nothing)
+/// Whether the word before says where something ends, and it ends there.
+fn closes(words: &[Word], at: usize, ends: impl Fn(&Word) -> bool) -> bool {
+    at.checked_sub(1).and_then(|last| words.get(last)).is_some_and(ends)
 }
 
 /// The part of the text that some words cover.

@@ -3,37 +3,85 @@
 //! A reply by email carries our own message with it, and ours says STOP. What is quoted is left out only where a mark says
 //! that it is quoted; in doubt the words stay, and a person may have to read them.
 
+/// The fields of a quoted message's head as mail programs write them, in the languages that ours are read in: who, when, to
+/// whom, about what.
+const HEAD: &[&[&str]] = &[
+    &["from", "de", "von", "da", "van"],
+    &[
+        "sent",
+        "date",
+        "enviado",
+        "enviado el",
+        "enviada",
+        "enviada em",
+        "fecha",
+        "data",
+        "envoye",
+        "envoyé",
+        "gesendet",
+        "inviato",
+    ],
+    &["to", "para", "a", "à", "an", "aan"],
+    &["subject", "asunto", "assunto", "objet", "betreff", "oggetto", "onderwerp"],
+];
+
+/// Bytes of the longest of them.
+const LONGEST_FIELD: usize = 16;
+
+/// What stands between dashes before a quoted message.
+const ORIGINAL: &[&str] = &[
+    "original message",
+    "original appointment",
+    "mensaje original",
+    "mensagem original",
+    "message d'origine",
+    "message original",
+    "ursprüngliche nachricht",
+    "messaggio originale",
+    "forwarded message",
+    "mensaje reenviado",
+    "mensagem encaminhada",
+];
+
 /// A line that announces a quoted message, in lower case: whole-line patterns of the common mail programs.
 fn announces(line: &str, next: &str) -> bool {
+    if line.trim().is_empty() {
+        return false;
+    }
     let line = line.trim().trim_start_matches('>').trim().to_lowercase();
     let together = format!("{line} {}", next.trim().to_lowercase());
     let wrote = |text: &str| {
         (text.starts_with("on ") && text.ends_with("wrote:"))
             || (text.starts_with("el ") && (text.ends_with("escribió:") || text.ends_with("escribio:")))
-            || (text.starts_with("le ") && text.ends_with("a écrit :"))
+            || (text.starts_with("le ") && (text.ends_with("a écrit :") || text.ends_with("a écrit:")))
+            || (text.starts_with("em ") && text.ends_with("escreveu:"))
+            || (text.starts_with("am ") && text.contains(" schrieb ") && text.ends_with(':'))
     };
     wrote(&line)
         || wrote(together.trim())
-        || line.starts_with("-----original message")
-        || line.starts_with("----- original message")
-        || line.starts_with("-----mensaje original")
-        || line.starts_with("---------- forwarded message")
+        || (line.starts_with("--")
+            && ORIGINAL.iter().any(|words| line.trim_matches(['-', ' ']).starts_with(words)))
         || line.starts_with("begin forwarded message")
         || (line.len() >= 10 && line.chars().all(|c| c == '_'))
         || is_header(&line, next)
 }
 
-/// Outlook's block: `From: …` and at once `Sent: …`.
+/// The head of a quoted message: `From: …` or `Sent: …`, and at once another field of it.
 fn is_header(line: &str, next: &str) -> bool {
-    let next = next.trim().to_lowercase();
-    let from = line.starts_with("from:") || line.starts_with("de:") || line.starts_with("*from:*");
-    let sent = ["sent:", "date:", "to:", "enviado:", "enviado el:", "fecha:", "para:", "*sent:*"];
-    from && sent.iter().any(|start| next.starts_with(start))
+    let field = |line: &str| {
+        let (name, _) = line.trim().trim_start_matches('*').split_once(':')?;
+        let name = name.trim_end_matches('*').trim();
+        let name = Some(name).filter(|name| name.len() <= LONGEST_FIELD)?.to_lowercase();
+        HEAD.iter().position(|names| names.contains(&name.as_str()))
+    };
+    matches!((field(line), field(next)), (Some(first @ (0 | 1)), Some(second)) if first != second)
 }
 
-/// The debtor's own words of an email's plain text: quoted lines, the quoted message below and the signature left out.
-/// Where a debtor wrote between the quoted lines, those words stay.
-pub fn own_words(text: &str) -> String {
+/// The debtor's own words of an email's plain text: quoted lines, the quoted message below and the signature left out, and
+/// any line with our own link to unsubscribe, which stands under `public_url`. Where a debtor wrote between the quoted lines,
+/// those words stay.
+pub fn own_words(text: &str, public_url: &str) -> String {
+    let ours = format!("{public_url}/u/");
     let lines: Vec<&str> = text.lines().collect();
     let mut own: Vec<&str> = Vec::new();
     let mut rest_of_announcement = None;
@@ -66,7 +114,7 @@ pub fn own_words(text: &str) -> String {
         if *line == "-- " || bare == "--" {
             break;
         }
-        if is_machine_line(bare) {
+        if is_machine_line(bare) || bare.contains(&ours) {
             continue;
         }
         own.push(line);
@@ -90,7 +138,7 @@ fn next_spoken(lines: &[&str]) -> Vec<Option<usize>> {
 /// "Sent from my iPhone" is not the debtor's wording.
 fn is_machine_line(line: &str) -> bool {
     let line = line.to_lowercase();
-    ["sent from my ", "get outlook for ", "enviado desde mi ", "sent from yahoo mail", "sent via "]
+    ["sent from my ", "get outlook for ", "enviado desde mi ", "sent from yahoo mail"]
         .iter()
         .any(|start| line.starts_with(start))
         && line.len() < 80
@@ -100,12 +148,14 @@ fn is_machine_line(line: &str) -> bool {
 mod tests {
     use super::*;
 
+    const OURS: &str = "https://gateway.example";
+
     #[test]
     fn a_body_without_end_is_read_all_the_same() {
         let blank = "\n".repeat(2_000_000);
-        assert_eq!(own_words(&format!("{blank}stop{blank}")), "stop");
+        assert_eq!(own_words(&format!("{blank}stop{blank}"), OURS), "stop");
         let lines = "____________\n".repeat(50_000);
-        assert_eq!(own_words(&format!("stop\n{lines}> x")), "stop");
+        assert_eq!(own_words(&format!("stop\n{lines}> x"), OURS), "stop");
     }
 
     #[test]
@@ -142,15 +192,27 @@ mod tests {
             ),
             ("", ""),
             ("> only quoted", ""),
+            ("ok\nTo stop emails: https://gateway.example/u/abc123", "ok"),
+            ("ok\n-------- Original message --------\nFrom: x\nReply STOP", "ok"),
+            ("vale\n-------- Mensaje original --------\nDe: x\nResponda ALTO", "vale"),
+            ("ok\n\nDe : First Recovery\nEnvoyé : lundi\nObjet : votre compte\n\nSTOP", "ok"),
+            ("sim\n\nDe: First Recovery\nData: segunda\nAssunto: conta\n\nSTOP", "sim"),
+            ("ok\nEm seg., 23 de nov. de 2026, First Recovery escreveu:\n> STOP", "ok"),
+            ("Sent via certified mail, stop contacting me", "Sent via certified mail, stop contacting me"),
         ] {
-            assert_eq!(own_words(text), wanted, "{text:?}");
+            assert_eq!(own_words(text, OURS), wanted, "{text:?}");
         }
     }
 
     #[test]
     fn in_doubt_the_words_stay() {
-        for text in ["On Monday I will pay.\nStop writing.", "From: now on please stop", "el martes pago"] {
-            assert_eq!(own_words(text), text);
+        for text in [
+            "On Monday I will pay.\nStop writing.",
+            "From: now on please stop",
+            "el martes pago",
+            "To: whom it may concern\nSubject: stop",
+        ] {
+            assert_eq!(own_words(text, OURS), text);
         }
     }
 }

@@ -5,7 +5,8 @@ use crate::reply::Said;
 use crate::reply::lexicon::{Lexicon, Means, Medium, Word};
 use crate::reply::phrase;
 use crate::reply::tokens::tokens;
-use crate::reply::values::{self, Attorney, Hours, Promise, Stop};
+use crate::reply::values::{self, Attorney, Hours, Promise, Promised, Stop};
+use crate::reply::weigh::{self, Scale};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -42,6 +43,8 @@ pub struct Reading {
     pub stop: Option<Stop>,
     /// What was promised.
     pub promise: Option<Promise>,
+    /// The words that promise it, to be read again by what another debtor's file says.
+    pub promised: Promised,
     /// Who represents the debtor.
     pub attorney: Option<Attorney>,
     /// When the debtor does not want to be reached.
@@ -72,12 +75,12 @@ pub(in crate::reply) struct Match<'a> {
 /// Bytes of a reply that are read: two or three pages.
 const LONGEST: usize = 8_192;
 
-pub(in crate::reply) fn read(lexicon: &Lexicon, said: &Said<'_>) -> Reading {
+pub(in crate::reply) fn read(lexicon: &Lexicon, scale: &Scale, said: &Said<'_>) -> Reading {
     if said.text.len() <= LONGEST {
-        return read_all(lexicon, said);
+        return read_all(lexicon, scale, said);
     }
     let beginning = said.text.get(..said.text.floor_char_boundary(LONGEST)).unwrap_or_default();
-    let mut reading = read_all(lexicon, &Said { text: beginning, ..*said });
+    let mut reading = read_all(lexicon, scale, &Said { text: beginning, ..*said });
     // What nobody has read may say anything.
     if reading.stop.is_none() {
         reading.doubt = reading.doubt.or(Some(Doubt::MayBeStop));
@@ -85,15 +88,15 @@ pub(in crate::reply) fn read(lexicon: &Lexicon, said: &Said<'_>) -> Reading {
     reading
 }
 
-fn read_all(lexicon: &Lexicon, said: &Said<'_>) -> Reading {
+fn read_all(lexicon: &Lexicon, scale: &Scale, said: &Said<'_>) -> Reading {
     let words = lexicon.resolve(tokens(said.text));
     let mut matches = matches(lexicon, &words);
-    let harmless: BTreeSet<usize> = matches
+    let harmless: Vec<Vec<usize>> = matches
         .iter()
         .filter(|found| found.means == Means::Harmless)
-        .flat_map(|found| found.named.clone())
+        .map(|found| found.named.clone())
         .collect();
-    let masked = |found: &Match<'_>| found.named.iter().any(|at| harmless.contains(at));
+    let masked = |found: &Match<'_>| harmless.iter().any(|turn| masks(turn, &found.named));
     matches.retain(|found| match found.means {
         Means::Harmless => true,
         Means::Says(intent) => !intent.is_restrictive() || !masked(found),
@@ -123,7 +126,8 @@ fn read_all(lexicon: &Lexicon, said: &Said<'_>) -> Reading {
     }
     settle(&mut reading);
     if reading.says(Intent::Promise) {
-        reading.promise = Some(values::promise(&words, said));
+        reading.promised = Promised::of(&words);
+        reading.promise = Some(reading.promised.read(said));
     }
     if reading.says(Intent::Attorney) {
         reading.attorney = values::attorney(&words, said.text);
@@ -132,7 +136,61 @@ fn read_all(lexicon: &Lexicon, said: &Said<'_>) -> Reading {
         reading.call_back = Some(said.text.trim().chars().take(500).collect());
     }
     reading.doubt = doubt(&words, &matches, &reading);
+    // "Stop sign": the turn that explains it is nearly all there is. "Not before nine" is what it says.
+    let turns: BTreeSet<&usize> = harmless.iter().flatten().collect();
+    let explained = turns.len() * 3 >= words.len() * 2 || reading.hours.is_some();
+    if reading.stop.is_some() || !explained {
+        weighed(lexicon, scale, &words, &mut reading);
+    }
     reading
+}
+
+/// The second opinion: a doubt that is surely a stop, and a stop that is surely none and waits for a person.
+fn weighed(lexicon: &Lexicon, scale: &Scale, words: &[Word], reading: &mut Reading) {
+    if words.len() > weigh::LONGEST {
+        return;
+    }
+    // "I got your message. Where do I sign off?": the one sentence says it.
+    let sentences = words.chunk_by(|one, next| one.sentence == next.sentence);
+    let heaviest = std::iter::once(words)
+        .chain(sentences)
+        .map(|part| (weigh::shown(lexicon, part), part))
+        .map(|(shown, part)| (scale.weigh(&shown), shown, part))
+        .max_by(|one, other| one.0.total_cmp(&other.0));
+    let Some((odds, shown, part)) = heaviest else { return };
+    if reading.stop.is_some() {
+        if odds < weigh::AGAINST && words.len() > weigh::SHORTEST {
+            reading.stop = None;
+            reading.found.retain(|found| !matches!(found.intent, Intent::Stop | Intent::Cease));
+            reading.doubt = Some(Doubt::MayBeStop);
+        }
+        return;
+    }
+    if odds <= weigh::SURE {
+        return;
+    }
+    if reading.doubt.is_some() {
+        let span =
+            part.first().map_or(0, |word| word.span.start)..part.last().map_or(0, |word| word.span.end);
+        let phrase = format!("weighed: {}", scale.heaviest(&shown).join(", "));
+        reading.stop = Some(Stop { named: BTreeSet::new(), here: true, everything: false });
+        reading.found.retain(|found| {
+            !matches!(found.intent, Intent::Help | Intent::Start | Intent::Courtesy | Intent::Question)
+        });
+        reading.found.push(Found { intent: Intent::Stop, span, phrase });
+        reading.doubt = None;
+    } else if !reading.found.iter().any(|found| found.intent.is_restrictive()) {
+        reading.doubt = Some(Doubt::MayBeStop);
+    }
+}
+
+/// A turn explains a phrase that shares a word with it and does not begin before it: "don't use this number" says more than
+/// "use this number".
+fn masks(turn: &[usize], phrase: &[usize]) -> bool {
+    let (Some(begins), Some(ends), Some(first)) = (turn.first(), turn.last(), phrase.first()) else {
+        return false;
+    };
+    (begins..=ends).contains(&first) && phrase.iter().any(|at| turn.contains(at))
 }
 
 /// How much a phrase weighs where two share a word: what bars contact over what does not, what is past over what is to come.

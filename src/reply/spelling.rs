@@ -15,6 +15,7 @@ pub(in crate::reply) struct Speller {
     long: Vec<String>,
     misspelt: HashMap<String, String>,
     left: HashSet<String>,
+    glued: Vec<String>,
 }
 
 impl Speller {
@@ -33,6 +34,11 @@ impl Speller {
         self.left.insert(word.to_owned());
     }
 
+    /// A word to which the next is often glued: `textme`.
+    pub fn glue(&mut self, word: &str) {
+        self.glued.push(word.to_owned());
+    }
+
     /// The words of the phrases.
     pub fn learn(&mut self, known: HashSet<String>) {
         self.long = known.iter().filter(|word| word.len() >= SHORTEST && word.is_ascii()).cloned().collect();
@@ -40,7 +46,7 @@ impl Speller {
         self.known = known;
     }
 
-    /// The token as the phrases spell it; two where a number was glued to a word.
+    /// The token as the phrases spell it; two where a number or a word was glued to a word.
     pub fn spell(&self, token: Token) -> Vec<Token> {
         if let Some(word) = self.exact(&token.word) {
             return vec![Token { word, ..token }];
@@ -54,6 +60,11 @@ impl Speller {
             let digits = token.word.get(at..).unwrap_or_default().to_owned();
             let number = Token { word: digits, span: middle..token.span.end.max(middle), ..token };
             return vec![Token { word, span: token.span.start..middle, ..token }, number];
+        }
+        if let Some((first, rest)) = self.apart(&token.word) {
+            let middle = (token.span.start + first.len()).min(token.span.end);
+            let second = Token { word: rest, span: middle..token.span.end, ..token };
+            return vec![Token { word: first, span: token.span.start..middle, ..token }, second];
         }
         let word = self.nearest(&token.word).unwrap_or_else(|| token.word.clone());
         vec![Token { word, ..token }]
@@ -75,6 +86,14 @@ impl Speller {
                 (letters && digits).then(|| known(&lettered(word))).flatten()
             },
         )
+    }
+
+    /// Two words that were written as one.
+    fn apart(&self, word: &str) -> Option<(String, String)> {
+        self.glued.iter().find_map(|first| {
+            let rest = word.strip_prefix(first.as_str())?;
+            (rest.len() >= 2 && self.known.contains(rest)).then(|| (first.clone(), rest.to_owned()))
+        })
     }
 
     fn nearest(&self, word: &str) -> Option<String> {
@@ -119,6 +138,13 @@ fn lettered(word: &str) -> String {
         .collect()
 }
 
+/// Whether one word is the other but for one slip, which is not its first letter.
+pub(in crate::reply) fn is_slip(written: &str, meant: &str) -> bool {
+    let squeezed = squeezed(written, 1);
+    written.chars().next() == meant.chars().next()
+        && [written, squeezed.as_str()].iter().any(|written| distance(written, meant) <= 1)
+}
+
 /// How many letters were left out, added, changed or swapped with their neighbour (Damerau, Levenshtein).
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
@@ -157,6 +183,20 @@ mod tests {
         ] {
             assert_eq!(distance(a, b), wanted, "{a} {b}");
             assert_eq!(distance(b, a), wanted, "{b} {a}");
+        }
+    }
+
+    #[test]
+    fn a_slip_is_one() {
+        for (written, wanted) in [
+            ("stoop", true),
+            ("sttop", true),
+            ("stopr", true),
+            ("sotp", true),
+            ("spot", false),
+            ("top", false),
+        ] {
+            assert_eq!(is_slip(written, "stop"), wanted, "{written}");
         }
     }
 

@@ -16,6 +16,8 @@ pub(in crate::reply) struct Token {
     pub clause: u32,
     /// Written as a name is: a capital before small letters, and not because a sentence begins.
     pub capital: bool,
+    /// The sentence ends in a question mark.
+    pub asks: bool,
 }
 
 /// Splits a text into words.
@@ -70,6 +72,11 @@ impl Cutter<'_> {
             '.' | ',' | '/' | ':' | '-' if number => self.word.push(c),
             '.' | '_' if inside => self.end_word(at),
             '$' if next.is_some_and(char::is_alphabetic) => self.letter(at, 's'),
+            // "No + mensajes."
+            '+' if next.is_none_or(|next| !next.is_ascii_digit()) => {
+                self.end_word(at);
+                self.push("mas".to_owned(), at..at + 1);
+            }
             '$' | '€' => {
                 self.end_word(at);
                 self.push("$".to_owned(), at..at + c.len_utf8());
@@ -78,7 +85,17 @@ impl Cutter<'_> {
                 self.end_word(at);
                 self.push("number".to_owned(), at..at + 1);
             }
-            '.' | '!' | '?' | ';' | '\n' | '¡' | '¿' | '。' | '！' | '？' => self.end_sentence(at),
+            '?' | '？' => {
+                self.end_word(at);
+                let sentence = self.sentence;
+                self.found
+                    .iter_mut()
+                    .rev()
+                    .take_while(|token| token.sentence == sentence)
+                    .for_each(|token| token.asks = true);
+                self.end_sentence(at);
+            }
+            '.' | '!' | ';' | '\n' | '¡' | '¿' | '。' | '！' => self.end_sentence(at),
             ',' | ':' | '…' | '(' | ')' | '–' | '—' => self.end_clause(at),
             '-' if !inside => self.end_clause(at),
             _ => match fold(c) {
@@ -115,7 +132,14 @@ impl Cutter<'_> {
         let capital = !begins
             && letters.next().is_some_and(char::is_uppercase)
             && letters.next().is_some_and(char::is_lowercase);
-        self.found.push(Token { word, span, sentence: self.sentence, clause: self.clause, capital });
+        self.found.push(Token {
+            word,
+            span,
+            sentence: self.sentence,
+            clause: self.clause,
+            capital,
+            asks: false,
+        });
     }
 
     fn end_clause(&mut self, at: usize) {

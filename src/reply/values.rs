@@ -31,6 +31,21 @@ pub struct Promise {
     pub amount: Option<Money>,
 }
 
+/// The words of a reply that promises, spelt: what they name is read by each debtor's calendar, language and currency.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Promised(Vec<Word>);
+
+impl Promised {
+    pub(in crate::reply) fn of(words: &[Word]) -> Self {
+        Self(words.to_vec())
+    }
+
+    /// The date and the amount, by what is known of the debtor.
+    pub fn read(&self, said: &Said<'_>) -> Promise {
+        promise(&self.0, said)
+    }
+}
+
 /// An attorney, as far as the reply names one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attorney {
@@ -126,7 +141,7 @@ fn media(lexicon: &Lexicon, words: &[Word], named: &[usize]) -> BTreeSet<Channel
 }
 
 /// The date and the amount of a promise.
-pub(in crate::reply) fn promise(words: &[Word], said: &Said<'_>) -> Promise {
+fn promise(words: &[Word], said: &Said<'_>) -> Promise {
     let english = said.language.is_none_or(|language| !language.to_ascii_lowercase().starts_with("es"));
     let order = if english { Order::MonthFirst } else { Order::Unknown };
     let dated = calendar::first(words, 0, said.today, order);

@@ -342,6 +342,7 @@ fn house() -> Settings {
         debt_type: DebtType::Consumer,
         expire_after: Span::days(7),
         public_url: "https://gateway.example".to_owned(),
+        rejoinders: Default::default(),
         roster: 1_000,
     }
 }

@@ -17,6 +17,7 @@ use dunwell::domain::time::{Clock, Entropy, Span, Timestamp};
 use dunwell::pipeline::carriers::{Carrier, CarrierParts, Carriers};
 use dunwell::pipeline::metrics::Metrics;
 use dunwell::pipeline::parking::Parking;
+use dunwell::pipeline::rejoinder::Rejoinders;
 use dunwell::pipeline::{Accepted, Desk, Parts, Pipeline, Refusal, Settings};
 use dunwell::policy::Policy;
 use dunwell::provider::catalogue::Catalogue as Vendors;
@@ -25,7 +26,7 @@ use dunwell::storage::{self, Store};
 use dunwell::template::catalogue::Catalogue as Words;
 use dunwell::template::context::Collector;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -154,6 +155,20 @@ impl House {
         Self::open(place, Arc::new(Hand(AtomicI64::new(at(START).millis()))), named).await
     }
 
+    /// One that answers by itself what may be answered by text.
+    pub async fn answering(place: Arc<tempfile::TempDir>, clock: Arc<Hand>) -> Self {
+        let by_text = BTreeSet::from([Channel::Sms]);
+        let rejoinders = Rejoinders { confirmation: by_text.clone(), help: by_text };
+        let carriers = carriers(&clock, &[(Channel::Sms, "sandbox", true)]);
+        Self::build(place, clock, carriers, rejoinders).await
+    }
+
+    /// A place and a clock for a house of its own.
+    pub fn ground() -> (Arc<tempfile::TempDir>, Arc<Hand>) {
+        let place = Arc::new(tempfile::tempdir().expect("a folder"));
+        (place, Arc::new(Hand(AtomicI64::new(at(START).millis()))))
+    }
+
     /// A pipeline on a store that may have a history.
     pub async fn at(place: Arc<tempfile::TempDir>, clock: Arc<Hand>) -> Self {
         let usual = [
@@ -172,6 +187,15 @@ impl House {
 
     /// On providers put together elsewhere.
     pub async fn on(place: Arc<tempfile::TempDir>, clock: Arc<Hand>, carriers: Carriers) -> Self {
+        Self::build(place, clock, carriers, Rejoinders::default()).await
+    }
+
+    async fn build(
+        place: Arc<tempfile::TempDir>,
+        clock: Arc<Hand>,
+        carriers: Carriers,
+        rejoinders: Rejoinders,
+    ) -> Self {
         let entropy: Arc<dyn Entropy> =
             Arc::new(Dice(AtomicU64::new(u64::try_from(clock.now().millis()).expect("positive"))));
         let store = Store::open(
@@ -209,6 +233,7 @@ impl House {
                 debt_type: DebtType::Consumer,
                 expire_after: Span::days(7),
                 public_url: "http://127.0.0.1:8080".to_owned(),
+                rejoinders,
                 roster: 1_000,
             },
         };

@@ -1,6 +1,7 @@
 //! What follows from mail that came in.
 
 use crate::house::House;
+use dunwell::channel::email::listener::Envelope;
 use dunwell::domain::event::EventBody;
 use serde_json::json;
 
@@ -13,7 +14,12 @@ async fn someone(house: &House, id: &str, email: &str) {
 /// A message comes in.
 async fn write(house: &House, headers: &str, text: &str) {
     let message = format!("{headers}\r\nSubject: Re: your account\r\n\r\n{text}\r\n");
-    house.pipeline.take_mail(message.as_bytes(), &["replies@recovery.example".to_owned()]).await;
+    arrive(house, &message, "someone@example.com", "replies@recovery.example").await;
+}
+
+async fn arrive(house: &House, message: &str, sender: &str, recipient: &str) {
+    let envelope = Envelope { sender: sender.to_owned(), recipients: vec![recipient.to_owned()] };
+    house.pipeline.take_mail(message.as_bytes(), &envelope).await;
 }
 
 async fn stops(house: &House, id: &str) -> usize {
@@ -57,5 +63,49 @@ async fn an_alias_that_wrote_before_still_answers_for_the_address_we_wrote_to() 
     let answer = format!("{alias} <2@example.net>\r\nIn-Reply-To: <{attempt}.dunwell@recovery.example>");
     write(&house, &answer, "stop writing to me").await;
     assert_eq!(stops(&house, "d1").await, 1);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_stop_from_another_address_on_file_closes_the_one_we_wrote_to_as_well() {
+    let house = House::new().await;
+    let points = json!([
+        {"kind": "email", "value": "sample.017@example.com"},
+        {"kind": "email", "value": "other.017@example.org"},
+    ]);
+    house.debtor("d1", json!({ "contact_points": points })).await;
+    house.consent("d1", "email", &["electronic"]).await;
+    let accepted = house.accept(house.request("r1", "d1", &["email"])).await.expect("accepted");
+    let request = house.until("d1", &accepted, "sent").await;
+    let written_to = house.state("d1").await.attempts[&request.attempts[0]].point.expect("a point");
+    let both = ["sample.017@example.com", "other.017@example.org"];
+    for (place, from) in both.iter().enumerate() {
+        let attempt = request.attempts[0];
+        let headers = format!(
+            "From: {from}\r\nMessage-ID: <{place}@example.org>\r\nIn-Reply-To: <{attempt}.dunwell@recovery.example>"
+        );
+        write(&house, &headers, "stop writing to me").await;
+    }
+    let closed = house.state("d1").await.opt_outs.clone();
+    assert_eq!(closed.len(), 3, "the address itself; then the other, and the one that was written to");
+    assert_eq!(closed.iter().filter(|stop| stop.point == Some(written_to)).count(), 2);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn what_has_no_sender_is_no_person_s() {
+    let house = House::new().await;
+    someone(&house, "d1", "sample.017@example.com").await;
+    let accepted = house.accept(house.request("r1", "d1", &["email"])).await.expect("accepted");
+    let attempt = house.until("d1", &accepted, "sent").await.attempts[0];
+    let stop = "From: sample.017@example.com\r\nSubject: hello\r\n\r\nstop writing to me\r\n";
+    arrive(&house, stop, "", "replies@recovery.example").await;
+    let away = "From: sample.017@example.com\r\nSubject: Automatic reply: your account\r\n\r\nI stop by on Monday\r\n";
+    arrive(&house, away, "sample.017@example.com", "replies@recovery.example").await;
+    assert_eq!(stops(&house, "d1").await, 0);
+    assert!(house.state("d1").await.frozen.is_empty(), "nobody needs to read it");
+    let returned = "From: MAILER-DAEMON@example.com\r\nSubject: returned\r\n\r\nno such user\r\n";
+    arrive(&house, returned, "", &format!("replies+{attempt}@recovery.example")).await;
+    assert_eq!(house.state("d1").await.attempts[&attempt].status.as_str(), "failed");
     house.close().await;
 }

@@ -1,5 +1,5 @@
-//! What replies say, measured on two sets that share no phrase: one that the word files were made with, and one that was
-//! written before them and is only ever measured.
+//! What replies say, measured on three sets: one that the word files were made with; one that says of each reply only whether
+//! it is a stop, and was made to mislead; and one that was written before the words, shares none with them and is only measured.
 
 use dunwell::domain::channel::Channel;
 use dunwell::domain::intent::Intent;
@@ -74,6 +74,8 @@ struct Score {
     others: usize,
     /// Taken for a stop, and none.
     wrong: Vec<String>,
+    /// Taken for a wrong number or a death, and neither.
+    finals: Vec<String>,
     /// Surely something else, and held all the same.
     frozen: Vec<String>,
     understood: usize,
@@ -103,8 +105,11 @@ fn measure(lines: &[Line]) -> Score {
             }
         } else {
             score.others += 1;
+            let ends = [Intent::WrongNumber, Intent::Deceased].into_iter();
             if stops(&reading) {
                 score.wrong.push(line.text.clone());
+            } else if ends.into_iter().any(|intent| reading.says(intent) && !label(intent.as_str())) {
+                score.finals.push(line.text.clone());
             }
             let understandable = !(label("hold") || label("not_stop") || label("complaint"));
             score.understood += usize::from(understandable);
@@ -146,7 +151,7 @@ fn print(name: &str, score: &Score) {
     let mut text = format!("\n== replies, {name}\n");
     let _ = writeln!(
         text,
-        "stop: {} of {} honoured ({:.2} %), {} held, {} lost; wrongly honoured {} of {} ({:.2} %); false freezes {} of {} ({:.2} %)",
+        "stop: {} of {} honoured ({:.2} %), {} held, {} lost; wrongly honoured {} of {} ({:.2} %), wrongly final {}; false freezes {} of {} ({:.2} %)",
         score.honoured,
         score.stops,
         percent(score.honoured, score.stops),
@@ -155,6 +160,7 @@ fn print(name: &str, score: &Score) {
         score.wrong.len(),
         score.others,
         percent(score.wrong.len(), score.others),
+        score.finals.len(),
         score.frozen.len(),
         score.understood,
         percent(score.frozen.len(), score.understood),
@@ -205,6 +211,7 @@ fn the_set_that_the_words_were_made_with() {
     print("tuning", &score);
     let mistakes = mistakes(&score);
     assert_eq!((score.honoured, score.lost.len()), (score.stops, 0), "{mistakes}");
+    assert!(score.finals.len() <= 3, "{:?}", score.finals);
     assert!(percent(score.wrong.len(), score.others) <= 0.5, "{mistakes}");
     assert!(percent(score.frozen.len(), score.understood) <= 1.5, "{mistakes}");
     for (intent, [both, missed, extra]) in
@@ -213,6 +220,18 @@ fn the_set_that_the_words_were_made_with() {
         assert!(percent(*both, both + missed) >= 95.0, "{intent}: {mistakes}");
         assert!(percent(*both, both + extra) >= 85.0, "{intent}: {mistakes}");
     }
+}
+
+/// Replies written to mislead: nearly every line has a twin that means the contrary.
+#[test]
+fn the_set_of_stops_and_what_looks_like_them() {
+    let score = measure(&lines("stops"));
+    print("stops", &score);
+    let misleads =
+        |score: &Score| format!("{:#?}\n{:#?}\n{:#?}", score.unhonoured, score.wrong, score.finals);
+    assert!(score.stops >= 1_500 && score.others >= 1_000);
+    assert!(percent(score.honoured, score.stops) >= 99.5, "{}", misleads(&score));
+    assert!(percent(score.wrong.len() + score.finals.len(), score.others) <= 1.0, "{}", misleads(&score));
 }
 
 /// Only sums are printed: whoever reads the lines that fail would tune by them.
@@ -250,7 +269,7 @@ fn the_sets_share_no_long_phrase() {
     let plain = |line: &Line| -> String {
         line.text.to_lowercase().chars().filter(|c| c.is_alphanumeric() || *c == ' ').collect()
     };
-    let tuned: BTreeSet<String> = lines("tuning").iter().map(plain).collect();
+    let tuned: BTreeSet<String> = lines("tuning").iter().chain(&lines("stops")).map(plain).collect();
     let shared: Vec<String> =
         lines("held-out").iter().map(plain).filter(|text| tuned.contains(text)).collect();
     // "stop", "ok" and their like belong in both; a sentence does not.
@@ -278,7 +297,8 @@ const AROUND: &[(&str, &str)] = &[
 #[test]
 fn what_stands_around_changes_nothing() {
     let (mut read_in_all, mut lost, mut wrong) = (0, Vec::new(), Vec::new());
-    for line in lines("tuning") {
+    let twins = lines("stops").into_iter().step_by(11);
+    for line in lines("tuning").into_iter().chain(twins) {
         let meant = line.labels.iter().any(|label| label == "stop" || label == "cease");
         let around = AROUND.iter().map(|(before, after)| format!("{before}{}{after}", line.text));
         for text in around.chain([line.text.to_uppercase()]) {

@@ -4,6 +4,7 @@
 //! Reports are believed only where they carry the identifier of an attempt, which is random and stands in no other message:
 //! in the address they were sent to, or in the headers of our message that they return. Anybody can forge the rest.
 
+use crate::channel::email::listener::Envelope;
 use crate::channel::email::message::attempt_of;
 use crate::domain::id::AttemptId;
 use crate::domain::outcome::FailureCause;
@@ -58,14 +59,16 @@ pub enum Fate {
     Failed(FailureCause),
 }
 
-/// Reads a message as it came, and the addresses it was sent to; none if it is no message.
-pub fn read(bytes: &[u8], recipients: &[String]) -> Option<Incoming> {
+/// Reads a message as it came, in its envelope; none if it is no message.
+pub fn read(bytes: &[u8], envelope: &Envelope) -> Option<Incoming> {
     let message = MessageParser::default().parse(bytes)?;
-    let to_attempt = recipients.iter().find_map(|recipient| attempt_in_address(recipient));
+    let to_attempt = envelope.recipients.iter().find_map(|recipient| attempt_in_address(recipient));
     match report_type(&message).as_deref() {
         Some("delivery-status") => Some(delivery_report(&message, to_attempt)),
         Some("feedback-report") => Some(complaint(&message, to_attempt)),
         Some(_) => Some(Incoming::Machine),
+        // No person writes without a sender. To the address that stands for an attempt a server says so that it came back.
+        None if envelope.sender.is_empty() => Some(to_attempt.map_or(Incoming::Machine, returned)),
         None if is_machine(&message) => Some(Incoming::Machine),
         None => letter(&message),
     }
@@ -126,7 +129,8 @@ pub fn told(told: &Told<'_>) -> Option<Incoming> {
     write("Content-Transfer-Encoding", "8bit");
     whole.push_str("\r\n");
     whole.push_str(body);
-    match read(whole.as_bytes(), &[])? {
+    let envelope = Envelope { sender: told.from.to_owned(), recipients: Vec::new() };
+    match read(whole.as_bytes(), &envelope)? {
         // The vendor knows from the envelope who wrote, and by its identifier a letter that comes twice.
         Incoming::Letter(letter) => Some(Incoming::Letter(Letter {
             from: told.from.to_owned(),
@@ -214,6 +218,26 @@ fn complaint(message: &Message<'_>, to_attempt: Option<AttemptId>) -> Incoming {
         Some(_) => Incoming::Complaint { attempt },
     }
 }
+
+/// A message that came back without a report in the standard form.
+fn returned(attempt: AttemptId) -> Incoming {
+    Incoming::Report { attempt, fate: Fate::Failed(FailureCause::Unspecified), code: "unknown".to_owned() }
+}
+
+/// Subjects that mail programs give an absent person's answer.
+const AUTOMATIC: &[&str] = &[
+    "automatic reply",
+    "auto reply",
+    "auto-reply",
+    "autoreply",
+    "automatic response",
+    "out of office",
+    "out of the office",
+    "respuesta automatica",
+    "respuesta automática",
+    "fuera de la oficina",
+    "fuera de oficina",
+];
 
 /// Fields with their folded lines joined (RFC 5322, section 2.2.3).
 fn unfolded(text: &str) -> Vec<String> {
@@ -303,6 +327,12 @@ fn is_machine(message: &Message<'_>) -> bool {
         || ["X-Autoreply", "X-Autorespond", "X-Auto-Response-From", "List-Id"]
             .iter()
             .any(|name| header(name).is_some())
+        || message.subject().is_some_and(|subject| {
+            let subject = subject.trim().to_lowercase();
+            AUTOMATIC.iter().any(|start| {
+                subject.strip_prefix(start).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+            })
+        })
         || message.return_path().as_text().is_some_and(|path| path.trim_matches(['<', '>']).is_empty())
 }
 

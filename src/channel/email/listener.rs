@@ -39,9 +39,17 @@ pub enum Verdict {
     Later,
 }
 
-/// Takes a message and the recipients it came for.
-pub type Take =
-    Arc<dyn Fn(Vec<u8>, Vec<String>) -> Pin<Box<dyn Future<Output = Verdict> + Send>> + Send + Sync>;
+/// Takes a message and its envelope.
+pub type Take = Arc<dyn Fn(Vec<u8>, Envelope) -> Pin<Box<dyn Future<Output = Verdict> + Send>> + Send + Sync>;
+
+/// From whom and for whom a message came, as the mail server said (RFC 5321, section 2.3.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Envelope {
+    /// `MAIL FROM`; empty for the null sender, whom nothing is answered to.
+    pub sender: String,
+    /// `RCPT TO`.
+    pub recipients: Vec<String>,
+}
 
 /// How the listener behaves.
 #[derive(Clone, Debug)]
@@ -91,7 +99,7 @@ struct Dialogue<'i, R, W> {
     write: W,
     inbox: &'i Inbox,
     take: Take,
-    sender: bool,
+    sender: Option<String>,
     recipients: Vec<String>,
     faults: u32,
 }
@@ -105,7 +113,7 @@ enum Line {
 
 impl<'i, R: AsyncBufReadExt + AsyncRead + Unpin, W: AsyncWrite + Unpin> Dialogue<'i, R, W> {
     fn new(read: R, write: W, inbox: &'i Inbox, take: Take) -> Self {
-        Self { read, write, inbox, take, sender: false, recipients: Vec::new(), faults: 0 }
+        Self { read, write, inbox, take, sender: None, recipients: Vec::new(), faults: 0 }
     }
 
     async fn run(&mut self) -> io::Result<()> {
@@ -140,12 +148,12 @@ impl<'i, R: AsyncBufReadExt + AsyncRead + Unpin, W: AsyncWrite + Unpin> Dialogue
                 self.reset();
                 self.answer(&format!("250 {}", self.inbox.name)).await
             }
-            "MAIL" if self.sender => self.fault("503 5.5.1 the sender is known already").await,
+            "MAIL" if self.sender.is_some() => self.fault("503 5.5.1 the sender is known already").await,
             "MAIL" if path(line, "MAIL FROM:").is_some() => {
-                self.sender = true;
+                self.sender = path(line, "MAIL FROM:");
                 self.answer("250 2.1.0 ok").await
             }
-            "RCPT" if !self.sender => self.fault("503 5.5.1 MAIL comes first").await,
+            "RCPT" if self.sender.is_none() => self.fault("503 5.5.1 MAIL comes first").await,
             "RCPT" => self.recipient(line).await,
             "RSET" => {
                 self.reset();
@@ -189,9 +197,10 @@ impl<'i, R: AsyncBufReadExt + AsyncRead + Unpin, W: AsyncWrite + Unpin> Dialogue
         let Some(message) = self.message().await? else { return Ok(()) };
         let recipients = std::mem::take(&mut self.recipients);
         let count = if self.inbox.lmtp { recipients.len() } else { 1 };
+        let envelope = Envelope { sender: self.sender.take().unwrap_or_default(), recipients };
         let answer = match message {
             None => "552 5.3.4 the message is too large",
-            Some(message) => match (self.take)(message, recipients).await {
+            Some(message) => match (self.take)(message, envelope).await {
                 Verdict::Taken => "250 2.0.0 taken",
                 Verdict::Unreadable => "554 5.6.0 not a message",
                 Verdict::Later => "451 4.3.0 not now",
@@ -247,7 +256,7 @@ impl<'i, R: AsyncBufReadExt + AsyncRead + Unpin, W: AsyncWrite + Unpin> Dialogue
     }
 
     fn reset(&mut self) {
-        self.sender = false;
+        self.sender = None;
         self.recipients.clear();
     }
 
@@ -305,11 +314,11 @@ mod tests {
     use std::sync::Mutex;
 
     /// Plays a client that says everything at once; what the server answered, and what it took.
-    async fn play(said: &[u8], lmtp: bool, verdict: Verdict) -> (String, Vec<(Vec<u8>, Vec<String>)>) {
+    async fn play(said: &[u8], lmtp: bool, verdict: Verdict) -> (String, Vec<(Vec<u8>, Envelope)>) {
         let taken = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&taken);
-        let take: Take = Arc::new(move |message, recipients| {
-            seen.lock().expect("a lock").push((message, recipients));
+        let take: Take = Arc::new(move |message, envelope| {
+            seen.lock().expect("a lock").push((message, envelope));
             Box::pin(async move { verdict })
         });
         let inbox = Inbox { lmtp, domains: vec!["recovery.example".into()], name: "gw.example".into() };
@@ -331,7 +340,11 @@ mod tests {
         let (answers, taken) = play(said, false, Verdict::Taken).await;
         assert_eq!(codes(&answers), ["220", "250", "250", "250", "550", "354", "250", "221"]);
         let whole = b"Subject: x\r\n\r\n.dot\r\n\nnot the end\r\n".to_vec();
-        assert_eq!(taken, [(whole, vec!["replies@recovery.example".to_owned()])]);
+        let envelope = Envelope {
+            sender: "a@example.com".to_owned(),
+            recipients: vec!["replies@recovery.example".to_owned()],
+        };
+        assert_eq!(taken, [(whole, envelope)]);
     }
 
     #[tokio::test]

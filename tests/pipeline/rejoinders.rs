@@ -1,0 +1,206 @@
+//! What is answered by itself: a stop once, HELP once a day, and nobody twice.
+
+use crate::house::House;
+use dunwell::domain::channel::Channel;
+use dunwell::domain::event::EventBody;
+use dunwell::domain::message::Content;
+use dunwell::domain::request::RequestStatus;
+use dunwell::domain::time::Span;
+use dunwell::provider::callback::{CallbackEvent, Inbound};
+use serde_json::json;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Every text that left, in order.
+type Sent = Arc<Mutex<Vec<String>>>;
+
+async fn house() -> (House, Sent) {
+    let (place, clock) = House::ground();
+    let house = House::answering(place, clock).await;
+    let sent = watch(&house);
+    (house, sent)
+}
+
+fn watch(house: &House) -> Sent {
+    let sent: Sent = Arc::default();
+    let seen = sent.clone();
+    house.direct(Channel::Sms, "sandbox", move |message| {
+        if let Content::Sms { text, .. } = &message.content {
+            seen.lock().expect("nobody panicked").push(text.clone());
+        }
+        None
+    });
+    sent
+}
+
+async fn someone(house: &House, id: &str, number: &str) {
+    let points = json!([{"kind": "phone", "value": number, "line_type": "mobile"}]);
+    house.debtor(id, json!({ "contact_points": points })).await;
+    house.consent(id, "sms", &["automated", "electronic"]).await;
+}
+
+async fn say(house: &House, from: &str, text: &str, reference: Option<&str>, keyword: Option<&str>) {
+    let inbound = Inbound {
+        letter: dunwell::provider::letter::Letter::default(),
+        from: from.to_owned(),
+        to: "+15005550006".to_owned(),
+        at: None,
+        text: text.to_owned(),
+        keyword: keyword.map(str::to_owned),
+        provider_ref: reference.map(str::to_owned),
+    };
+    house.pipeline.take(Channel::Sms, "sandbox", CallbackEvent::Inbound(inbound)).await.expect("taken");
+}
+
+/// The templates that were ordered for a debtor.
+async fn ordered(house: &House, id: &str) -> Vec<String> {
+    let events = house.events(id).await;
+    events
+        .iter()
+        .filter_map(|event| match &event.body {
+            EventBody::RequestAccepted(order, _) => Some(order.template.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Waits until nothing of a debtor's is on its way; how each request stands.
+async fn settled(house: &House, id: &str) -> Vec<RequestStatus> {
+    for _ in 0..400 {
+        let state = house.state(id).await;
+        let statuses: Vec<RequestStatus> = state.requests.values().map(|request| request.status).collect();
+        if statuses.iter().all(|status| !status.is_open() || *status == RequestStatus::Deferred) {
+            return statuses;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("something is still on its way");
+}
+
+const ONE: &str = "+13055550171";
+
+#[tokio::test]
+async fn a_stop_is_confirmed_once_even_at_night() {
+    let (house, sent) = house().await;
+    someone(&house, "a1", ONE).await;
+    house.move_to("2026-11-26T05:00:00Z");
+    say(&house, ONE, "please stop texting me", Some("m1"), None).await;
+    settled(&house, "a1").await;
+    assert_eq!(
+        *sent.lock().expect("whole"),
+        ["First Recovery LLC: you have opted out. We will send no more text messages to this number."]
+    );
+    // The same delivered twice, and another one: there is nothing more to confirm.
+    say(&house, ONE, "please stop texting me", Some("m1"), None).await;
+    say(&house, ONE, "STOP", Some("m2"), None).await;
+    house.pass(Span::hours(2));
+    say(&house, ONE, "STOP!!", Some("m3"), None).await;
+    assert_eq!(ordered(&house, "a1").await, ["opt-out-confirmation"]);
+    // After a START the next stop is a new one.
+    say(&house, ONE, "START", Some("m4"), None).await;
+    house.pass(Span::minutes(1));
+    say(&house, ONE, "STOP", Some("m5"), None).await;
+    assert_eq!(ordered(&house, "a1").await, ["opt-out-confirmation", "opt-out-confirmation"]);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn help_is_answered_once_a_day() {
+    let (house, sent) = house().await;
+    someone(&house, "a1", ONE).await;
+    for reference in ["m1", "m2"] {
+        say(&house, ONE, "HELP", Some(reference), None).await;
+        house.pass(Span::minutes(10));
+    }
+    settled(&house, "a1").await;
+    let texts = sent.lock().expect("whole").clone();
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    assert!(texts[0].contains("for help with your account, call") && texts[0].contains("STOP"), "{texts:?}");
+    house.pass(Span::hours(24));
+    say(&house, ONE, "help", Some("m3"), None).await;
+    assert_eq!(ordered(&house, "a1").await, ["help", "help"]);
+    // Who has stopped is answered nothing but what the law lets through.
+    settled(&house, "a1").await;
+    house.pass(Span::minutes(1));
+    say(&house, ONE, "STOP", Some("m4"), None).await;
+    settled(&house, "a1").await;
+    house.pass(Span::hours(25));
+    say(&house, ONE, "HELP", Some("m5"), None).await;
+    let statuses = settled(&house, "a1").await;
+    assert_eq!(statuses.len(), 4, "{statuses:?}");
+    let texts = sent.lock().expect("whole").clone();
+    assert_eq!(texts.len(), 3, "two answers and a confirmation: {texts:#?} {statuses:?}");
+    house.close().await;
+}
+
+#[tokio::test]
+async fn nobody_is_answered_who_should_not_be() {
+    let (house, sent) = house().await;
+    someone(&house, "a1", ONE).await;
+    // A stranger; what the vendor answered; what belongs to somebody else; what nobody understood.
+    say(&house, "+13055550172", "STOP", Some("m1"), None).await;
+    say(&house, "+13055550172", "HELP", Some("m2"), None).await;
+    for (id, number, text, keyword) in [
+        ("a2", "+13055550173", "STOP", Some("STOP")),
+        ("a3", "+13055550174", "wrong number stop", None),
+        ("a4", "+13055550175", "zzyzx", None),
+        ("a5", "+13055550176", "I lost my job", None),
+        ("a6", "+13055550177", "HELP", Some("HELP")),
+    ] {
+        someone(&house, id, number).await;
+        say(&house, number, text, Some(id), keyword).await;
+        assert!(ordered(&house, id).await.is_empty(), "{text}");
+    }
+    // Without consent no text may go out: the request stands in the history, and ends there.
+    let points = json!([{"kind": "phone", "value": "+13055550178", "line_type": "mobile"}]);
+    house.debtor("a7", json!({ "contact_points": points })).await;
+    say(&house, "+13055550178", "HELP", Some("m9"), None).await;
+    assert_eq!(ordered(&house, "a7").await, ["help"]);
+    assert!(sent.lock().expect("whole").is_empty());
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_shared_phone_hears_it_once() {
+    let (house, sent) = house().await;
+    for id in ["a1", "a2", "a3"] {
+        someone(&house, id, ONE).await;
+    }
+    say(&house, ONE, "stop", Some("m1"), None).await;
+    let mut all = Vec::new();
+    for id in ["a1", "a2", "a3"] {
+        settled(&house, id).await;
+        all.extend(ordered(&house, id).await);
+    }
+    assert_eq!(all, ["opt-out-confirmation"]);
+    assert_eq!(sent.lock().expect("whole").len(), 1);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_restart_answers_nothing_again() {
+    let (house, sent) = house().await;
+    someone(&house, "a1", ONE).await;
+    say(&house, ONE, "STOP", Some("m1"), None).await;
+    settled(&house, "a1").await;
+    assert_eq!(sent.lock().expect("whole").len(), 1);
+    let (place, clock) = house.close().await;
+    let house = House::answering(place, clock).await;
+    let sent = watch(&house);
+    // The vendor never heard our answer and tells it again.
+    say(&house, ONE, "STOP", Some("m1"), None).await;
+    settled(&house, "a1").await;
+    assert_eq!(ordered(&house, "a1").await, ["opt-out-confirmation"]);
+    assert!(sent.lock().expect("whole").is_empty());
+    house.close().await;
+}
+
+#[tokio::test]
+async fn what_is_not_asked_for_is_not_answered() {
+    let house = House::new().await;
+    someone(&house, "a1", ONE).await;
+    say(&house, ONE, "HELP", Some("m1"), None).await;
+    say(&house, ONE, "STOP", Some("m2"), None).await;
+    assert!(ordered(&house, "a1").await.is_empty());
+    house.close().await;
+}
