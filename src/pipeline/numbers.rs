@@ -99,18 +99,16 @@ fn stand(
         return Standing::Closed;
     }
     let Some(since) = good_on(state, &state.outline, point.point) else { return Standing::Undated };
-    let (sure, unsure): (Vec<_>, Vec<_>) =
-        learned(&state.outline, point.point).chain(stated).partition(|check| check.speaks_for(Some(since)));
-    let yes = |check: &&&ReassignmentCheck| check.result == ReassignmentResult::Yes;
-    if sure.iter().any(|check| yes(&check)) {
+    let checks = || learned(&state.outline, point.point).chain(stated);
+    let speaks = |check: &&ReassignmentCheck| check.speaks_for(Some(since));
+    let reassigned = standing(checks(), Some(since)).filter(|check| check.result == ReassignmentResult::Yes);
+    if reassigned.is_some_and(|check| speaks(&check)) {
         return Standing::Closed;
     }
-    // A warning that asked about too early a date wants an answer of its day or later.
-    let warned = unsure.iter().filter(yes).map(|check| check.checked_on).max();
-    let lately = sure.iter().any(|check| {
-        days_between(check.checked_on, today) < i64::from(every_days)
-            && warned.is_none_or(|day| check.checked_on >= day)
-    });
+    // A warning that asked about too early a date wants a better answer, whenever the last one was.
+    let age = |check: &ReassignmentCheck| days_between(check.checked_on, today);
+    let lately =
+        reassigned.is_none() && checks().filter(speaks).any(|check| age(check) < i64::from(every_days));
     // The database is not asked about a day that is not over.
     if lately || since >= today {
         return Standing::Fresh;

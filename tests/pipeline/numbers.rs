@@ -211,6 +211,20 @@ async fn a_number_is_due_until_its_date_is_covered_and_again_when_that_is_old_or
     house.pipeline.record_contacts(&actor(), vec![said]).await.pop().expect("one").expect("recorded");
     assert_eq!(due(&house, "d1").await, since("2026-11-20"));
 
+    load(&house.pipeline, SHARED, answer("2026-11-25", "2026-11-20", "no")).await.expect("stored");
+    assert_eq!(due(&house, "d1").await, Standing::Fresh);
+
+    // The newest of two answers to one question counts.
+    house.debtor("d3", with_number("+13055550143")).await;
+    house.consent("d3", "sms", &["automated"]).await;
+    for (checked_on, result, stands) in
+        [("2026-11-20", "yes", Standing::Closed), ("2026-11-24", "no", Standing::Fresh)]
+    {
+        let answer = answer(checked_on, "2026-11-01", result);
+        load(&house.pipeline, "+13055550143", answer).await.expect("stored");
+        assert_eq!(due(&house, "d3").await, stands);
+    }
+
     house.debtor("d2", with_number("+14165550142")).await;
     house.consent("d2", "sms", &["automated"]).await;
     assert_eq!(due(&house, "d2").await, Standing::Abroad, "Toronto");
