@@ -1,7 +1,7 @@
 //! Cadences: the first step is asked for by upstream, each further one by the gateway, in the commit in which the one before it
 //! went out or ended; what makes the rest pointless takes the waiting one back, in the commit that records it.
 //!
-//! [`follow`] is the only place where that happens, and [`Unit::record`] the only one that calls it: nothing that is recorded
+//! `follow` is the only place where that happens, and [`Unit::record`] the only one that calls it: nothing that is recorded
 //! goes past it, and nothing about a cadence is kept anywhere but in the history.
 
 use crate::domain::cadence::{
