@@ -14,6 +14,7 @@ pub mod email;
 pub mod fetch;
 pub mod http;
 pub mod sandbox;
+pub mod smpp;
 pub mod webhook;
 
 use crate::domain::message::{Content, Outgoing};
@@ -98,6 +99,8 @@ pub enum ChannelError {
 pub enum Transport {
     /// A mail relay.
     Smtp(Box<email::Smtp>),
+    /// A short message centre.
+    Smpp(Box<smpp::Smpp>),
     /// A vendor asked over HTTP as its manifest says.
     Http(Box<http::Http>),
     /// Nothing leaves; see [`sandbox`].
@@ -121,6 +124,7 @@ impl Transport {
             Carrier::Smtp => {
                 Self::Smtp(Box::new(email::Smtp::new(&settings, manifest.limits.deadline.to_std(), clock)?))
             }
+            Carrier::Smpp => Self::Smpp(Box::new(smpp::Smpp::new(manifest, &settings)?)),
             Carrier::Sandbox => {
                 let after = settings.number("receipt_after_ms").unwrap_or(0);
                 Self::Sandbox(sandbox::Sandbox::new(clock, std::time::Duration::from_millis(after.into())))
@@ -135,6 +139,7 @@ impl Transport {
         let gate = Arc::new(gate);
         match self {
             Self::Smtp(smtp) => smtp.send(message, &gate).await,
+            Self::Smpp(smpp) => smpp.send(message, &gate).await,
             Self::Http(http) => http.send(message, &gate).await,
             Self::Sandbox(sandbox) => sandbox.send(message, &gate),
             Self::Portal => match (&message.content, gate.pass()) {
@@ -149,7 +154,15 @@ impl Transport {
     pub fn sandbox(&self) -> Option<&sandbox::Sandbox> {
         match self {
             Self::Sandbox(sandbox) => Some(sandbox),
-            Self::Smtp(_) | Self::Http(_) | Self::Portal => None,
+            Self::Smtp(_) | Self::Smpp(_) | Self::Http(_) | Self::Portal => None,
+        }
+    }
+
+    /// The short message centre, where it is one: to take what it hands over.
+    pub fn centre(&self) -> Option<&smpp::Smpp> {
+        match self {
+            Self::Smpp(smpp) => Some(smpp),
+            Self::Smtp(_) | Self::Http(_) | Self::Sandbox(_) | Self::Portal => None,
         }
     }
 
@@ -157,7 +170,7 @@ impl Transport {
     pub fn tells_health(&self) -> bool {
         match self {
             Self::Sandbox(sandbox) => sandbox.is_directed(),
-            Self::Smtp(_) | Self::Http(_) | Self::Portal => true,
+            Self::Smtp(_) | Self::Smpp(_) | Self::Http(_) | Self::Portal => true,
         }
     }
 
@@ -165,6 +178,7 @@ impl Transport {
     pub async fn close(&self) {
         match self {
             Self::Smtp(smtp) => smtp.close().await,
+            Self::Smpp(smpp) => smpp.close().await,
             Self::Http(_) | Self::Sandbox(_) | Self::Portal => {}
         }
     }

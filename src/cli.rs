@@ -375,8 +375,9 @@ fn vendor(text: &str) -> Result<(Channel, String), String> {
 }
 
 fn web_address(text: &str) -> Result<url::Url, String> {
-    let url =
-        url::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let url = url::Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https" | "smpp") && url.has_host());
     url.ok_or_else(|| "expected an address such as http://127.0.0.1:4010".to_owned())
 }
 

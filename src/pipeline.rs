@@ -19,6 +19,7 @@ mod door;
 pub mod facts;
 pub mod filing;
 pub mod fleet;
+mod hearing;
 pub mod inbox;
 pub mod intake;
 pub mod landing;

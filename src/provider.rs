@@ -37,6 +37,7 @@ pub mod send;
 pub mod settings;
 pub mod signature;
 pub mod sigv4;
+pub mod smpp;
 pub mod suggest;
 pub mod token;
 pub mod words;

@@ -17,6 +17,9 @@ use crate::provider::case::Case;
 use crate::provider::catalogue::{Catalogue, Vendor};
 use crate::provider::manifest::{Carrier, Manifest};
 use crate::provider::settings::{Given, SettingKind, Settings};
+use crate::provider::smpp;
+use crate::provider::smpp::pdu::{Body, Pdu};
+use crate::provider::smpp::plan::Plan;
 use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -59,8 +62,8 @@ fn send(
         Some(origin) => Arc::new(vendor.manifest.aimed_at(origin)),
         None => Arc::clone(&vendor.manifest),
     };
-    if manifest.identity.carrier != Carrier::Http {
-        anyhow::bail!("{} is not asked over HTTP: there is no request to show", manifest.id());
+    if !matches!(manifest.identity.carrier, Carrier::Http | Carrier::Smpp) {
+        anyhow::bail!("{} is asked neither over HTTP nor SMPP: there is no request to show", manifest.id());
     }
     let case = wanted.case.as_deref().map(|name| case(vendor, name)).transpose()?;
     let (settings, source) = settings(config, environment, vendor, wanted, case)?;
@@ -72,9 +75,11 @@ fn send(
         None => message(config, &manifest, wanted)?,
     };
     let now = wanted.at.or_else(|| case.map(Case::at)).unwrap_or_else(|| MachineClock.now());
-    let request = manifest.request(&message, &settings, now);
-    let request = request.ok_or_else(|| anyhow::anyhow!("{} is not asked over HTTP", manifest.id()))?;
-    print(&format!("settings     {source}\n\n{}\n", request.shown(&settings).trim_end()))?;
+    let shown = match manifest.request(&message, &settings, now) {
+        Some(request) => request.shown(&settings),
+        None => units(&manifest, &message, &settings)?,
+    };
+    print(&format!("settings     {source}\n\n{}\n", shown.trim_end()))?;
     if wanted.to_url.is_none() {
         return Ok(ExitCode::SUCCESS);
     }
@@ -84,6 +89,27 @@ fn send(
     let (words, code) = described(&outcome);
     print(&format!("\noutcome      {words}\n"))?;
     Ok(code)
+}
+
+/// What a centre is sent: the bind, and each part of the message.
+fn units(manifest: &Arc<Manifest>, message: &Outgoing, settings: &Settings) -> anyhow::Result<String> {
+    let plan = Plan::new(manifest, settings).map_err(|unusable| anyhow::anyhow!("[smpp] {unusable}"))?;
+    let parts =
+        plan.submits(message).ok_or_else(|| anyhow::anyhow!("no text message of 255 parts at most"))?;
+    let bind = Pdu::new(1, Body::Bind(Box::new(plan.bind.clone())));
+    let parts = (2..).zip(parts).map(|(at, part)| Pdu::new(at, Body::Submit(Box::new(part))));
+    Ok(std::iter::once(bind).chain(parts).map(|unit| unit.shown() + "\n").collect())
+}
+
+/// What a centre hands over, in hexadecimal digits.
+fn hand_over(vendor: &Vendor, settings: &Settings, source: &str, bytes: &[u8]) -> anyhow::Result<ExitCode> {
+    let plan =
+        Plan::new(&vendor.manifest, settings).map_err(|unusable| anyhow::anyhow!("[smpp] {unusable}"))?;
+    let event = smpp::case::heard(&plan, &String::from_utf8_lossy(bytes)).map_err(anyhow::Error::msg)?;
+    let mut text = format!("settings     {source}\n");
+    tell(&event, &mut text);
+    print(&text)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// An outcome in words, and whether it is a good one.
@@ -220,11 +246,14 @@ fn listen(
     file: &std::path::Path,
 ) -> anyhow::Result<ExitCode> {
     let bytes = std::fs::read(file).map_err(|error| anyhow::anyhow!("{}: {error}", file.display()))?;
+    let case = wanted.case.as_deref().map(|name| case(vendor, name)).transpose()?;
+    let (settings, source) = settings(config, environment, vendor, wanted, case)?;
+    if vendor.manifest.smpp.is_some() {
+        return hand_over(vendor, &settings, &source, &bytes);
+    }
     let public_url = config.public_url.as_str().trim_end_matches('/');
     let (kind, request) = callback(&bytes, public_url, wanted.kind)
         .map_err(|why| anyhow::anyhow!("{}: {why}", file.display()))?;
-    let case = wanted.case.as_deref().map(|name| case(vendor, name)).transpose()?;
-    let (settings, source) = settings(config, environment, vendor, wanted, case)?;
     let certificate = wanted.certificate.as_ref().map(std::fs::read_to_string).transpose()?;
     let manifest = &vendor.manifest;
     let address = manifest.certificate(kind, &request);
@@ -268,39 +297,43 @@ fn listen(
     Ok(if believed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+fn tell(event: &CallbackEvent, text: &mut String) {
+    let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
+    let time = |at: Option<Timestamp>| or_none(at.map(|at| at.to_string()));
+    let _ok = match event {
+        CallbackEvent::Delivery(Delivery { provider_ref, attempt, status, code, cause, at }) => writeln!(
+            text,
+            "delivery     status {}, reference {}, attempt {}, code {}, cause {cause:?}, at {}",
+            status.as_str(),
+            or_none(provider_ref.clone()),
+            or_none(attempt.map(|attempt| attempt.to_string())),
+            or_none(code.clone()),
+            time(*at)
+        ),
+        CallbackEvent::Inbound(Inbound { provider_ref, from, to, text: words, keyword, at }) => writeln!(
+            text,
+            "inbound      from {from}, to {to}, reference {}, keyword {}, at {}, text {words:?}",
+            or_none(provider_ref.clone()),
+            or_none(keyword.clone()),
+            time(*at)
+        ),
+        CallbackEvent::Call(call) => writeln!(
+            text,
+            "call         keys {:?}, speech {:?}, answered by {}, connected {}, reference {}, attempt {}, state {}",
+            call.keys,
+            call.speech.as_deref().unwrap_or_default(),
+            or_none(call.answered_by.map(|who| who.to_string())),
+            call.connected.unwrap_or(false),
+            or_none(call.provider_ref.clone()),
+            or_none(call.attempt.map(|attempt| attempt.to_string())),
+            or_none(call.state.clone())
+        ),
+    };
+}
+
 fn show(heard: &Heard, text: &mut String) {
     for event in &heard.events {
-        let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
-        let time = |at: Option<Timestamp>| or_none(at.map(|at| at.to_string()));
-        let _ok = match event {
-            CallbackEvent::Delivery(Delivery { provider_ref, attempt, status, code, cause, at }) => writeln!(
-                text,
-                "delivery     status {}, reference {}, attempt {}, code {}, cause {cause:?}, at {}",
-                status.as_str(),
-                or_none(provider_ref.clone()),
-                or_none(attempt.map(|attempt| attempt.to_string())),
-                or_none(code.clone()),
-                time(*at)
-            ),
-            CallbackEvent::Inbound(Inbound { provider_ref, from, to, text: words, keyword, at }) => writeln!(
-                text,
-                "inbound      from {from}, to {to}, reference {}, keyword {}, at {}, text {words:?}",
-                or_none(provider_ref.clone()),
-                or_none(keyword.clone()),
-                time(*at)
-            ),
-            CallbackEvent::Call(call) => writeln!(
-                text,
-                "call         keys {:?}, speech {:?}, answered by {}, connected {}, reference {}, attempt {}, state {}",
-                call.keys,
-                call.speech.as_deref().unwrap_or_default(),
-                or_none(call.answered_by.map(|who| who.to_string())),
-                call.connected.unwrap_or(false),
-                or_none(call.provider_ref.clone()),
-                or_none(call.attempt.map(|attempt| attempt.to_string())),
-                or_none(call.state.clone())
-            ),
-        };
+        tell(event, text);
     }
     if heard.events.is_empty() {
         text.push_str("events       none\n");

@@ -73,7 +73,7 @@ impl Pipeline {
         let (store, shop) = (&pipeline.store, &pipeline.shop);
         let amended = recovery::recover(store, &shop.desk, &shop.recorder, &shop.agenda).await?;
         let pending = if amended { amend::pending(store)? } else { Vec::new() };
-        pipeline.hear_sandboxes();
+        pipeline.hear_carriers();
         if amended {
             pipeline.weigh(pending);
         }
@@ -118,25 +118,6 @@ impl Pipeline {
         Ok((Self { shop, store }, taken))
     }
 
-    /// A sandbox reports what became of its messages without a callback from outside.
-    fn hear_sandboxes(&self) {
-        let runtime = tokio::runtime::Handle::current();
-        for carrier in self.desk().carriers.all() {
-            let Some(sandbox) = carrier.transport().sandbox() else { continue };
-            let (shop, store, runtime) = (Arc::downgrade(&self.shop), self.store.clone(), runtime.clone());
-            let (channel, name) = (carrier.channel, carrier.name.clone());
-            sandbox.listen(Arc::new(move |event| {
-                let Some(shop) = shop.upgrade() else { return };
-                let (pipeline, name) = (Self { shop, store: store.clone() }, name.clone());
-                runtime.spawn(async move {
-                    if pipeline.take(channel, &name, event).await.is_err() {
-                        tracing::warn!(provider = %name, "sandbox.report_not_recorded");
-                    }
-                });
-            }));
-        }
-    }
-
     /// Whether the history can be written; once it cannot, only a new start can tell what the disk has.
     pub fn is_writable(&self) -> bool {
         self.shop.recorder.is_sound()
@@ -153,6 +134,9 @@ impl Pipeline {
         self.shop.tasks.close();
         if tokio::time::timeout(deadline, self.shop.tasks.wait()).await.is_err() {
             tracing::warn!("shutdown.deadline_passed");
+        }
+        for carrier in self.desk().carriers.all() {
+            carrier.transport().close().await;
         }
         let recorder = self.shop.recorder.clone();
         // The recorder's thread is joined where waiting does no harm.

@@ -9,16 +9,18 @@ use crate::domain::id::AttemptId;
 use crate::domain::message::{Content, Outgoing};
 use crate::domain::outcome::{FailureCause, FailureClass, Outcome};
 use crate::domain::time::Timestamp;
-use crate::provider::callback::{CallbackKind, CallbackRequest, Grounds, Heard};
+use crate::provider::callback::{CallbackEvent, CallbackKind, CallbackRequest, Grounds, Heard};
 use crate::provider::expected::document::WrittenDocument;
 use crate::provider::expected::{WrittenEvent, WrittenRequest, differences};
 use crate::provider::manifest::Manifest;
 use crate::provider::redact;
 use crate::provider::response::HttpResponse;
 use crate::provider::settings::{Given, Settings};
-use crate::provider::written;
+use crate::provider::smpp::plan::Plan;
+use crate::provider::{smpp, written};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The cases that every vendor asked over HTTP must have; two-way channels also need [`TWO_WAY`].
 pub const MANDATORY: &[&str] = &[
@@ -39,6 +41,20 @@ pub const OF_CALLS: &[&str] = &[
     "callback_ended",
     "document_ask",
     "document_transfer",
+];
+
+/// The cases that every centre that speaks SMPP must have.
+pub const OF_CENTRES: &[&str] = &[
+    "accepted",
+    "accepted_long",
+    "rejected_permanent",
+    "rejected_account",
+    "throttled",
+    "server_error",
+    "malformed_response",
+    "receipt_delivered",
+    "receipt_failed",
+    "inbound_stop",
 ];
 
 /// The case that every vendor with an `inbound` callback must have as well.
@@ -66,6 +82,11 @@ struct Written {
     response: Option<WrittenResponse>,
     outcome: Option<WrittenOutcome>,
     callback: Option<WrittenCallback>,
+    /// Of a centre: the PDUs that must be sent, its answer, and what it hands over, each in hexadecimal digits.
+    #[serde(default)]
+    submits: Vec<String>,
+    answer_pdu: Option<String>,
+    deliver: Option<String>,
     /// What a call is to do, and the document that must come of it.
     document: Option<WrittenDocument>,
     /// What it must say; an empty list where it is taken and says nothing.
@@ -154,10 +175,12 @@ impl Case {
     /// Every fault of the file.
     pub fn read(file: &SourceFile) -> Result<Self, Vec<Fault>> {
         let written: Written = written::read(file)?;
-        let sends = written.message.is_some() && written.response.is_some() && written.outcome.is_some();
-        let calls = written.callback.is_some() && (written.refused.is_some() || written.events.is_some());
+        let answered = written.response.is_some() || written.answer_pdu.is_some();
+        let sends = written.message.is_some() && answered && written.outcome.is_some();
+        let told = written.callback.is_some() || written.deliver.is_some();
+        let calls = told && (written.refused.is_some() || written.events.is_some());
         if !sends && !calls && written.document.is_none() {
-            let message = "a case has [message], [response] and [outcome], or [callback] and [[events]] or `refused`, or [document]";
+            let message = "a case has [message], [response] (or `answer_pdu`) and [outcome], or [callback] (or `deliver`) and [[events]] or `refused`, or [document]";
             return Err(vec![Fault::of(&file.path, message)]);
         }
         let name = file.path.rsplit('/').next().unwrap_or(&file.path).trim_end_matches(".toml").to_owned();
@@ -252,7 +275,9 @@ impl Case {
             Err(faults) => return faults,
         };
         let mut wrong = Vec::new();
-        if self.written.message.is_some() {
+        if manifest.smpp.is_some() {
+            self.run_centre(manifest, &settings, &mut wrong);
+        } else if self.written.message.is_some() {
             self.run_send(manifest, &settings, &mut wrong);
         }
         if let Some((kind, request)) = self.callback() {
@@ -299,6 +324,34 @@ impl Case {
         }
     }
 
+    fn run_centre(&self, manifest: &Manifest, settings: &Settings, wrong: &mut Vec<String>) {
+        let plan = match Plan::new(&Arc::new(manifest.clone()), settings) {
+            Ok(plan) => plan,
+            Err(unusable) => return wrong.push(format!("[smpp] {unusable}")),
+        };
+        if self.written.message.is_some() {
+            match self.message(manifest) {
+                Some(message) if self.written.submits.is_empty() => drop(message),
+                Some(message) => {
+                    wrong.extend(smpp::case::differences(&plan, &message, &self.written.submits))
+                }
+                None => wrong.push("`to` is no address of this channel".to_owned()),
+            }
+            match smpp::case::outcome(&plan, self.written.answer_pdu.as_deref().unwrap_or_default()) {
+                Ok(outcome) if self.expects(&outcome) => {}
+                Ok(outcome) => wrong.push(format!("the outcome is {outcome:?}")),
+                Err(why) => wrong.push(why),
+            }
+        }
+        let Some(deliver) = &self.written.deliver else { return };
+        match (smpp::case::heard(&plan, deliver), &self.written.refused) {
+            (Ok(event), None) => self.compare_events(&[event], wrong),
+            (Ok(_), Some(_)) => wrong.push("what is handed over should be refused, and is taken".to_owned()),
+            (Err(why), Some(words)) if why.contains(words.as_str()) => {}
+            (Err(why), _) => wrong.push(format!("what is handed over is refused: {why}")),
+        }
+    }
+
     fn run_callback(
         &self,
         manifest: &Manifest,
@@ -334,8 +387,8 @@ impl Case {
         }
     }
 
-    fn compare(&self, heard: &Heard, wrong: &mut Vec<String>) {
-        let events: Vec<WrittenEvent> = heard.events.iter().map(WrittenEvent::from).collect();
+    fn compare_events(&self, events: &[CallbackEvent], wrong: &mut Vec<String>) {
+        let events: Vec<WrittenEvent> = events.iter().map(WrittenEvent::from).collect();
         let expected = self.written.events.as_deref().unwrap_or_default();
         if events.len() != expected.len() {
             wrong.push(format!("there are {} events, not the {} expected", events.len(), expected.len()));
@@ -348,6 +401,10 @@ impl Case {
                 }
             }
         }
+    }
+
+    fn compare(&self, heard: &Heard, wrong: &mut Vec<String>) {
+        self.compare_events(&heard.events, wrong);
         if heard.visit != self.written.visit {
             wrong.push(format!("the address to call is {:?}, not {:?}", heard.visit, self.written.visit));
         }

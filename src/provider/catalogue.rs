@@ -3,7 +3,7 @@
 use crate::domain::channel::Channel;
 use crate::domain::fault::{Fault, SourceFile};
 use crate::provider::callback::CallbackKind;
-use crate::provider::case::{Case, MANDATORY, OF_CALLS, TWO_WAY};
+use crate::provider::case::{Case, MANDATORY, OF_CALLS, OF_CENTRES, TWO_WAY};
 use crate::provider::manifest::{Carrier, Manifest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -81,21 +81,27 @@ impl Catalogue {
 impl Catalogue {
     /// Vendors that are not proved yet: the cases that each should have and has not.
     pub fn unproved(&self) -> Vec<Fault> {
-        let http = self.vendors().filter(|vendor| vendor.manifest.identity.carrier == Carrier::Http);
-        http.filter_map(|vendor| {
-            let manifest = &vendor.manifest;
-            let names: BTreeSet<&str> = vendor.cases.iter().map(|case| case.name.as_str()).collect();
-            let two_way = manifest.hears(CallbackKind::Inbound).then_some(TWO_WAY);
-            let called = manifest.hears(CallbackKind::Status);
-            let calls = manifest.channel() == Channel::Voice;
-            let of_calls = OF_CALLS.iter().copied().filter(|_| calls);
-            let wanted = MANDATORY.iter().copied().filter(|name| called || !name.starts_with("callback_"));
-            let wanted = wanted.filter(|name| !calls || *name != "callback_delivered").chain(of_calls);
-            let missing: Vec<&str> = wanted.chain(two_way).filter(|name| !names.contains(name)).collect();
-            let file = format!("{}/{}/cases", manifest.channel(), manifest.id());
-            (!missing.is_empty()).then(|| Fault::of(&file, format!("has no case {}", missing.join(", "))))
-        })
-        .collect()
+        let spoken =
+            |vendor: &&Vendor| matches!(vendor.manifest.identity.carrier, Carrier::Http | Carrier::Smpp);
+        self.vendors()
+            .filter(spoken)
+            .filter_map(|vendor| {
+                let manifest = &vendor.manifest;
+                let names: BTreeSet<&str> = vendor.cases.iter().map(|case| case.name.as_str()).collect();
+                let two_way = manifest.hears(CallbackKind::Inbound).then_some(TWO_WAY);
+                let called = manifest.hears(CallbackKind::Status);
+                let calls = manifest.channel() == Channel::Voice;
+                let of_calls = OF_CALLS.iter().copied().filter(|_| calls);
+                let wanted =
+                    MANDATORY.iter().copied().filter(|name| called || !name.starts_with("callback_"));
+                let wanted = wanted.filter(|name| !calls || *name != "callback_delivered").chain(of_calls);
+                let centre = manifest.smpp.is_some();
+                let wanted = wanted.filter(|_| !centre).chain(OF_CENTRES.iter().copied().filter(|_| centre));
+                let missing: Vec<&str> = wanted.chain(two_way).filter(|name| !names.contains(name)).collect();
+                let file = format!("{}/{}/cases", manifest.channel(), manifest.id());
+                (!missing.is_empty()).then(|| Fault::of(&file, format!("has no case {}", missing.join(", "))))
+            })
+            .collect()
     }
 }
 

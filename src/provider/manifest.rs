@@ -10,6 +10,7 @@ use crate::provider::reading::CallbackSpec;
 use crate::provider::send::{SendSpec, ValueSpec};
 use crate::provider::settings::{COMMON, Given, OneOf, SettingSpec, Settings};
 use crate::provider::signature::{self, Scheme};
+use crate::provider::smpp::spec::SmppSpec;
 use crate::provider::words::{MESSAGE_WORDS, REQUEST_WORDS};
 use crate::provider::{suggest, written};
 use serde::Deserialize;
@@ -25,6 +26,8 @@ pub enum Carrier {
     Http,
     /// A mail relay (RFC 5321).
     Smtp,
+    /// A short message centre that speaks SMPP 3.4, as the manifest's `[smpp]` describes it.
+    Smpp,
     /// Nothing leaves: outcomes chosen by address, for demonstrations and tests.
     Sandbox,
     /// The debtor's own inbox, which is the history.
@@ -87,6 +90,8 @@ pub struct Manifest {
     pub limits: Limits,
     /// How it is asked to send.
     pub send: Option<SendSpec>,
+    /// How it is bound to, where it speaks SMPP.
+    pub smpp: Option<SmppSpec>,
     /// How it writes what a call is to do.
     pub dialect: Option<Dialect>,
     /// How its callbacks are checked: each name has alternatives, of which one must hold.
@@ -141,11 +146,12 @@ impl Manifest {
         match (&self.send, self.identity.carrier) {
             (Some(send), Carrier::Http) => self.check_send(&mut check, send),
             (None, Carrier::Http) => check.whole("has no [send]: say how the vendor is asked to send"),
-            (Some(_), Carrier::Smtp | Carrier::Sandbox | Carrier::Portal) => {
+            (Some(_), Carrier::Smtp | Carrier::Smpp | Carrier::Sandbox | Carrier::Portal) => {
                 check.by("[send", "[send] is read only where carrier = \"http\"".to_owned());
             }
-            (None, Carrier::Smtp | Carrier::Sandbox | Carrier::Portal) => {}
+            (None, Carrier::Smtp | Carrier::Smpp | Carrier::Sandbox | Carrier::Portal) => {}
         }
+        self.check_smpp(&mut check);
         self.check_calls(&mut check);
         self.check_callbacks(&mut check);
         check.faults
@@ -233,6 +239,34 @@ impl Manifest {
         }
         for message in send.response.faults() {
             check.by("[send.response", message);
+        }
+    }
+
+    /// What only a centre that speaks SMPP has, and what it must have.
+    fn check_smpp(&self, check: &mut Check<'_>) {
+        let speaks = self.identity.carrier == Carrier::Smpp;
+        let Some(spec) = self.smpp.as_ref().filter(|_| speaks) else {
+            if speaks {
+                check.whole("has no [smpp]: how is the centre bound to, and how are its receipts read?");
+            } else if self.smpp.is_some() {
+                check.by("[smpp", "[smpp] is read only where carrier = \"smpp\"".to_owned());
+            }
+            return;
+        };
+        if self.channel() != Channel::Sms {
+            check.at(self.identity.channel.span(), "SMPP carries messages of channel = \"sms\"".to_owned());
+        }
+        if !self.callbacks.is_empty() {
+            check.by(
+                "[callbacks",
+                "a centre that speaks SMPP reports over its connection: no [callbacks]".to_owned(),
+            );
+        }
+        for template in spec.templates() {
+            self.check_names(check, template.span(), template.get_ref(), &[]);
+        }
+        for message in spec.faults() {
+            check.by("[smpp", message);
         }
     }
 

@@ -108,7 +108,12 @@ impl Manifest {
     /// The same vendor at another place: scheme, host and port of every address it is asked at are these, so that a stand-in
     /// can answer. The path stays.
     pub fn aimed_at(&self, origin: &url::Url) -> Self {
-        Self { origin: Some(origin.origin().ascii_serialization()), ..self.clone() }
+        // An address of no scheme that the web knows, `smpp://host:port`, has no origin but its host.
+        let origin = match (origin.origin(), origin.host_str()) {
+            (url::Origin::Opaque(_), Some(host)) => format!("{host}:{}", origin.port().unwrap_or(2775)),
+            (origin, _) => origin.ascii_serialization(),
+        };
+        Self { origin: Some(origin), ..self.clone() }
     }
 
     /// Whether sending the same attempt twice reaches the debtor once, by the vendor's promise.

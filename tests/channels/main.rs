@@ -1,12 +1,15 @@
 //! Transports against peers that nobody here wrote: Prism with Twilio's own specification, Postfix's smtp-sink,
-//! nodemailer's smtp-server. A missing peer fails the test and says how to install it.
+//! nodemailer's smtp-server, a short message centre on the npm package smpp. A missing peer fails the test and says how to install it.
 
 #![expect(clippy::disallowed_methods, reason = "these tests run against the real clock")]
 
+#[path = "../it/support/centre.rs"]
+mod centre;
 mod email;
 mod http;
 mod inside;
 mod peer;
+mod smpp;
 mod vendors;
 
 use dunwell::channel::Transport;

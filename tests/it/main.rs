@@ -17,6 +17,7 @@ mod flow_failover;
 mod flow_mail;
 mod flow_portal;
 mod flow_replies;
+mod flow_smpp;
 mod flow_sms;
 mod flow_stop;
 mod flow_voice;

@@ -1,5 +1,6 @@
 //! What the black-box tests stand on: the program as a child process, a plain HTTP client, sample people, and the peers.
 
+pub mod centre;
 pub mod gateway;
 pub mod http;
 pub mod mail;

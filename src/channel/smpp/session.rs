@@ -1,0 +1,303 @@
+//! One connection while it is bound: what is written, what is awaited, what comes in.
+
+use crate::channel::smpp::link::{Link, Part};
+use crate::channel::smpp::wire::{Frames, Writer};
+use crate::channel::{Gate, failed, overtaken};
+use crate::domain::id::AttemptId;
+use crate::domain::outcome::{FailureCause, FailureClass, Outcome};
+use crate::provider::callback::{CallbackEvent, Delivery, DeliveryStatus};
+use crate::provider::smpp::pdu::{self, Body, INVALID_COMMAND, OK, Pdu, REJECTED, ShortMessage, TRY_AGAIN};
+use crate::provider::smpp::plan::Plan;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::Instant;
+
+/// Receipts that are being recorded at once.
+const RECEIPTS: usize = 128;
+/// Unanswered messages that are remembered, at most: an answer that late is no news any more.
+const UNANSWERED: usize = 10_000;
+/// How long the centre may take to answer our leave-taking.
+const LEAVE: Duration = Duration::from_millis(500);
+
+/// What is to be written.
+struct Line {
+    bytes: Vec<u8>,
+    /// Asked right before the first byte of a message; with the sequence number by which it waits.
+    gate: Option<(Arc<Gate>, u32)>,
+}
+
+/// Who waits for an answer.
+struct Waiting {
+    attempt: AttemptId,
+    last: bool,
+    answer: oneshot::Sender<Pdu>,
+}
+
+/// A bound connection.
+pub(in crate::channel::smpp) struct Session {
+    link: Weak<Link>,
+    enquire_link: Duration,
+    lines: UnboundedSender<Line>,
+    sequence: AtomicU32,
+    window: Semaphore,
+    receipts: Arc<Semaphore>,
+    /// None once the connection is lost.
+    waiting: Mutex<Option<BTreeMap<u32, Waiting>>>,
+}
+
+impl Session {
+    /// Takes the writing half into its keeping.
+    pub fn new(link: Weak<Link>, plan: &Plan, writer: Writer) -> Arc<Self> {
+        let (lines, to_write) = mpsc::unbounded_channel();
+        let session = Arc::new(Self {
+            link,
+            enquire_link: plan.enquire_link,
+            lines,
+            // The bind was the first.
+            sequence: AtomicU32::new(2),
+            window: Semaphore::new(plan.window),
+            receipts: Arc::new(Semaphore::new(RECEIPTS)),
+            waiting: Mutex::new(Some(BTreeMap::new())),
+        });
+        let writing = Arc::downgrade(&session);
+        tokio::spawn(write(writing, writer, to_write));
+        session
+    }
+
+    /// Hands one part over and waits for its answer.
+    pub async fn submit(&self, part: Part, gate: &Arc<Gate>, deadline: Instant) -> Outcome {
+        let never_left = |code| failed(FailureClass::NeverLeft, FailureCause::Provider, code);
+        let Ok(Ok(_place)) = tokio::time::timeout_at(deadline, self.window.acquire()).await else {
+            return never_left("window_full");
+        };
+        let sequence = self.next_sequence();
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting { attempt: part.attempt, last: part.last, answer };
+        if !self.wait(sequence, waiting) {
+            return never_left("connection_lost");
+        }
+        let bytes = Pdu::new(sequence, Body::Submit(Box::new(part.message))).write();
+        if self.lines.send(Line { bytes, gate: Some((Arc::clone(gate), sequence)) }).is_err() {
+            self.forget(sequence);
+            return never_left("connection_lost");
+        }
+        match tokio::time::timeout_at(deadline, answered).await {
+            Ok(Ok(answer)) => match self.link.upgrade() {
+                Some(link) => link.plan.outcome(&answer),
+                None => failed(FailureClass::Uncertain, FailureCause::Provider, "connection_lost"),
+            },
+            Ok(Err(_)) if gate.refused() => overtaken(),
+            Ok(Err(_)) if gate.passed() => {
+                failed(FailureClass::Uncertain, FailureCause::Provider, "connection_lost")
+            }
+            Ok(Err(_)) => never_left("connection_lost"),
+            // What waits goes on waiting: an answer may still come.
+            Err(_) if gate.passed() => failed(FailureClass::Uncertain, FailureCause::Provider, "timeout"),
+            Err(_) => {
+                self.forget(sequence);
+                // Until it was forgotten the writer may have had the gate opened; from here on it cannot.
+                let class = if gate.passed() { FailureClass::Uncertain } else { FailureClass::NeverLeft };
+                failed(class, FailureCause::Provider, "timeout")
+            }
+        }
+    }
+
+    /// Reads until the connection ends; says why it did.
+    pub async fn run(self: Arc<Self>, mut frames: Frames) -> &'static str {
+        let stop = self.link.upgrade().map(|link| link.stop.clone()).unwrap_or_default();
+        let mut asked = false;
+        let why = loop {
+            let frame = tokio::select! {
+                frame = tokio::time::timeout(self.enquire_link, frames.next()) => frame,
+                () = stop.cancelled() => {
+                    self.leave(&mut frames).await;
+                    break "closed";
+                }
+            };
+            match frame {
+                Ok(Ok(Some(frame))) => {
+                    asked = false;
+                    if !self.read(&frame).await {
+                        break "unbound";
+                    }
+                }
+                Ok(Ok(None)) => break "hung_up",
+                Ok(Err(error)) if error.kind() == std::io::ErrorKind::InvalidData => break "no_pdu",
+                Ok(Err(_)) => break "broken",
+                Err(_) if asked => break "silent",
+                Err(_) => {
+                    asked = true;
+                    self.say(Pdu::new(self.next_sequence(), Body::EnquireLink));
+                }
+            }
+        };
+        // Whoever waits learns that no answer comes any more.
+        drop(self.waiting().take());
+        why
+    }
+
+    /// Reads one unit. `false` if the centre takes its leave.
+    async fn read(self: &Arc<Self>, frame: &[u8]) -> bool {
+        let Ok(pdu) = Pdu::read(frame) else {
+            tracing::error!(octets = frame.len(), "smpp.unreadable");
+            let (command, sequence) = pdu::head(frame).unwrap_or_default();
+            let body = if command == 0x0000_0005 { Body::DeliverAnswer } else { Body::GenericNack };
+            self.say(Pdu { status: REJECTED, sequence, body });
+            return true;
+        };
+        let Pdu { status: _, sequence, body } = pdu;
+        match body {
+            Body::SubmitAnswer(_) | Body::GenericNack => {
+                self.answered(Pdu { status: pdu.status, sequence, body }).await;
+            }
+            Body::Deliver(message) => self.delivered(sequence, &message).await,
+            Body::EnquireLink => self.say(Pdu::new(sequence, Body::EnquireLinkAnswer)),
+            Body::Unbind => {
+                self.say(Pdu::new(sequence, Body::UnbindAnswer));
+                return false;
+            }
+            Body::EnquireLinkAnswer | Body::UnbindAnswer | Body::BindAnswer | Body::DeliverAnswer => {}
+            // `alert_notification` wants no answer (section 4.12.1).
+            Body::Other(0x0000_0102) => {}
+            Body::Other(command) if command & 0x8000_0000 != 0 => {}
+            Body::Bind(_) | Body::Submit(_) | Body::Other(_) => {
+                self.say(Pdu { status: INVALID_COMMAND, sequence, body: Body::GenericNack });
+            }
+        }
+        true
+    }
+
+    /// Hands an answer to whoever waits; where nobody does any more, what it says is told as a receipt is.
+    async fn answered(&self, answer: Pdu) {
+        let waiting = self.waiting().as_mut().and_then(|waiting| waiting.remove(&answer.sequence));
+        let Some(Waiting { attempt, last, answer: wanted }) = waiting else { return };
+        let Err(late) = wanted.send(answer) else { return };
+        let Some(link) = self.link.upgrade() else { return };
+        let Outcome::Accepted { provider_ref: Some(reference) } = link.plan.outcome(&late) else { return };
+        link.remember(&reference, attempt, last);
+        if let (Some(taker), true) = (link.taker(), last) {
+            let status = DeliveryStatus::Pending;
+            let said = Delivery {
+                provider_ref: Some(reference),
+                attempt: Some(attempt),
+                status,
+                code: None,
+                cause: FailureCause::Unspecified,
+                at: None,
+            };
+            tokio::spawn(taker(CallbackEvent::Delivery(said)));
+        }
+    }
+
+    /// Takes what the centre hands over. It is acknowledged once it is durable, and not before.
+    async fn delivered(self: &Arc<Self>, sequence: u32, message: &ShortMessage) {
+        let Some(link) = self.link.upgrade() else { return };
+        let Some(mut event) = link.plan.hear(message) else {
+            tracing::error!("smpp.receipt_of_nothing");
+            return self.say(Pdu { status: REJECTED, sequence, body: Body::DeliverAnswer });
+        };
+        if let CallbackEvent::Delivery(delivery) = &mut event
+            && !link.name(delivery)
+        {
+            return self.say(Pdu::new(sequence, Body::DeliverAnswer));
+        }
+        let Some(taker) = link.taker() else {
+            return self.say(Pdu { status: TRY_AGAIN, sequence, body: Body::DeliverAnswer });
+        };
+        let acknowledge = move |durable| {
+            let status = if durable { OK } else { TRY_AGAIN };
+            Pdu { status, sequence, body: Body::DeliverAnswer }
+        };
+        // What people write is recorded in the order they wrote it; receipts move only forward, in whatever order.
+        if matches!(event, CallbackEvent::Inbound(_)) {
+            return self.say(acknowledge(taker(event).await));
+        }
+        let Ok(place) = Arc::clone(&self.receipts).acquire_owned().await else { return };
+        let session = Arc::clone(self);
+        tokio::spawn(async move {
+            session.say(acknowledge(taker(event).await));
+            drop(place);
+        });
+    }
+
+    /// Takes leave (section 4.2). What comes in meanwhile is not taken: the centre keeps it.
+    async fn leave(&self, frames: &mut Frames) {
+        self.say(Pdu::new(self.next_sequence(), Body::Unbind));
+        let answered = async {
+            while let Ok(Some(frame)) = frames.next().await {
+                match Pdu::read(&frame) {
+                    Ok(Pdu { body: Body::UnbindAnswer, .. }) | Err(_) => return,
+                    Ok(answer @ Pdu { body: Body::SubmitAnswer(_), .. }) => self.answered(answer).await,
+                    Ok(_) => {}
+                }
+            }
+        };
+        // A centre that does not answer our leave-taking has no say in our shutdown.
+        let _in_time = tokio::time::timeout(LEAVE, answered).await;
+    }
+
+    fn say(&self, pdu: Pdu) {
+        // Where the writer is gone, so is the connection: the reader finds out by itself.
+        let _ = self.lines.send(Line { bytes: pdu.write(), gate: None });
+    }
+
+    /// From 1 to 0x7fffffff, and around (section 3.2).
+    fn next_sequence(&self) -> u32 {
+        self.sequence.fetch_add(1, Ordering::Relaxed) % 0x7fff_ffff + 1
+    }
+
+    fn wait(&self, sequence: u32, who: Waiting) -> bool {
+        let mut waiting = self.waiting();
+        let Some(waiting) = waiting.as_mut() else { return false };
+        if waiting.len() >= UNANSWERED {
+            waiting.pop_first();
+        }
+        waiting.insert(sequence, who);
+        true
+    }
+
+    /// Asks a message's gate, unless nobody waits for its answer any more: whoever gave it up has called it unsent.
+    fn may_go(&self, sequence: u32, gate: &Gate) -> bool {
+        let mut waiting = self.waiting();
+        let Some(waiting) = waiting.as_mut().filter(|waiting| waiting.contains_key(&sequence)) else {
+            return false;
+        };
+        let open = gate.pass();
+        if !open {
+            waiting.remove(&sequence);
+        }
+        open
+    }
+
+    fn forget(&self, sequence: u32) {
+        if let Some(waiting) = self.waiting().as_mut() {
+            waiting.remove(&sequence);
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Option<BTreeMap<u32, Waiting>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes one line after another. A task of its own, so that no unit is ever left half written.
+async fn write(session: Weak<Session>, mut writer: Writer, mut lines: UnboundedReceiver<Line>) {
+    while let Some(Line { bytes, gate }) = lines.recv().await {
+        let may_go = gate.is_none_or(|(gate, sequence)| {
+            session.upgrade().is_some_and(|session| session.may_go(sequence, &gate))
+        });
+        if !may_go {
+            continue;
+        }
+        if writer.write_all(&bytes).await.is_err() || writer.flush().await.is_err() {
+            break;
+        }
+    }
+    // Nobody is left to say anything, or nobody to say it to.
+    let _ = writer.shutdown().await;
+}

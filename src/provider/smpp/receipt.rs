@@ -1,0 +1,163 @@
+//! What a centre hands over: receipts (SMPP 3.4, appendix B), and what people write.
+
+use crate::domain::outcome::FailureCause;
+use crate::provider::callback::{CallbackEvent, Delivery, DeliveryStatus, Inbound};
+use crate::provider::smpp::pdu::{
+    Address, MESSAGE_PAYLOAD, MESSAGE_STATE, NETWORK_ERROR_CODE, RECEIPTED_MESSAGE_ID, ShortMessage,
+};
+use crate::provider::smpp::plan::{Alphabet, Plan};
+use crate::provider::smpp::submit::{DEFAULT, HEADER, UCS2};
+use crate::provider::{gsm, redact};
+
+/// `esm_class` of a receipt, and of one that is not the last word (section 5.2.12).
+const RECEIPTS: [u8; 2] = [0x04, 0x20];
+/// The bits of `esm_class` that say what a message is.
+const KIND: u8 = 0x3c;
+/// `message_state` in the words of the text form (section 5.2.28, appendix B).
+const STATES: [&str; 8] =
+    ["ENROUTE", "DELIVRD", "EXPIRED", "DELETED", "UNDELIV", "ACCEPTD", "UNKNOWN", "REJECTD"];
+
+impl Plan {
+    /// What a `deliver_sm` says; none where it is a receipt that does not say of what.
+    ///
+    /// The dates of a receipt bear no zone, so they are not read.
+    pub fn hear(&self, message: &ShortMessage) -> Option<CallbackEvent> {
+        let is_receipt =
+            RECEIPTS.contains(&(message.esm_class & KIND)) || message.tlv(RECEIPTED_MESSAGE_ID).is_some();
+        if is_receipt {
+            self.receipt(message).map(CallbackEvent::Delivery)
+        } else {
+            Some(self.inbound(message))
+        }
+    }
+
+    fn receipt(&self, message: &ShortMessage) -> Option<Delivery> {
+        let text = String::from_utf8_lossy(words(message)).into_owned();
+        let by_tlv = message.tlv(RECEIPTED_MESSAGE_ID).map(|id| {
+            let id = String::from_utf8_lossy(id).into_owned();
+            id.trim_end_matches('\0').to_owned()
+        });
+        let reference = by_tlv.filter(|id| !id.is_empty()).or_else(|| field(&text, "id"))?;
+        let reference = self.receipted.canonical(&reference);
+        if reference.is_empty() || reference.len() > 200 {
+            return None;
+        }
+        let state = message.tlv(MESSAGE_STATE).and_then(|state| state.first());
+        let state = state.and_then(|state| STATES.get(usize::from(*state).checked_sub(1)?));
+        let word = state.map(|state| (*state).to_owned()).or_else(|| field(&text, "stat"));
+        let word = word.unwrap_or_default().to_ascii_uppercase();
+        let spec = self.spec()?;
+        let status = spec.receipt.statuses.get(&word).copied().unwrap_or(DeliveryStatus::Unrecognised);
+        let code = field(&text, "err").or_else(|| network_error(message));
+        let code = code.filter(|code| code.bytes().any(|byte| byte != b'0'));
+        let known = |code: &String| {
+            let mut rules = spec.receipt.codes.iter();
+            let rule = rules.find(|rule| rule.codes.iter().any(|known| redact::names(known, code)));
+            rule.map(|rule| rule.cause)
+        };
+        let cause = code.as_ref().and_then(known).unwrap_or(FailureCause::Unspecified);
+        // Where the word is not known, it is the word that must be read by somebody.
+        let code = if status == DeliveryStatus::Unrecognised { Some(word) } else { code };
+        Some(Delivery {
+            provider_ref: Some(reference),
+            attempt: None,
+            status,
+            code: code.map(|code| redact::code(&code)),
+            cause,
+            at: None,
+        })
+    }
+
+    fn inbound(&self, message: &ShortMessage) -> CallbackEvent {
+        CallbackEvent::Inbound(Inbound {
+            provider_ref: None,
+            from: self.address(&message.source),
+            to: self.address(&message.destination),
+            text: self.text(message),
+            keyword: None,
+            at: None,
+        })
+    }
+
+    /// A number with its plus sign, as far as the centre or the settings say which country it is of.
+    fn address(&self, address: &Address) -> String {
+        let value = address.value.as_str();
+        let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+        match (address.ton, &self.home) {
+            (1, _) if digits => format!("+{value}"),
+            (0 | 2, Some(home)) if digits && value.len() > 6 => {
+                let country = home.trim_start_matches('+');
+                // With its country, a number is longer than without.
+                let whole = value.len() > 10 && value.starts_with(country);
+                if whole {
+                    format!("+{value}")
+                } else {
+                    format!("+{country}{}", value.trim_start_matches('0'))
+                }
+            }
+            _ => value.to_owned(),
+        }
+    }
+
+    fn text(&self, message: &ShortMessage) -> String {
+        let words = words(message);
+        match (message.data_coding, self.alphabet) {
+            (UCS2, _) => {
+                let units = words.chunks_exact(2).map(|two| u16::from_be_bytes([two[0], two[1]]));
+                char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+            }
+            (DEFAULT, Alphabet::Gsm7) => gsm::decode(words),
+            (3, _) | (DEFAULT, Alphabet::Latin1) => words.iter().copied().map(char::from).collect(),
+            _ => String::from_utf8_lossy(words).into_owned(),
+        }
+    }
+}
+
+/// The words without a header in front.
+fn words(message: &ShortMessage) -> &[u8] {
+    let payload = message.tlv(MESSAGE_PAYLOAD).filter(|_| message.short_message.is_empty());
+    let words = payload.unwrap_or(&message.short_message);
+    if message.esm_class & HEADER == 0 {
+        return words;
+    }
+    let header = words.first().map_or(0, |length| usize::from(*length) + 1);
+    words.get(header..).unwrap_or_default()
+}
+
+/// A field of the text form, `id:…`, in any case; what stands behind `text:` is the message's own words and no field.
+fn field(text: &str, name: &str) -> Option<String> {
+    let lower = text.to_ascii_lowercase();
+    let end = lower.find("text:").unwrap_or(text.len());
+    let (lower, text) = (&lower[..end], &text[..end]);
+    let mark = format!("{name}:");
+    let begins = |at: &usize| *at == 0 || lower.as_bytes()[at - 1].is_ascii_whitespace();
+    let at = lower.match_indices(&mark).map(|(at, _)| at).find(begins)?;
+    let value = text[at + mark.len()..].split_ascii_whitespace().next()?;
+    // `id: sub:001`: the field is empty, and what follows is another.
+    (!value.contains(':') || name == "id").then(|| value.to_owned())
+}
+
+/// `network_error_code`: the kind of network, and its code.
+fn network_error(message: &ShortMessage) -> Option<String> {
+    let [_, high, low] = message.tlv(NETWORK_ERROR_CODE)?.try_into().ok()?;
+    Some(u16::from_be_bytes([high, low]).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_found_wherever_they_stand() {
+        let whole = "id:m1 sub:001 dlvrd:001 submit date:2609211333 done date:2609211334 stat:DELIVRD err:000 Text:id:no";
+        for (name, value) in [("id", "m1"), ("stat", "DELIVRD"), ("err", "000"), ("sub", "001")] {
+            assert_eq!(field(whole, name).as_deref(), Some(value), "{name}");
+        }
+        assert_eq!(field("id:msg-1 stat:DELIVRD", "stat").as_deref(), Some("DELIVRD"));
+        assert_eq!(field("ID:1 STAT:UNDELIV ERR:5", "err").as_deref(), Some("5"));
+        for (text, name) in [("", "id"), ("Text: stat:DELIVRD", "stat"), ("id:", "id"), ("paid:x", "id")] {
+            assert_eq!(field(text, name), None, "{text}");
+        }
+        assert_eq!(field("id:1 stat: err:000", "stat"), None);
+    }
+}
