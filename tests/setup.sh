@@ -11,7 +11,8 @@ as_root() {
 
 # command:package
 packages=()
-for need in cc:build-essential curl:curl sqlite3:sqlite3 python3:python3 openssl:openssl node:nodejs npm:npm smtp-sink:postfix; do
+for need in cc:build-essential curl:curl sqlite3:sqlite3 python3:python3 openssl:openssl node:nodejs npm:npm smtp-sink:postfix \
+    bearerbox:kannel /usr/lib/kannel/test/fakesmsc:kannel-extras; do
     command -v "${need%%:*}" > /dev/null || packages+=("${need##*:}")
 done
 
@@ -20,7 +21,7 @@ done
 
 if [ ${#packages[@]} -gt 0 ]; then
     echo "setup: installing ${packages[*]}"
-    # Only Postfix's smtp-sink is wanted: an installed package must not start a mail service here.
+    # Only their programs are wanted: an installed package must not start a service here.
     policy=/usr/sbin/policy-rc.d
     if [ ! -e "$policy" ]; then
         printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" > /dev/null

@@ -14,6 +14,7 @@ mod durability;
 mod flow_calls;
 mod flow_email;
 mod flow_failover;
+mod flow_kannel;
 mod flow_mail;
 mod flow_portal;
 mod flow_replies;

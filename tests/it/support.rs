@@ -3,6 +3,7 @@
 pub mod centre;
 pub mod gateway;
 pub mod http;
+pub mod kannel;
 pub mod mail;
 pub mod receiver;
 pub mod sample;
