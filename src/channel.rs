@@ -6,7 +6,8 @@
 //! # Decisions
 //! - 2026-11-22: over HTTP the gate is asked from inside the request's body, which the client reads only once it has a
 //!   connection; so a stop that comes while we connect is still in time. A request without a body (GET) has no such
-//!   moment: its gate is asked before connecting, which takes 900 ms at most. Over SMTP it is asked after the relay's `354`.
+//!   moment: its gate is asked before connecting, which takes 900 ms at most. Over SMTP it is asked after the relay's `354`,
+//!   over SMPP by the one task that writes, right before the PDU.
 //! - 2026-11-22: an attempt is *uncertain* from the moment its gate opened until an answer was read, and only then.
 
 pub mod egress;
@@ -21,6 +22,8 @@ use crate::domain::message::{Content, Outgoing};
 use crate::domain::outcome::{Failure, FailureCause, FailureClass, Outcome};
 use crate::domain::time::Clock;
 use crate::provider::manifest::{Carrier, Manifest};
+use crate::provider::request::HttpRequest;
+use crate::provider::response::HttpResponse;
 use crate::provider::settings::Settings;
 use std::fmt;
 use std::sync::Arc;
@@ -163,6 +166,14 @@ impl Transport {
         match self {
             Self::Smpp(smpp) => Some(smpp),
             Self::Smtp(_) | Self::Http(_) | Self::Sandbox(_) | Self::Portal => None,
+        }
+    }
+
+    /// Asks a vendor something beside a message, over HTTP; none where no answer came, or it is not asked so.
+    pub async fn ask(&self, request: HttpRequest) -> Option<HttpResponse> {
+        match self {
+            Self::Http(http) => http.ask(request).await,
+            Self::Smtp(_) | Self::Smpp(_) | Self::Sandbox(_) | Self::Portal => None,
         }
     }
 

@@ -32,6 +32,7 @@ pub mod outline;
 pub mod oversight;
 pub mod parking;
 pub mod permits;
+mod polling;
 pub mod preview;
 pub mod receive;
 pub mod recorder;

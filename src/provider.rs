@@ -28,6 +28,7 @@ pub mod manifest;
 pub mod multipart;
 pub mod pairs;
 pub mod placeholder;
+pub mod poll;
 pub mod primitive;
 pub mod reading;
 pub mod redact;

@@ -20,6 +20,8 @@ mod mail;
 mod month;
 #[path = "pipeline/permits.rs"]
 mod permits;
+#[path = "pipeline/polling.rs"]
+mod polling;
 #[path = "pipeline/portal.rs"]
 mod portal;
 #[path = "pipeline/receipts.rs"]

@@ -111,6 +111,12 @@ impl Http {
         }
     }
 
+    /// Asks something that nothing can overtake; none where no answer came.
+    pub(in crate::channel) async fn ask(&self, request: HttpRequest) -> Option<HttpResponse> {
+        let request = written(request, &Arc::new(Gate::open()))?;
+        tokio::time::timeout(self.deadline, self.exchange(request)).await.ok()?.ok()
+    }
+
     async fn exchange(&self, request: reqwest::Request) -> Result<HttpResponse, reqwest::Error> {
         let mut response = self.client.execute(request).await?;
         let headers = response.headers().iter();

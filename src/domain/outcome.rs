@@ -59,6 +59,16 @@ pub enum FailureCause {
     Unspecified,
 }
 
+impl Outcome {
+    /// Whether it is sure that nobody got it.
+    pub fn surely_unsent(&self) -> bool {
+        match self {
+            Self::Accepted { .. } => false,
+            Self::Failed(failure) => failure.class != FailureClass::Uncertain,
+        }
+    }
+}
+
 impl Failure {
     /// A failure with nothing known of its cause.
     pub fn of(class: FailureClass, cause: FailureCause, code: impl Into<String>) -> Self {

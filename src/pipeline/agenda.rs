@@ -1,7 +1,7 @@
 //! What is to be done when: requests to decide, permits to expire. A projection of the history, rebuilt at every start.
 
 use crate::domain::channel::Priority;
-use crate::domain::id::{DebtorKey, PermitId, RequestId};
+use crate::domain::id::{AttemptId, DebtorKey, PermitId, RequestId};
 use crate::domain::time::Timestamp;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -14,6 +14,8 @@ pub enum Task {
     Request(RequestId),
     /// Expire a permit that nobody answered.
     Permit(PermitId),
+    /// Ask a vendor that does not report by itself what became of an attempt. Stands on that vendor's own agenda.
+    Poll(AttemptId),
 }
 
 /// A task with its debtor and its moment.

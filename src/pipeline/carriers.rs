@@ -23,6 +23,8 @@ pub struct Carrier {
     pub name: String,
     /// What waits for one of its slots.
     pub waiting: Agenda,
+    /// What it is to be asked about, where it does not report by itself.
+    pub polls: Agenda,
     manifest: Arc<Manifest>,
     settings: Settings,
     transport: Transport,
@@ -69,9 +71,21 @@ impl Carrier {
         let CarrierParts { channel, name, manifest, settings, transport, throttles, places } = parts;
         let label = format!("{channel}/{name}");
         let places = Arc::new(Semaphore::new(places));
-        let waiting = Agenda::default();
+        let (waiting, polls) = (Agenda::default(), Agenda::default());
         let breaker = Mutex::default();
-        Self { channel, name, waiting, manifest, settings, transport, throttles, label, places, breaker }
+        Self {
+            channel,
+            name,
+            waiting,
+            polls,
+            manifest,
+            settings,
+            transport,
+            throttles,
+            label,
+            places,
+            breaker,
+        }
     }
 
     /// A slot, if there is one right now and nobody waits for it: what comes later stands in line behind them.

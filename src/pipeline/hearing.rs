@@ -50,6 +50,10 @@ impl Pipeline {
                 channel: carrier.channel,
                 name: carrier.name.clone(),
             };
+            if carrier.vendor().0.poll.is_some() {
+                let (pipeline, carrier) = (self.clone(), carrier.clone());
+                self.shop.tasks.spawn(async move { pipeline.poll(&carrier).await });
+            }
             if let Some(centre) = carrier.transport().centre() {
                 hear_centre(centre, way);
             } else if let Some(sandbox) = carrier.transport().sandbox() {

@@ -13,7 +13,7 @@ use crate::pipeline::metrics::Metrics;
 use crate::pipeline::recorder::Recorder;
 use crate::pipeline::step::{Departure, Step};
 use crate::pipeline::webhooks::Courier;
-use crate::pipeline::{Desk, dispatch, permits};
+use crate::pipeline::{Desk, dispatch, permits, polling};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,6 +118,8 @@ impl Workshop {
                     self.later(due).await;
                 }
             }
+            // Stands on its vendor's own agenda, and never on this one.
+            Task::Poll(_) => {}
             Task::Request(id) => {
                 let debtor = due.debtor;
                 match self.recorder.run(move |unit| dispatch::look(unit, debtor, id, slot)).await {
@@ -188,7 +190,11 @@ impl Workshop {
             tracing::warn!(attempt.id = %attempt, request.id = %request, provider = %carrier.name, failure.class = ?failure.class,
                 failure.code = %failure.code, "attempt.not_accepted");
         }
+        let (at_all, since) = (!outcome.surely_unsent(), self.desk.clock.now());
         self.settle(debtor, attempt, outcome).await;
+        if at_all {
+            polling::watch(&carrier, debtor, attempt, since);
+        }
     }
 
     /// Takes in what an outcome says of its provider. What waits for one that no longer works looks for another way.

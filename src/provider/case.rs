@@ -13,6 +13,7 @@ use crate::provider::callback::{CallbackEvent, CallbackKind, CallbackRequest, Gr
 use crate::provider::expected::document::WrittenDocument;
 use crate::provider::expected::{WrittenEvent, WrittenRequest, differences};
 use crate::provider::manifest::Manifest;
+use crate::provider::poll::Answered;
 use crate::provider::redact;
 use crate::provider::response::HttpResponse;
 use crate::provider::settings::{Given, Settings};
@@ -57,6 +58,9 @@ pub const OF_CENTRES: &[&str] = &[
     "inbound_stop",
 ];
 
+/// The cases that every vendor that is asked what became of a message must have.
+pub const OF_POLLS: &[&str] = &["poll_delivered", "poll_failed", "poll_unanswered"];
+
 /// The case that every vendor with an `inbound` callback must have as well.
 pub const TWO_WAY: &str = "inbound_stop";
 
@@ -82,6 +86,8 @@ struct Written {
     response: Option<WrittenResponse>,
     outcome: Option<WrittenOutcome>,
     callback: Option<WrittenCallback>,
+    /// The attempt that is asked about, for vendors that do not report by themselves.
+    asked: Option<WrittenQuestion>,
     /// Of a centre: the PDUs that must be sent, its answer, and what it hands over, each in hexadecimal digits.
     #[serde(default)]
     submits: Vec<String>,
@@ -117,6 +123,13 @@ struct WrittenMessage {
     /// Of a call: where the vendor asks what to say, and the word of ours that stands for it.
     answer_url: Option<String>,
     call_state: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenQuestion {
+    attempt: AttemptId,
+    reference: Option<String>,
 }
 
 fn english() -> String {
@@ -178,9 +191,10 @@ impl Case {
         let answered = written.response.is_some() || written.answer_pdu.is_some();
         let sends = written.message.is_some() && answered && written.outcome.is_some();
         let told = written.callback.is_some() || written.deliver.is_some();
+        let asks = written.asked.is_some() && written.response.is_some() && written.events.is_some();
         let calls = told && (written.refused.is_some() || written.events.is_some());
-        if !sends && !calls && written.document.is_none() {
-            let message = "a case has [message], [response] (or `answer_pdu`) and [outcome], or [callback] (or `deliver`) and [[events]] or `refused`, or [document]";
+        if !sends && !calls && !asks && written.document.is_none() {
+            let message = "a case has [message], [response] (or `answer_pdu`) and [outcome], or [callback] (or `deliver`) and [[events]] or `refused`, or [asked], [response] and `events`, or [document]";
             return Err(vec![Fault::of(&file.path, message)]);
         }
         let name = file.path.rsplit('/').next().unwrap_or(&file.path).trim_end_matches(".toml").to_owned();
@@ -283,6 +297,9 @@ impl Case {
         if let Some((kind, request)) = self.callback() {
             self.run_callback(manifest, &settings, kind, &request, &mut wrong);
         }
+        if let Some(asked) = &self.written.asked {
+            self.run_question(manifest, &settings, asked, &mut wrong);
+        }
         if let Some(document) = &self.written.document {
             wrong.extend(document.differences(manifest, &settings));
         }
@@ -320,6 +337,34 @@ impl Case {
         if self.written.hidden.iter().any(|hidden| shown.contains(hidden))
             || self.written.hidden.iter().filter(secret).any(|hidden| for_people.contains(hidden))
         {
+            wrong.push("something hidden is printed".to_owned());
+        }
+    }
+
+    fn run_question(
+        &self,
+        manifest: &Manifest,
+        settings: &Settings,
+        asked: &WrittenQuestion,
+        wrong: &mut Vec<String>,
+    ) {
+        let WrittenQuestion { attempt, reference } = asked;
+        let question = manifest.question(*attempt, reference.as_deref(), settings, self.at());
+        let (Some(request), Some(response)) = (question, self.response()) else {
+            return wrong.push(
+                "there is no question: a [poll] that needs no `reference`, or one that is given".to_owned(),
+            );
+        };
+        if let Some(expected) = &self.written.request {
+            wrong.extend(differences(expected, &request));
+        }
+        match manifest.answered(*attempt, reference.as_deref(), &response) {
+            Answered::Said(said) => self.compare_events(&[CallbackEvent::Delivery(said)], wrong),
+            Answered::Nothing(_) | Answered::Patience(_) => self.compare_events(&[], wrong),
+        }
+        let secret = |hidden: &&String| settings.secrets().any(|secret| secret == hidden.as_str());
+        let shown = request.shown(settings);
+        if self.written.hidden.iter().filter(secret).any(|hidden| shown.contains(hidden)) {
             wrong.push("something hidden is printed".to_owned());
         }
     }

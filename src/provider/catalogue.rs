@@ -3,7 +3,7 @@
 use crate::domain::channel::Channel;
 use crate::domain::fault::{Fault, SourceFile};
 use crate::provider::callback::CallbackKind;
-use crate::provider::case::{Case, MANDATORY, OF_CALLS, OF_CENTRES, TWO_WAY};
+use crate::provider::case::{Case, MANDATORY, OF_CALLS, OF_CENTRES, OF_POLLS, TWO_WAY};
 use crate::provider::manifest::{Carrier, Manifest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -97,7 +97,9 @@ impl Catalogue {
                 let wanted = wanted.filter(|name| !calls || *name != "callback_delivered").chain(of_calls);
                 let centre = manifest.smpp.is_some();
                 let wanted = wanted.filter(|_| !centre).chain(OF_CENTRES.iter().copied().filter(|_| centre));
-                let missing: Vec<&str> = wanted.chain(two_way).filter(|name| !names.contains(name)).collect();
+                let polls = OF_POLLS.iter().copied().filter(|_| manifest.poll.is_some());
+                let missing: Vec<&str> =
+                    wanted.chain(polls).chain(two_way).filter(|name| !names.contains(name)).collect();
                 let file = format!("{}/{}/cases", manifest.channel(), manifest.id());
                 (!missing.is_empty()).then(|| Fault::of(&file, format!("has no case {}", missing.join(", "))))
             })

@@ -6,6 +6,7 @@ use crate::domain::time::Span;
 use crate::provider::callback::CallbackKind;
 use crate::provider::dialect::Dialect;
 use crate::provider::placeholder::Template;
+use crate::provider::poll::{POLL_WORDS, PollSpec};
 use crate::provider::reading::CallbackSpec;
 use crate::provider::send::{SendSpec, ValueSpec};
 use crate::provider::settings::{COMMON, Given, OneOf, SettingSpec, Settings};
@@ -90,6 +91,8 @@ pub struct Manifest {
     pub limits: Limits,
     /// How it is asked to send.
     pub send: Option<SendSpec>,
+    /// How it is asked what became of a message, where it does not report by itself.
+    pub poll: Option<PollSpec>,
     /// How it is bound to, where it speaks SMPP.
     pub smpp: Option<SmppSpec>,
     /// How it writes what a call is to do.
@@ -144,13 +147,14 @@ impl Manifest {
         self.check_identity(&mut check);
         self.check_settings(&mut check);
         match (&self.send, self.identity.carrier) {
-            (Some(send), Carrier::Http) => self.check_send(&mut check, send),
+            (Some(send), Carrier::Http) => self.check_send(&mut check, send, MESSAGE_WORDS),
             (None, Carrier::Http) => check.whole("has no [send]: say how the vendor is asked to send"),
             (Some(_), Carrier::Smtp | Carrier::Smpp | Carrier::Sandbox | Carrier::Portal) => {
                 check.by("[send", "[send] is read only where carrier = \"http\"".to_owned());
             }
             (None, Carrier::Smtp | Carrier::Smpp | Carrier::Sandbox | Carrier::Portal) => {}
         }
+        self.check_poll(&mut check);
         self.check_smpp(&mut check);
         self.check_calls(&mut check);
         self.check_callbacks(&mut check);
@@ -178,7 +182,7 @@ impl Manifest {
 
     fn check_settings(&self, check: &mut Check<'_>) {
         for (name, spec) in &self.settings {
-            let words = [MESSAGE_WORDS, REQUEST_WORDS, COMMON];
+            let words = [MESSAGE_WORDS, POLL_WORDS, REQUEST_WORDS, COMMON];
             if words.iter().any(|words| words.contains(&name.as_str())) {
                 let message = format!("setting `{name}` has a name that is already taken: choose another");
                 check.by(&format!("[settings.{name}"), message);
@@ -200,9 +204,9 @@ impl Manifest {
         }
     }
 
-    fn check_send(&self, check: &mut Check<'_>, send: &SendSpec) {
+    fn check_send(&self, check: &mut Check<'_>, send: &SendSpec, words: &[&str]) {
         let values: Vec<&str> = send.values.keys().map(String::as_str).collect();
-        let early: Vec<&str> = MESSAGE_WORDS.iter().copied().chain(values.iter().copied()).collect();
+        let early: Vec<&str> = words.iter().copied().chain(values.iter().copied()).collect();
         let late: Vec<&str> = early.iter().copied().chain(REQUEST_WORDS.iter().copied()).collect();
         let used = send.used();
         for (span, template) in used.templates {
@@ -220,7 +224,7 @@ impl Manifest {
             }
         }
         for (name, spec) in &send.values {
-            if MESSAGE_WORDS.contains(&name.as_str())
+            if words.contains(&name.as_str())
                 || REQUEST_WORDS.contains(&name.as_str())
                 || self.settings.contains_key(name)
             {
@@ -239,6 +243,17 @@ impl Manifest {
         }
         for message in send.response.faults() {
             check.by("[send.response", message);
+        }
+    }
+
+    fn check_poll(&self, check: &mut Check<'_>) {
+        let Some(poll) = &self.poll else { return };
+        if self.identity.carrier != Carrier::Http {
+            check.by("[poll", "[poll] is read only where carrier = \"http\"".to_owned());
+        }
+        self.check_send(check, &poll.send, POLL_WORDS);
+        for message in poll.faults() {
+            check.by("[poll", message);
         }
     }
 

@@ -1,6 +1,9 @@
 //! How a manifest says that a callback is read: `[callbacks.…]`, from bytes to events.
 
 mod calls;
+mod polled;
+
+pub(in crate::provider) use polled::PolledSpec;
 
 use crate::domain::call::AnsweredBy;
 use crate::domain::outcome::FailureCause;
@@ -105,6 +108,9 @@ pub struct CallbackSpec {
     /// Of a call: what holds where the other end of a connection took it.
     #[serde(default)]
     connected: Vec<Condition>,
+    /// It is the answer to a question of ours, which says what it is about.
+    #[serde(skip)]
+    asked: bool,
 }
 
 /// What an event means of which several things hold.
@@ -343,7 +349,7 @@ impl CallbackSpec {
             return Ok(CallbackEvent::Call(self.call(event, provider_ref)));
         }
         let attempt = self.attempt.find_map(event, |text| text.parse().ok());
-        if provider_ref.is_none() && attempt.is_none() {
+        if provider_ref.is_none() && attempt.is_none() && !self.asked {
             return Err(CallbackError::Malformed("it does not say which message it is about"));
         }
         let rule = self.rules.iter().find(|rule| rule.when.iter().all(|condition| condition.holds(event)));

@@ -8,7 +8,7 @@ use crate::provider::redact::{HIDDEN, Length, without_secrets};
 use crate::provider::send::{Auth, Body, Field, Method, SendSpec};
 use crate::provider::settings::Settings;
 use crate::provider::sigv4;
-use crate::provider::words::{Words, Written};
+use crate::provider::words::{About, Words, Written};
 use base64::Engine;
 use serde_json::Value;
 use std::fmt;
@@ -66,8 +66,19 @@ impl Manifest {
     /// The request that asks this vendor to send a message; none where the vendor is not asked over HTTP.
     pub fn request(&self, message: &Outgoing, settings: &Settings, now: Timestamp) -> Option<HttpRequest> {
         let send = self.send.as_ref()?;
+        Some(self.written_request(send, About::Message(message), settings, now))
+    }
+
+    /// A request as `[send]` or `[poll]` describes it.
+    pub(in crate::provider) fn written_request(
+        &self,
+        send: &SendSpec,
+        about: About<'_>,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> HttpRequest {
         let mut words = Words {
-            message,
+            about,
             settings,
             values: &send.values,
             now,
@@ -102,7 +113,7 @@ impl Manifest {
             sigv4::headers(&keys, send.method.as_str(), &url, &headers, &body, now)
         });
         headers.extend(signed.into_iter().flatten());
-        Some(HttpRequest { method: send.method, url, headers, body })
+        HttpRequest { method: send.method, url, headers, body }
     }
 
     /// The same vendor at another place: scheme, host and port of every address it is asked at are these, so that a stand-in
@@ -173,7 +184,7 @@ fn body(body: &Body, words: &Words<'_>) -> (Option<String>, Vec<u8>) {
 
 /// RFC 7578; the boundary carries the attempt's identifier, which no text can hold by chance.
 fn multipart(fields: &[Field], words: &Words<'_>) -> (Option<String>, Vec<u8>) {
-    let boundary = format!("part-{}", words.message.attempt);
+    let boundary = format!("part-{}", words.about.attempt());
     let safe = |text: &str| text.replace(['"', '\r', '\n'], "_");
     let mut out = String::new();
     for (field, value) in words.fields(fields) {

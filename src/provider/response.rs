@@ -188,7 +188,7 @@ impl ResponseSpec {
         self.codes.iter().find(|rule| rule.codes.iter().any(|known| redact::names(known, code)))
     }
 
-    fn outcome(&self, response: &HttpResponse) -> Outcome {
+    pub(in crate::provider) fn outcome(&self, response: &HttpResponse) -> Outcome {
         let text = String::from_utf8_lossy(&response.body);
         let json = serde_json::from_slice(&response.body).ok();
         let document =

@@ -1,5 +1,6 @@
 //! What the names in `[send]` mean for one message: its words, the operator's settings, and what is computed of them.
 
+use crate::domain::id::AttemptId;
 use crate::domain::message::{Content, Outgoing};
 use crate::domain::time::Timestamp;
 use crate::provider::crypto::{self, Hash};
@@ -55,7 +56,7 @@ pub(in crate::provider) struct Written<'r> {
 
 /// Looks up what templates say.
 pub(in crate::provider) struct Words<'w> {
-    pub message: &'w Outgoing,
+    pub about: About<'w>,
     pub settings: &'w Settings,
     pub values: &'w BTreeMap<String, Spanned<ValueSpec>>,
     pub now: Timestamp,
@@ -65,25 +66,36 @@ pub(in crate::provider) struct Words<'w> {
     pub written: Option<Written<'w>>,
 }
 
+/// What a request is about.
+#[derive(Clone, Copy)]
+pub(in crate::provider) enum About<'w> {
+    /// A message that is to be sent.
+    Message(&'w Outgoing),
+    /// An attempt that was made: what became of it?
+    Attempt { attempt: AttemptId, reference: Option<&'w str> },
+}
+
+impl About<'_> {
+    /// The attempt that it is, or was, sent by.
+    pub(in crate::provider) fn attempt(&self) -> AttemptId {
+        match self {
+            Self::Message(message) => message.attempt,
+            Self::Attempt { attempt, .. } => *attempt,
+        }
+    }
+}
+
 impl<'w> Words<'w> {
     fn get(&self, name: &str, depth: u8) -> Option<Cow<'w, str>> {
-        let message = self.message;
+        let of_message = match self.about {
+            About::Message(message) => self.of_message(message, name),
+            About::Attempt { reference, .. } => reference.filter(|_| name == "reference").map(Cow::Borrowed),
+        };
+        if of_message.is_some() {
+            return of_message;
+        }
         match name {
-            "to" => Some(message.to.expose().into()),
-            "text" | "subject" | "html" | "segments" => content_word(&message.content, name),
-            "unicode" => {
-                content_word(&message.content, "text").filter(|text| !gsm::fits(text)).map(|_| "true".into())
-            }
-            "language" => Some(message.language.as_str().into()),
-            "attempt" => Some(message.attempt.to_string().into()),
-            "status_callback_url" => message.status_callback_url.as_deref().map(Cow::Borrowed),
-            "unsubscribe_url" => message.unsubscribe_url.as_deref().map(Cow::Borrowed),
-            "answer_url" => message.call.as_ref().map(|call| call.answer.url.as_str().into()),
-            "call_state" => message.call.as_ref().map(|call| call.answer.state.as_str().into()),
-            "document" => {
-                let written = self.dialect?.write(&message.call.as_ref()?.opening, self.settings);
-                Some(written.body.into())
-            }
+            "attempt" => Some(self.about.attempt().to_string().into()),
             "now" => Some(self.now.to_string().into()),
             "http_date" => Some(self.now.to_http_date().into()),
             "unix" => Some((self.now.millis() / 1_000).to_string().into()),
@@ -97,9 +109,30 @@ impl<'w> Words<'w> {
         }
     }
 
+    /// What a message itself says.
+    fn of_message(&self, message: &'w Outgoing, name: &str) -> Option<Cow<'w, str>> {
+        match name {
+            "to" => Some(message.to.expose().into()),
+            "text" | "subject" | "html" | "segments" => content_word(&message.content, name),
+            "unicode" => {
+                content_word(&message.content, "text").filter(|text| !gsm::fits(text)).map(|_| "true".into())
+            }
+            "language" => Some(message.language.as_str().into()),
+            "status_callback_url" => message.status_callback_url.as_deref().map(Cow::Borrowed),
+            "unsubscribe_url" => message.unsubscribe_url.as_deref().map(Cow::Borrowed),
+            "answer_url" => message.call.as_ref().map(|call| call.answer.url.as_str().into()),
+            "call_state" => message.call.as_ref().map(|call| call.answer.state.as_str().into()),
+            "document" => {
+                let written = self.dialect?.write(&message.call.as_ref()?.opening, self.settings);
+                Some(written.body.into())
+            }
+            _ => None,
+        }
+    }
+
     /// Used once: no other attempt has it, and no other moment of this one. It is not secret, and needs not be.
     fn nonce(&self) -> String {
-        let seed = format!("{} {}", self.message.attempt, self.now.millis());
+        let seed = format!("{} {}", self.about.attempt(), self.now.millis());
         hex::encode(&Hash::Sha256.digest(seed.as_bytes())[..16])
     }
 

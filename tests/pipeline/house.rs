@@ -41,6 +41,10 @@ impl Clock for Hand {
 }
 
 impl Hand {
+    pub fn at(moment: &str) -> Self {
+        Self(AtomicI64::new(at(moment).millis()))
+    }
+
     pub fn pass_to(&self, moment: &str) {
         self.0.store(at(moment).millis(), Ordering::SeqCst);
     }
@@ -153,6 +157,12 @@ impl House {
     }
 
     pub async fn open(place: Arc<tempfile::TempDir>, clock: Arc<Hand>, named: &[Named<'_>]) -> Self {
+        let carriers = carriers(&clock, named);
+        Self::on(place, clock, carriers).await
+    }
+
+    /// On providers put together elsewhere.
+    pub async fn on(place: Arc<tempfile::TempDir>, clock: Arc<Hand>, carriers: Carriers) -> Self {
         let entropy: Arc<dyn Entropy> =
             Arc::new(Dice(AtomicU64::new(u64::try_from(clock.now().millis()).expect("positive"))));
         let store = Store::open(
@@ -168,7 +178,7 @@ impl House {
         let desk = Desk {
             policy: arc_swap::ArcSwap::from_pointee(law(|_, text| text.to_owned())),
             templates: Words::load(&files("templates")).expect("templates"),
-            carriers: carriers(&clock, named),
+            carriers,
             voice: dunwell::pipeline::calls::Voice::default(),
             pauses: arc_swap::ArcSwap::from_pointee(Vec::new()),
             parking: Parking::default(),

@@ -7,6 +7,7 @@ use dunwell::provider::callback::{CallbackEvent, CallbackKind, CallbackRequest, 
 use dunwell::provider::catalogue::Catalogue;
 use dunwell::provider::crypto::Hash;
 use dunwell::provider::filter::FILTERS;
+use dunwell::provider::poll::POLL_WORDS;
 use dunwell::provider::words::{MESSAGE_WORDS, REQUEST_WORDS};
 
 /// The files that the page shows, by what their first line calls them.
@@ -40,7 +41,7 @@ fn the_worked_example_works_as_it_stands_on_the_page() {
 #[test]
 fn the_page_names_every_word_and_every_filter() {
     let page = read("providers/README.md");
-    for word in MESSAGE_WORDS.iter().chain(REQUEST_WORDS) {
+    for word in MESSAGE_WORDS.iter().chain(POLL_WORDS).chain(REQUEST_WORDS) {
         assert!(page.contains(&format!("`{word}`")), "the page says nothing of `{word}`");
     }
     for filter in FILTERS {
@@ -168,4 +169,58 @@ fn what_does_not_fit_together_is_named() {
         faults.iter().all(|fault| fault.line.is_some() && fault.message.contains("did you mean")),
         "{faults:#?}"
     );
+}
+
+/// The page's `[poll]`, on the vendor of its worked example.
+#[test]
+fn a_vendor_that_is_asked_is_data_too() {
+    let page = read("providers/README.md");
+    let poll = page.split("```toml\n").find_map(|block| block.strip_prefix("# a part of a manifest\n[poll]"));
+    let poll = format!("[poll]{}", poll.and_then(|rest| rest.split("```").next()).expect("the page has it"));
+    let acme = shown().remove(0);
+    let case = |name: &str, response: &str, events: &str| SourceFile {
+        path: format!("sms/acme/cases/{name}.toml"),
+        text: format!(
+            "about = 'x'\nhidden = ['acme-key-0017']\n{events}\n\
+             [settings]\napi_key = 'acme-key-0017'\nsigning_secret = 'acme-secret-0017'\nfrom = '+15005550006'\n\
+             [asked]\nattempt = 'att_0198c0de000070008000000000000017'\nreference = 'm/1'\n\
+             [request]\nmethod = 'GET'\nurl = 'https://api.acme.example/v2/messages/m%2F1'\nheaders = {{ Authorization = 'AcmeKey acme-key-0017' }}\n\
+             [response]\n{response}\n"
+        ),
+    };
+    let event = |status: &str| {
+        format!(
+            "events = [{{ attempt = 'att_0198c0de000070008000000000000017', reference = 'm/1', status = '{status}' }}]"
+        )
+    };
+    let load = |poll: &str| {
+        let manifest = SourceFile { text: format!("{}\n{poll}", acme.text), ..acme.clone() };
+        let cases = [
+            case("poll_delivered", "status = 200\nbody = '{\"state\":\"arrived\"}'", &event("delivered")),
+            case("poll_failed", "status = 200\nbody = '{\"state\":\"lost\"}'", &event("failed")),
+            case("poll_unanswered", "status = 404\nbody = '{\"state\":\"arrived\"}'", "events = []"),
+        ];
+        Catalogue::load(&[vec![manifest], cases.to_vec()].concat())
+    };
+    let catalogue = load(&poll).unwrap_or_else(|faults| panic!("{faults:#?}"));
+    assert_eq!(catalogue.run_cases(), []);
+    assert!(catalogue.unproved().iter().all(|fault| !fault.message.contains("poll_")));
+    let wrong =
+        load(&poll.replace("arrived = \"delivered\"", "arrived = \"sent\"")).expect("sound").run_cases();
+    assert!(wrong.iter().any(|fault| fault.message.contains("`status` is")), "{wrong:?}");
+    for (from, to, words) in [
+        ("{reference}", "1", "which message is asked about?"),
+        ("{reference}", "{to}", "`{to}` is unknown here"),
+        ("PT1M", "PT0S", "`interval` is a second or more"),
+        ("interval =", "intervall =", "did you mean `interval`?"),
+        ("lost = \"failed\"", "lost = \"busy\"", "said of calls only"),
+        ("status = { json = \"/state\" }\n", "", "`status` is missing"),
+    ] {
+        assert!(poll.contains(from), "{from}");
+        let faults = load(&poll.replacen(from, to, 1)).expect_err(to);
+        assert!(
+            faults.iter().any(|fault| fault.message.contains(words) && fault.line.is_some()),
+            "{to}: {faults:?}"
+        );
+    }
 }

@@ -203,6 +203,11 @@ impl Reader {
         rows::open_attempts(self.history())
     }
 
+    /// Every attempt over a provider that was made at this moment or later, oldest first.
+    pub fn attempts_since(&self, provider: &str, since: Timestamp) -> Result<Vec<AttemptRow>, StorageError> {
+        rows::attempts_since(self.history(), provider, since)
+    }
+
     /// An attempt by our identifier.
     pub fn attempt(&self, attempt: AttemptId) -> Result<Option<AttemptRow>, StorageError> {
         rows::attempt(self.history(), attempt)

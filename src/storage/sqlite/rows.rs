@@ -192,6 +192,16 @@ pub(super) fn open_attempts(connection: &Connection) -> Result<Vec<AttemptRow>, 
     many(connection, "attempts", sql, [], attempt_row)
 }
 
+pub(super) fn attempts_since(
+    connection: &Connection,
+    provider: &str,
+    since: Timestamp,
+) -> Result<Vec<AttemptRow>, StorageError> {
+    let sql = "SELECT stream, attempt, request, provider, started_at, open FROM attempts
+               WHERE provider = ?1 AND started_at >= ?2 ORDER BY started_at";
+    many(connection, "attempts", sql, (provider, since.millis()), attempt_row)
+}
+
 pub(super) fn inbound_ref(
     connection: &Connection,
     provider: &str,
