@@ -138,11 +138,25 @@ fn lettered(word: &str) -> String {
         .collect()
 }
 
-/// Whether one word is the other but for one slip, which is not its first letter.
+/// Whether one word is the other but for one slip, which is not its first letter. Letters that sound alike in Spanish are none.
 pub(in crate::reply) fn is_slip(written: &str, meant: &str) -> bool {
-    let squeezed = squeezed(written, 1);
+    let (written, meant) = (heard(written), heard(meant));
+    let squeezed = squeezed(&written, 1);
     written.chars().next() == meant.chars().next()
-        && [written, squeezed.as_str()].iter().any(|written| distance(written, meant) <= 1)
+        && [&written, &squeezed].iter().any(|written| distance(written, &meant) <= 1)
+}
+
+/// The word with one letter for those that sound alike in Spanish: `vaja` for `baja`, `detenerce` for `detenerse`.
+fn heard(word: &str) -> String {
+    let letters: Vec<char> = word.chars().collect();
+    let soft = |at: usize| matches!(letters.get(at + 1), Some('e' | 'i'));
+    let sound = |(at, letter): (usize, &char)| match letter {
+        'v' => 'b',
+        'z' => 's',
+        'c' if soft(at) => 's',
+        other => *other,
+    };
+    letters.iter().enumerate().map(sound).collect()
 }
 
 /// How many letters were left out, added, changed or swapped with their neighbour (Damerau, Levenshtein).
@@ -198,6 +212,7 @@ mod tests {
         ] {
             assert_eq!(is_slip(written, "stop"), wanted, "{written}");
         }
+        assert!(is_slip("vaja", "baja") && is_slip("detenerce", "detenerse"));
     }
 
     #[test]
