@@ -159,7 +159,7 @@ fn every_disclosure_is_in_every_part_that_must_carry_it_and_only_then() {
             }
         }
     }
-    // Five samples, two languages, five parts, five disclosures.
+    // Five samples in five parts and one in three, two languages, five disclosures.
     assert_eq!(seen, 280);
 }
 
