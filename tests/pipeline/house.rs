@@ -155,6 +155,36 @@ impl House {
         Self::open(place, Arc::new(Hand(AtomicI64::new(at(START).millis()))), named).await
     }
 
+    /// Waits until nothing is due and nothing is on its way.
+    pub async fn quiet(&self) {
+        // Whatever is taken wakes the loops, which otherwise would sleep by the clock of the machine.
+        self.pipeline.lift_pause(&actor(), "none").await.expect_err("there is none");
+        for _ in 0..600 {
+            let now = self.clock.now();
+            let busy = self.pipeline.read(move |store| {
+                let reader = store.reader()?;
+                let mut due = !reader.open_attempts()?.is_empty();
+                reader.open_requests(|row| due |= row.due_at.is_some_and(|at| at <= now))?;
+                Ok(due)
+            });
+            if !busy.await.expect("readable") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let now = self.clock.now();
+        let standing = self.pipeline.read(move |store| {
+            let (reader, mut due) = (store.reader()?, Vec::new());
+            reader.open_requests(|row| {
+                if row.due_at.is_some_and(|at| at <= now) {
+                    due.push(row);
+                }
+            })?;
+            Ok((due, reader.open_attempts()?))
+        });
+        panic!("something stays due at {now}: {:#?}", standing.await.expect("readable"));
+    }
+
     /// One that answers by itself what may be answered by text.
     pub async fn answering(place: Arc<tempfile::TempDir>, clock: Arc<Hand>) -> Self {
         let by_text = BTreeSet::from([Channel::Sms]);

@@ -90,7 +90,7 @@ impl Month {
                 let n = self.rng.below(PEOPLE);
                 self.happen(n).await;
             }
-            self.quiet().await;
+            self.house.quiet().await;
             let minutes = 60 + i64::try_from(self.rng.below(480)).expect("small");
             self.house.pass(Span::minutes(minutes));
         }
@@ -229,35 +229,5 @@ impl Month {
 
     pub async fn load_again(&mut self, n: u64) {
         self.file(n).await;
-    }
-
-    /// Waits until nothing is due and nothing is on its way.
-    pub async fn quiet(&self) {
-        // Whatever is taken wakes the loops, which otherwise would sleep by the clock of the machine.
-        self.house.pipeline.lift_pause(&actor(), "none").await.expect_err("there is none");
-        for _ in 0..600 {
-            let now = self.house.clock.now();
-            let busy = self.house.pipeline.read(move |store| {
-                let reader = store.reader()?;
-                let mut due = !reader.open_attempts()?.is_empty();
-                reader.open_requests(|row| due |= row.due_at.is_some_and(|at| at <= now))?;
-                Ok(due)
-            });
-            if !busy.await.expect("readable") {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        let now = self.house.clock.now();
-        let standing = self.house.pipeline.read(move |store| {
-            let (reader, mut due) = (store.reader()?, Vec::new());
-            reader.open_requests(|row| {
-                if row.due_at.is_some_and(|at| at <= now) {
-                    due.push(row);
-                }
-            })?;
-            Ok((due, reader.open_attempts()?))
-        });
-        panic!("something stays due at {now}: {:#?}", standing.await.expect("readable"));
     }
 }

@@ -88,6 +88,15 @@ async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     panic!("waited in vain for {what}");
 }
 
+/// Waits until a try is over and on file: nothing more is told before its time.
+async fn kept(house: &House, tries: usize) {
+    until("the try to be kept", async || {
+        let waiting = house.pipeline.read(|store| store.reader()?.webhook_waiting("crm")).await;
+        waiting.expect("rows").iter().any(|row| row.tries as usize == tries).then_some(())
+    })
+    .await;
+}
+
 async fn state(house: &House) -> WebhookState {
     house.pipeline.webhooks().await.expect("readable").pop().expect("one")
 }
@@ -105,13 +114,7 @@ async fn what_is_not_taken_is_tried_for_days_then_given_up_and_told_again_when_a
         if tries == PAUSES.len() {
             break;
         }
-        until("the try to be kept", async || {
-            let name = "crm".to_owned();
-            let rows =
-                house.pipeline.read(move |store| store.reader()?.webhook_waiting(&name)).await.expect("rows");
-            rows.iter().any(|row| row.tries as usize == tries).then_some(())
-        })
-        .await;
+        kept(&house, tries).await;
         assert_eq!(ear.heard().len(), tries, "not before its time");
         house.pass(
             PAUSES[tries - 1]
@@ -162,6 +165,7 @@ async fn of_the_erased_it_is_said_what_happened_and_not_to_whom() {
         (&named["type"], &named["data"]["debtor_id"]),
         (&json!("contact_request.deferred"), &json!("d1"))
     );
+    kept(&house, 1).await;
     house.pipeline.erase(&actor(), "d1").await.expect("erased");
     let before = ear.heard().len();
     ear.status.store(200, Ordering::SeqCst);
