@@ -4,13 +4,16 @@ use crate::domain::channel::Priority;
 use crate::domain::event::{Actor, AttemptFailure, EventBody, Sealed};
 use crate::domain::outcome::{FailureCause, FailureClass};
 use crate::domain::request::RequestStatus;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 use crate::pipeline::agenda::{Agenda, Due, Task};
 use crate::pipeline::recorder::{Recorder, Unavailable};
 use crate::pipeline::{Desk, amend};
 use crate::storage::{AttemptRow, RequestRow, StorageError, Store};
 use futures_util::future::try_join_all;
 use std::sync::Arc;
+
+/// How far apart the requests that wait are asked about anew at a start: there may be a million of them.
+const ANEW: Span = Span::millis(5);
 
 /// The pipeline could not start.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +49,15 @@ pub async fn recover(
         let (at, task) = (permit.expires_at, Task::Permit(permit.permit));
         agenda.put(Due { at, priority: Priority::Normal, task, debtor: permit.debtor });
     }
-    reader.open_requests(|row| put(agenda, &row, row.due_at))?;
+    // A fact may have been recorded of which nobody heard: by an import, or right before a crash.
+    let (now, mut asked) = (desk.clock.now(), 0);
+    reader.open_requests(|row| {
+        let anew = waits(&row).then(|| {
+            asked += 1;
+            now.plus(Span::millis(ANEW.as_millis() * asked))
+        });
+        put(agenda, &row, anew.map(|anew| row.due_at.map_or(anew, |due| due.min(anew))).or(row.due_at));
+    })?;
     drop(reader);
     if amended {
         renew(store, agenda, desk.clock.now())?;
@@ -69,12 +80,15 @@ async fn settle(recorder: &Recorder, attempt: AttemptRow) -> Result<(), Unavaila
 /// Puts everything pending on the agenda for now, because something changed that may concern all of it.
 pub fn renew(store: &Store, agenda: &Agenda, now: Timestamp) -> Result<(), StorageError> {
     store.reader()?.open_requests(|row| {
-        // One that went out and waits to fall back may be held back by the same.
-        let falls_back = row.status == RequestStatus::Sent && row.due_at.is_some();
-        if row.status == RequestStatus::Deferred || falls_back {
+        if waits(&row) {
             put(agenda, &row, Some(now));
         }
     })
+}
+
+/// Whether a new fact may change what happens to it: it waits, or it went out, waits to fall back and may be held back.
+fn waits(row: &RequestRow) -> bool {
+    row.status == RequestStatus::Deferred || (row.status == RequestStatus::Sent && row.due_at.is_some())
 }
 
 fn put(agenda: &Agenda, row: &RequestRow, at: Option<Timestamp>) {

@@ -6,7 +6,7 @@ use crate::support::gateway::Gateway;
 use crate::support::http::Client;
 use crate::support::sample::{Person, noon, person};
 use crate::support::vendor::{Answer, Twilio};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -117,4 +117,28 @@ fn unknowns(client: &Client) -> usize {
         client.all("/v1/contact-requests?status=dispatching").is_empty().then_some(())
     });
     client.all("/v1/contact-requests?status=unknown").len()
+}
+
+#[test]
+fn what_was_imported_while_nothing_served_wakes_what_waits() {
+    let mut gateway = Gateway::start();
+    let client = gateway.admin();
+    let sample = person(1);
+    sample.enter_bare(&client, noon());
+    let answer = client.post("/v1/contact-requests", &sample.request("r-1", &["sms"])).expect(202);
+    let id = answer["id"].as_str().expect("an id");
+    let state = settle(&client, id, &["deferred"]);
+    assert_eq!(state["due_at"], Value::Null, "it waits for a fact: {state}");
+    assert_eq!(gateway.stop(), Some(0));
+    let consents = ["automated", "electronic"].map(|scope| {
+        let mut consent = sample.consent("sms", scope);
+        consent["debtor_id"] = json!(sample.id);
+        consent.to_string()
+    });
+    let file = gateway.dir().join("consents.ndjson");
+    std::fs::write(&file, consents.join("\n")).expect("written");
+    let done = gateway.tool(&["import", "consents", file.to_str().expect("UTF-8")]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    gateway.run();
+    settle(&client, id, &["sent", "delivered"]);
 }

@@ -6,7 +6,6 @@ use dunwell::domain::consent::HoldKind;
 use dunwell::domain::id::PermitId;
 use dunwell::domain::time::{Clock, Span};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 /// How long it goes on.
 pub const DAYS: i64 = 30;
