@@ -1,9 +1,9 @@
 //! A second opinion where phrases leave a doubt: what a reply shows is weighed for and against a stop.
 //!
 //! What it shows are stems of words, the kinds of word files (`kinds`: words that stand for one another in either language),
-//! and pairs of both that stand near each other. The weights are a logistic regression's, learnt from the tuning set alone and
-//! kept beside the words as `weights.tsv`, a line a weight, heaviest words readable by anyone; `tests/pipeline/weights.rs`
-//! learns them again and refuses others.
+//! and pairs of both that stand near each other. The weights are a logistic regression's, learnt from every set of
+//! `tests/data/replies` but `held-out`, and kept beside the words as `weights.tsv`, a line a weight, heaviest words readable by
+//! anyone; `tests/pipeline/weights.rs` learns them again and refuses others.
 //!
 //! # Decisions
 //! - 2026-11-23: the phrases come first. The scale turns a doubt into a stop only when it is sure ([`SURE`]), and takes back a
@@ -16,9 +16,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 
 /// From here on a doubt is a stop: in logits, e to its power to one.
-pub(in crate::reply) const SURE: f64 = 2.5;
+pub(in crate::reply) const SURE: f64 = 2.0;
 /// Down from here a stop is a doubt.
-pub(in crate::reply) const AGAINST: f64 = -2.5;
+pub(in crate::reply) const AGAINST: f64 = -1.0;
 /// Words of the longest reply that is weighed: the tuning set has none longer.
 pub(in crate::reply) const LONGEST: usize = 48;
 /// So few words mean what they say: `stop` is not weighed.
