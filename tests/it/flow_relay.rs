@@ -99,7 +99,9 @@ fn real_bounces_find_their_way_back() {
             mails.iter().find(|mail| mail["headers"]["received"].to_string().contains("relay.example"));
         assert_eq!(arrived.expect("by way of Postfix")["defects"], serde_json::json!([]));
         for sample in [&soft, &hard, &rejected, &good] {
-            assert_eq!(count(&client, sample, "attempt.started"), 1, "nothing is sent twice");
+            // One that never left, since a busy machine did not connect in time, is made again.
+            let left = |event| count(&client, sample, event);
+            assert_eq!(left("attempt.started") - left("attempt.abandoned"), 1, "nothing is sent twice");
             assert_eq!(count(&client, sample, "inbound.received"), 0, "a bounce is nobody's reply");
         }
     }

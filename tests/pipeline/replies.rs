@@ -269,7 +269,7 @@ fn the_set_kept_apart() {
 fn the_set_written_blind() {
     let score = measure(&lines("blind"));
     print("blind", &score);
-    assert!(score.stops >= 460 && score.others >= 460);
+    assert!(score.stops >= 440 && score.others >= 440);
     assert!(percent(score.honoured, score.stops) >= 99.0, "stops honoured");
     assert!(score.lost.len() <= 1, "stops that went by as harmless: {}", score.lost.len());
     assert!(percent(score.wrong.len() + score.finals.len(), score.others) <= 1.5, "wrongly honoured");
@@ -281,13 +281,13 @@ fn the_set_written_blind() {
 fn the_second_set_written_blind() {
     let score = measure(&lines("second"));
     print("second", &score);
-    assert!(score.stops >= 350 && score.others >= 350);
+    assert!(score.stops >= 340 && score.others >= 340);
     assert!(percent(score.honoured, score.stops) >= 99.0, "stops honoured");
     assert_eq!(score.lost.len(), 0, "a stop went by as harmless");
     assert!(percent(score.wrong.len() + score.finals.len(), score.others) <= 1.5, "wrongly honoured");
 }
 
-/// No phrase stands in both sets.
+/// No phrase stands in both sets; the few that others had written too were taken out of theirs.
 #[test]
 fn the_sets_share_no_long_phrase() {
     let plain = |line: &Line| -> String {
