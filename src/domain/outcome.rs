@@ -59,6 +59,16 @@ pub enum FailureCause {
     Unspecified,
 }
 
+impl FailureCause {
+    /// Whether it lies with the provider or our account there, whoever is written to: another provider may do better.
+    pub fn is_the_providers(self) -> bool {
+        match self {
+            Self::Account | Self::Provider => true,
+            Self::InvalidAddress | Self::OptedOut | Self::Content | Self::Unspecified => false,
+        }
+    }
+}
+
 impl Outcome {
     /// Whether it is sure that nobody got it.
     pub fn surely_unsent(&self) -> bool {

@@ -6,7 +6,7 @@ use crate::coordination::throttle::Throttles;
 use crate::domain::channel::Channel;
 use crate::domain::event::Pause;
 use crate::domain::message::Outgoing;
-use crate::domain::outcome::{FailureCause, FailureClass, Outcome};
+use crate::domain::outcome::{FailureClass, Outcome};
 use crate::domain::time::{Span, Timestamp};
 use crate::pipeline::agenda::Agenda;
 use crate::provider::callback::CallbackKind;
@@ -217,13 +217,7 @@ impl Carriers {
 /// What an outcome says of the provider, whatever it says of the message.
 fn sign(outcome: &Outcome) -> Sign {
     let Outcome::Failed(failure) = outcome else { return Sign::Well };
-    let its_own = match failure.cause {
-        FailureCause::Account | FailureCause::Provider => true,
-        FailureCause::InvalidAddress
-        | FailureCause::OptedOut
-        | FailureCause::Content
-        | FailureCause::Unspecified => false,
-    };
+    let its_own = failure.cause.is_the_providers();
     match failure.class {
         FailureClass::Throttled => {
             Sign::Patience(failure.retry_after_seconds.map(|seconds| Span::seconds(seconds.into())))

@@ -3,7 +3,7 @@
 use crate::domain::attempt::AttemptStatus;
 use crate::domain::decision::Outcome;
 use crate::domain::event::{DecisionRecord, RequestSecret, Sealed};
-use crate::domain::outcome::{FailureCause, FailureClass};
+use crate::domain::outcome::FailureClass;
 use crate::domain::request::{ChannelChoice, RequestOrder, RequestStatus};
 use crate::domain::state::{AttemptState, RequestState};
 use crate::domain::time::Timestamp;
@@ -46,14 +46,7 @@ impl AttemptState {
                 FailureClass::NeverLeft | FailureClass::Refused | FailureClass::Throttled => true,
                 FailureClass::Uncertain => false,
             };
-            let its_own = match failure.cause {
-                FailureCause::Account | FailureCause::Provider => true,
-                FailureCause::InvalidAddress
-                | FailureCause::OptedOut
-                | FailureCause::Content
-                | FailureCause::Unspecified => false,
-            };
-            surely && its_own
+            surely && failure.cause.is_the_providers()
         })
     }
 }

@@ -1,8 +1,9 @@
 //! A short message centre that nobody here wrote: `tests/peers/smsc.js`, running on the npm package `smpp`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ pub struct Centre {
     child: Child,
     stdin: Mutex<ChildStdin>,
     told: Arc<Mutex<Vec<Value>>>,
+    marks: AtomicUsize,
     pub port: u16,
 }
 
@@ -42,14 +44,23 @@ impl Centre {
                 hears.lock().expect("a lock").push(event);
             }
         });
-        let mut centre = Self { child, stdin, told, port: 0 };
+        let mut centre = Self { child, stdin, told, marks: AtomicUsize::new(0), port: 0 };
         let port = centre.wait_for("listening", 1)[0]["listening"].as_u64().expect("a port");
         centre.port = u16::try_from(port).expect("a port");
         centre
     }
 
-    /// Everything of this kind that happened there so far.
+    /// Everything of this kind that happened there before this was asked: what it has answered, it has told of.
+    #[track_caller]
     pub fn heard(&self, kind: &str) -> Vec<Value> {
+        let mark = self.marks.fetch_add(1, Ordering::Relaxed) + 1;
+        self.tell(&json!({"mark": mark}));
+        self.wait_for("marked", mark);
+        self.read(kind)
+    }
+
+    /// What has been read of it.
+    fn read(&self, kind: &str) -> Vec<Value> {
         self.told.lock().expect("a lock").iter().filter(|event| !event[kind].is_null()).cloned().collect()
     }
 
@@ -58,7 +69,7 @@ impl Centre {
     pub fn wait_for(&self, kind: &str, count: usize) -> Vec<Value> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let heard = self.heard(kind);
+            let heard = self.read(kind);
             if heard.len() >= count {
                 return heard;
             }
