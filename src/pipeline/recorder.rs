@@ -22,6 +22,10 @@ use tokio::sync::oneshot;
 /// Commands in one transaction, at most: enough to make the sync cheap, few enough to answer soon.
 const BATCH: usize = 512;
 
+/// Commands after which a batch ends as soon as the one before has landed: its callers are answered while the next is made,
+/// instead of all of them waiting for all.
+const ENOUGH: usize = 24;
+
 /// Events in one transaction after which it takes no further command: a command may hold hundreds of rows.
 const EVENTS: u64 = 4_096;
 
@@ -226,8 +230,11 @@ impl<'a> Line<'a> {
         self.waiting.pop_front()
     }
 
-    /// A further command: one that waits, or one that comes while the batch before is on its way.
-    fn further(&mut self) -> Option<Box<dyn Command>> {
+    /// A further command for a batch of so many: one that waits, or one that comes while the batch before is on its way.
+    fn further(&mut self, taken: usize) -> Option<Box<dyn Command>> {
+        if taken >= ENOUGH && self.has_landed() {
+            return None;
+        }
         while self.waiting.is_empty() {
             match self.inbox.try_recv() {
                 Ok(call) => self.hear(Ok(call)),
@@ -236,6 +243,17 @@ impl<'a> Line<'a> {
             }
         }
         self.waiting.pop_front()
+    }
+
+    /// Whether the batch before has landed, without waiting for it.
+    fn has_landed(&mut self) -> bool {
+        while self.in_flight {
+            match self.inbox.try_recv() {
+                Ok(call) => self.hear(Ok(call)),
+                Err(_) => break,
+            }
+        }
+        !self.in_flight
     }
 
     /// Waits until the batch before has landed.
@@ -302,7 +320,7 @@ fn batch(
         if commands.len() >= BATCH || unit.batch.appended() >= EVENTS {
             break;
         }
-        match line.further() {
+        match line.further(commands.len()) {
             Some(next) => commands.push(next),
             None => break,
         }
@@ -347,8 +365,8 @@ mod tests {
             calls.send(call).expect("heard");
         }
         assert!(line.first().is_some());
-        assert!(line.further().is_some());
-        assert!(line.further().is_none(), "it has landed, and nobody waits");
+        assert!(line.further(1).is_some());
+        assert!(line.further(1).is_none(), "it has landed, and nobody waits");
         assert!(!line.in_flight && line.sound);
     }
 

@@ -141,7 +141,8 @@ impl Workshop {
             Step::Send(departure) => {
                 // Sending holds no place among the looks: a slow provider must not stop the others.
                 let shop = self.clone();
-                self.tasks.spawn(async move { shop.send(*departure).await });
+                // In a box: a task moves what it is made from, and this is large.
+                self.tasks.spawn(Box::pin(shop.send(*departure)));
             }
         }
     }
