@@ -185,7 +185,7 @@ fn debtor() -> anyhow::Result<Debtor> {
         debt: DebtKey(key(1)),
         debt_type: DebtType::Consumer,
         status: AccountStatus::Open,
-        time_barred: false,
+        time_barred: Some(false),
         validation_notice_sent_on: Some(days_ago(90)?),
     };
     let place = |region: &str, zone: &str| LocationOutline {

@@ -223,8 +223,8 @@ pub struct AccountOutline {
     pub debt_type: DebtType,
     /// Whether there is still something to collect.
     pub status: AccountStatus,
-    /// The limitation period has run.
-    pub time_barred: bool,
+    /// Whether the limitation period has run, where that is known.
+    pub time_barred: Option<bool>,
     /// When the validation notice was sent, if it was.
     pub validation_notice_sent_on: Option<Date>,
 }

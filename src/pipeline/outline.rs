@@ -84,7 +84,7 @@ fn accounts(desk: &Desk, accounts: &[Account], faults: &mut Vec<FieldFault>) -> 
             debt,
             debt_type: account.debt_type.unwrap_or(desk.settings.debt_type),
             status: account.status.unwrap_or(AccountStatus::Open),
-            time_barred: account.time_barred.unwrap_or(false),
+            time_barred: account.time_barred,
             validation_notice_sent_on: account.validation_notice_sent_on,
         });
     }

@@ -133,7 +133,7 @@ fn outline() -> DebtorOutline {
             debt: DebtKey(pseudonym(0xd4)),
             debt_type: DebtType::CreditCard,
             status: AccountStatus::Open,
-            time_barred: false,
+            time_barred: Some(false),
             validation_notice_sent_on: Some("2026-08-01".parse().expect("a date")),
         }],
         language: Some("es".into()),

@@ -259,7 +259,7 @@ pub fn history(number: u64) -> (World, Vec<TimeZone>) {
             AccountStatus::Open,
             AccountStatus::Paid,
         ]);
-        owed.time_barred = dice.one_in(5);
+        owed.time_barred = if dice.one_in(6) { None } else { Some(dice.one_in(5)) };
         owed.validation_notice_sent_on = dice.one_in(2).then(|| about(&mut dice, now).utc_date());
     }
     world.accounts = match (world.debtor.accounts.len(), dice.roll(3)) {

@@ -207,7 +207,7 @@ pub fn owed(name: &str, servicing_account: Option<&str>) -> AccountOutline {
         debt: DebtKey(key(servicing_account.unwrap_or(name))),
         debt_type: DebtType::Consumer,
         status: AccountStatus::Open,
-        time_barred: false,
+        time_barred: Some(false),
         validation_notice_sent_on: None,
     }
 }

@@ -234,7 +234,7 @@ fn apply(world: &mut World, fact: &Vector) {
         }
         "debt_flag" => {
             let old = fact.0["time_barred"].as_bool() == Some(true);
-            world.debtor.accounts.iter_mut().for_each(|owed| owed.time_barred = old);
+            world.debtor.accounts.iter_mut().for_each(|owed| owed.time_barred = Some(old));
         }
         "employer_prohibits" => with_point(world, fact, |outline| outline.workplace = true),
         "address_known_employer_provided" => {

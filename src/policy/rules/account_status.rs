@@ -17,17 +17,27 @@ pub(in crate::policy) struct AccountStatus {
     /// Whether it objects to an account whose limitation period has run.
     #[serde(default)]
     pub time_barred: bool,
+    /// And to one of which nobody knows whether it has.
+    #[serde(default)]
+    pub age_unknown: bool,
 }
 
 impl AccountStatus {
     pub fn fault(&self) -> Option<String> {
+        if self.age_unknown && !self.time_barred {
+            return Some("`age_unknown` goes with `time_barred = true`".to_owned());
+        }
         (self.collectable.is_empty() && !self.time_barred)
             .then(|| "`collectable` names at least one status, or `time_barred` is true".to_owned())
     }
 
     fn done(&self, account: &AccountOutline) -> bool {
-        (!self.collectable.is_empty() && !self.collectable.contains(&account.status))
-            || (self.time_barred && account.time_barred)
+        (!self.collectable.is_empty() && !self.collectable.contains(&account.status)) || self.too_old(account)
+    }
+
+    /// Too old to sue on, or perhaps so where that is enough.
+    fn too_old(&self, account: &AccountOutline) -> bool {
+        self.time_barred && account.time_barred.unwrap_or(self.age_unknown)
     }
 
     /// A named account must be open; where none was named, one open account is enough, but one too old is too many.
@@ -44,9 +54,10 @@ impl AccountStatus {
 
     pub fn explain(&self, ask: &Ask, _at: Timestamp) -> Words {
         match ask.case.accounts.iter().find(|account| self.done(account)) {
-            Some(account) if self.time_barred && account.time_barred => Words::plain(
-                "the limitation period of the debt has run: no suit may be brought or threatened",
-            )
+            Some(account) if self.too_old(account) => Words::plain(match account.time_barred {
+                Some(_) => "the limitation period of the debt has run: no suit may be brought or threatened",
+                None => "nobody has said whether the limitation period of the debt has run: no suit may be threatened",
+            })
             .with("status", account.status.as_str()),
             Some(account) => {
                 Words::plain(format!("the account is {}: there is nothing to collect", account.status))

@@ -49,9 +49,9 @@ impl DisclosureDuty {
             When::Always => true,
             When::FirstCommunication => is_first(ask),
             When::LaterCommunication => !is_first(ask),
-            When::TimeBarred => {
-                accounts.filter(|account| ask.applies.to_account(account)).any(|account| account.time_barred)
-            }
+            When::TimeBarred => accounts
+                .filter(|account| ask.applies.to_account(account))
+                .any(|account| account.time_barred == Some(true)),
         };
         due.then_some(self.disclosure)
     }

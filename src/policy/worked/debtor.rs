@@ -41,6 +41,9 @@ struct WorkedAccount {
     servicing_account: Option<String>,
     #[serde(default)]
     time_barred: bool,
+    /// Nobody knows whether it is.
+    #[serde(default)]
+    age_unknown: bool,
     #[serde(default)]
     creditor_region: Option<String>,
     #[serde(default)]
@@ -108,6 +111,7 @@ impl WorkedAccount {
             status: None,
             servicing_account: None,
             time_barred: false,
+            age_unknown: false,
             creditor_region: None,
             validation_notice_sent_on: None,
         }
@@ -124,7 +128,7 @@ impl WorkedAccount {
             debt: DebtKey(key(self.servicing_account.as_ref().unwrap_or(&self.id))),
             debt_type: self.debt_type.unwrap_or(DebtType::Consumer),
             status: self.status.unwrap_or(AccountStatus::Open),
-            time_barred: self.time_barred,
+            time_barred: (!self.age_unknown).then_some(self.time_barred),
             validation_notice_sent_on: sent,
         }
     }

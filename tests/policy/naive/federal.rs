@@ -390,14 +390,17 @@ impl<'w> Naive<'w> {
                 self.accounts().any(closed)
             };
             note("us.fed.regf.nothing-owed", nothing);
-            let too_old = |account: &AccountOutline| account.time_barred;
+            let too_old = |account: &AccountOutline| account.time_barred == Some(true);
             let barred = self.accounts().any(too_old);
             note("us.fed.regf.time-barred", self.accounts().any(Self::fdcpa) && barred);
         }
         if self.w.says.contains(&Claim::LegalAction) && self.accounts().any(Self::fdcpa) {
-            note("us.fed.regf.time-barred-suit", self.accounts().any(|account| account.time_barred));
+            note(
+                "us.fed.regf.time-barred-suit",
+                self.accounts().any(|account| account.time_barred != Some(false)),
+            );
         }
-        if self.w.says.contains(&Claim::Deadline) && self.w.purpose != Purpose::ValidationNotice {
+        if self.w.says.contains(&Claim::Deadline) {
             let runs = self.accounts().filter(|a| Self::fdcpa(a)).any(|account| self.validating(account));
             note("us.fed.regf.overshadowing", runs);
         }
