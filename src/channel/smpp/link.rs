@@ -102,14 +102,7 @@ impl Link {
     /// Hands one part over.
     pub async fn submit(&self, part: Part, gate: &Arc<Gate>, deadline: Instant) -> Outcome {
         match self.session().await {
-            Ok(session) => {
-                let (attempt, last) = (part.attempt, part.last);
-                let outcome = session.submit(part, gate, deadline).await;
-                if let (Outcome::Accepted { provider_ref: Some(reference) }, false) = (&outcome, last) {
-                    self.remember(reference, attempt, last);
-                }
-                outcome
-            }
+            Ok(session) => session.submit(part, gate, deadline).await,
             Err(failure) => Outcome::Failed(failure),
         }
     }
@@ -211,6 +204,10 @@ impl Link {
         let Some(reference) = &delivery.provider_ref else { return true };
         let Some((attempt, last)) = self.aliases().known.get(reference).copied() else { return true };
         delivery.attempt = Some(attempt);
+        if !last {
+            // It is the part's, and not what the message is known by.
+            delivery.provider_ref = None;
+        }
         last || delivery.status == DeliveryStatus::Failed
     }
 

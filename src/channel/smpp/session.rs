@@ -176,9 +176,14 @@ impl Session {
     async fn answered(&self, answer: Pdu) {
         let waiting = self.waiting().as_mut().and_then(|waiting| waiting.remove(&answer.sequence));
         let Some(Waiting { attempt, last, answer: wanted }) = waiting else { return };
-        let Err(late) = wanted.send(answer) else { return };
         let Some(link) = self.link.upgrade() else { return };
-        let Outcome::Accepted { provider_ref: Some(reference) } = link.plan.outcome(&late) else { return };
+        let outcome = link.plan.outcome(&answer);
+        // The next frame may be its receipt, and is read before whoever waits here comes to his turn.
+        if let (Outcome::Accepted { provider_ref: Some(reference) }, false) = (&outcome, last) {
+            link.remember(reference, attempt, last);
+        }
+        let Err(_late) = wanted.send(answer) else { return };
+        let Outcome::Accepted { provider_ref: Some(reference) } = outcome else { return };
         link.remember(&reference, attempt, last);
         if let (Some(taker), true) = (link.taker(), last) {
             let status = DeliveryStatus::Pending;
