@@ -238,6 +238,24 @@ async fn a_part_that_fails_fails_the_message() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_identifier_given_again_is_the_newer_message_s() {
+    let centre = Centre::start(&[]);
+    let transport = settings(&centre, &[]);
+    let taken = Taken::of(&transport);
+    let long = text_to("+13055550117", &"0123456789".repeat(20));
+    let whole = reference(send(&transport, &long).await);
+    taken.wait_for(1).await;
+    centre.tell(&json!({"recount": true}));
+    centre.heard("submitted");
+    let first = reference(send(&transport, &text_to("+13055550118", "t")).await);
+    assert_ne!(first, whole, "it was the first part's before");
+    let said = taken.wait_for(2).await;
+    let said = delivery(&said[1]);
+    assert_eq!((said.provider_ref.as_ref(), said.attempt), (Some(&first), None));
+    assert_eq!(said.status, DeliveryStatus::Delivered);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_receipt_may_overtake_the_answer() {
     let centre = Centre::start(&[]);
     let transport = settings(&centre, &[]);

@@ -11,6 +11,7 @@
 //
 // stdout: one JSON line for each thing that happens. stdin: {"deliver": {…}} hands a message over, {"kick": true} cuts every
 // connection, {"unbind": true} takes leave, {"refuse": true|false} lets nobody in, {"ask": true} asks who is there,
+// {"recount": true} has it count its messages anew,
 // {"mark": n} is told back after all that was told before it.
 "use strict";
 const fs = require("fs");
@@ -115,6 +116,7 @@ server.listen(0, "127.0.0.1", () => say({ listening: server.address().port }));
 readline.createInterface({ input: process.stdin }).on("line", (line) => {
     const told = JSON.parse(line);
     if (told.mark) say({ marked: told.mark });
+    if (told.recount) count = 0;
     if ("refuse" in told) refuse = told.refuse;
     for (const session of sessions) {
         if (told.deliver) handOver(session, told.deliver);

@@ -198,6 +198,14 @@ impl Link {
         }
     }
 
+    /// The identifier names another message from here on.
+    pub fn forget(&self, reference: &str) {
+        let mut aliases = self.aliases();
+        if aliases.known.remove(reference).is_some() {
+            aliases.order.retain(|known| known != reference);
+        }
+    }
+
     /// Puts the attempt to a receipt, where its identifier alone would not find it. `false` if the receipt says nothing of the
     /// whole: a part that arrived is no message that did.
     pub fn name(&self, delivery: &mut Delivery) -> bool {

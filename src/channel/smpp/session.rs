@@ -179,8 +179,12 @@ impl Session {
         let Some(link) = self.link.upgrade() else { return };
         let outcome = link.plan.outcome(&answer);
         // The next frame may be its receipt, and is read before whoever waits here comes to his turn.
-        if let (Outcome::Accepted { provider_ref: Some(reference) }, false) = (&outcome, last) {
-            link.remember(reference, attempt, last);
+        if let Outcome::Accepted { provider_ref: Some(reference) } = &outcome {
+            // A centre that counts anew gives an identifier twice: the newer message is meant.
+            link.forget(reference);
+            if !last {
+                link.remember(reference, attempt, last);
+            }
         }
         let Err(_late) = wanted.send(answer) else { return };
         let Outcome::Accepted { provider_ref: Some(reference) } = outcome else { return };
