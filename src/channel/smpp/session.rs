@@ -9,7 +9,7 @@ use crate::provider::callback::{CallbackEvent, Delivery, DeliveryStatus};
 use crate::provider::smpp::pdu::{self, Body, INVALID_COMMAND, OK, Pdu, REJECTED, ShortMessage, TRY_AGAIN};
 use crate::provider::smpp::plan::Plan;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -35,6 +35,8 @@ struct Line {
 struct Waiting {
     attempt: AttemptId,
     last: bool,
+    /// Whether its first byte may have left. What is another part's says nothing of this one's.
+    written: Arc<AtomicBool>,
     answer: oneshot::Sender<Pdu>,
 }
 
@@ -76,8 +78,10 @@ impl Session {
             return never_left("window_full");
         };
         let sequence = self.next_sequence();
-        let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { attempt: part.attempt, last: part.last, answer };
+        let (answer, mut answered) = oneshot::channel();
+        let written = Arc::<AtomicBool>::default();
+        let waiting =
+            Waiting { attempt: part.attempt, last: part.last, written: Arc::clone(&written), answer };
         if !self.wait(sequence, waiting) {
             return never_left("connection_lost");
         }
@@ -86,24 +90,26 @@ impl Session {
             self.forget(sequence);
             return never_left("connection_lost");
         }
-        match tokio::time::timeout_at(deadline, answered).await {
-            Ok(Ok(answer)) => match self.link.upgrade() {
+        let answer = match tokio::time::timeout_at(deadline, &mut answered).await {
+            Ok(answer) => answer.map_err(|_| "connection_lost"),
+            Err(_) => {
+                // From here on it cannot be written any more. What was goes on waiting: an answer may still come.
+                self.give_up(sequence);
+                // One that came meanwhile is the answer; a later one is told as a receipt is.
+                answered.close();
+                answered.try_recv().map_err(|_| "timeout")
+            }
+        };
+        match answer {
+            Ok(answer) => match self.link.upgrade() {
                 Some(link) => link.plan.outcome(&answer),
                 None => failed(FailureClass::Uncertain, FailureCause::Provider, "connection_lost"),
             },
-            Ok(Err(_)) if gate.refused() => overtaken(),
-            Ok(Err(_)) if gate.passed() => {
-                failed(FailureClass::Uncertain, FailureCause::Provider, "connection_lost")
+            Err(_) if gate.refused() => overtaken(),
+            Err(code) if written.load(Ordering::Acquire) => {
+                failed(FailureClass::Uncertain, FailureCause::Provider, code)
             }
-            Ok(Err(_)) => never_left("connection_lost"),
-            // What waits goes on waiting: an answer may still come.
-            Err(_) if gate.passed() => failed(FailureClass::Uncertain, FailureCause::Provider, "timeout"),
-            Err(_) => {
-                self.forget(sequence);
-                // Until it was forgotten the writer may have had the gate opened; from here on it cannot.
-                let class = if gate.passed() { FailureClass::Uncertain } else { FailureClass::NeverLeft };
-                failed(class, FailureCause::Provider, "timeout")
-            }
+            Err(code) => never_left(code),
         }
     }
 
@@ -175,7 +181,7 @@ impl Session {
     /// Hands an answer to whoever waits; where nobody does any more, what it says is told as a receipt is.
     async fn answered(&self, answer: Pdu) {
         let waiting = self.waiting().as_mut().and_then(|waiting| waiting.remove(&answer.sequence));
-        let Some(Waiting { attempt, last, answer: wanted }) = waiting else { return };
+        let Some(Waiting { attempt, last, answer: wanted, .. }) = waiting else { return };
         let Some(link) = self.link.upgrade() else { return };
         let outcome = link.plan.outcome(&answer);
         // The next frame may be its receipt, and is read before whoever waits here comes to his turn.
@@ -273,14 +279,21 @@ impl Session {
     /// Asks a message's gate, unless nobody waits for its answer any more: whoever gave it up has called it unsent.
     fn may_go(&self, sequence: u32, gate: &Gate) -> bool {
         let mut waiting = self.waiting();
-        let Some(waiting) = waiting.as_mut().filter(|waiting| waiting.contains_key(&sequence)) else {
-            return false;
-        };
+        let Some(waiting) = waiting.as_mut() else { return false };
+        let Some(Waiting { written, .. }) = waiting.get(&sequence) else { return false };
         let open = gate.pass();
+        written.store(open, Ordering::Release);
         if !open {
             waiting.remove(&sequence);
         }
         open
+    }
+
+    /// Forgets a message that was not written yet.
+    fn give_up(&self, sequence: u32) {
+        if let Some(waiting) = self.waiting().as_mut() {
+            waiting.retain(|waits, who| *waits != sequence || who.written.load(Ordering::Acquire));
+        }
     }
 
     fn forget(&self, sequence: u32) {
