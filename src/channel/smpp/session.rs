@@ -13,14 +13,16 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// Receipts that are being recorded at once.
 const RECEIPTS: usize = 128;
 /// Unanswered messages that are remembered, at most: an answer that late is no news any more.
 const UNANSWERED: usize = 10_000;
+/// Lines that wait to be written, at most: who has another waits.
+const LINES: usize = 256;
 /// How long the centre may take to answer our leave-taking.
 const LEAVE: Duration = Duration::from_millis(500);
 
@@ -44,7 +46,9 @@ struct Waiting {
 pub(in crate::channel::smpp) struct Session {
     link: Weak<Link>,
     enquire_link: Duration,
-    lines: UnboundedSender<Line>,
+    lines: mpsc::Sender<Line>,
+    /// Nothing more comes of it: whoever finds that out says so here.
+    over: CancellationToken,
     sequence: AtomicU32,
     window: Semaphore,
     receipts: Arc<Semaphore>,
@@ -55,11 +59,13 @@ pub(in crate::channel::smpp) struct Session {
 impl Session {
     /// Takes the writing half into its keeping.
     pub fn new(link: Weak<Link>, plan: &Plan, writer: Writer) -> Arc<Self> {
-        let (lines, to_write) = mpsc::unbounded_channel();
+        let (lines, to_write) = mpsc::channel(LINES);
+        let over = CancellationToken::new();
         let session = Arc::new(Self {
             link,
             enquire_link: plan.enquire_link,
             lines,
+            over: over.clone(),
             // The bind was the first.
             sequence: AtomicU32::new(2),
             window: Semaphore::new(plan.window),
@@ -67,7 +73,7 @@ impl Session {
             waiting: Mutex::new(Some(BTreeMap::new())),
         });
         let writing = Arc::downgrade(&session);
-        tokio::spawn(write(writing, writer, to_write));
+        tokio::spawn(write(writing, writer, to_write, plan.enquire_link, over));
         session
     }
 
@@ -86,10 +92,11 @@ impl Session {
             return never_left("connection_lost");
         }
         let bytes = Pdu::new(sequence, Body::Submit(Box::new(part.message))).write();
-        if self.lines.send(Line { bytes, gate: Some((Arc::clone(gate), sequence)) }).is_err() {
-            self.forget(sequence);
+        let line = Line { bytes, gate: Some((Arc::clone(gate), sequence)) };
+        let Ok(Ok(())) = tokio::time::timeout_at(deadline, self.lines.send(line)).await else {
+            self.give_up(sequence);
             return never_left("connection_lost");
-        }
+        };
         let answer = match tokio::time::timeout_at(deadline, &mut answered).await {
             Ok(answer) => answer.map_err(|_| "connection_lost"),
             Err(_) => {
@@ -120,6 +127,7 @@ impl Session {
         let why = loop {
             let frame = tokio::select! {
                 frame = tokio::time::timeout(self.enquire_link, frames.next()) => frame,
+                () = self.over.cancelled() => break "given_up",
                 () = stop.cancelled() => {
                     self.leave(&mut frames).await;
                     break "closed";
@@ -138,12 +146,13 @@ impl Session {
                 Err(_) if asked => break "silent",
                 Err(_) => {
                     asked = true;
-                    self.say(Pdu::new(self.next_sequence(), Body::EnquireLink));
+                    self.say(Pdu::new(self.next_sequence(), Body::EnquireLink)).await;
                 }
             }
         };
-        // Whoever waits learns that no answer comes any more.
+        // Whoever waits learns that no answer comes any more, and the writer lets go of the socket.
         drop(self.waiting().take());
+        self.over.cancel();
         why
     }
 
@@ -153,7 +162,7 @@ impl Session {
             tracing::error!(octets = frame.len(), "smpp.unreadable");
             let (command, sequence) = pdu::head(frame).unwrap_or_default();
             let body = if command == 0x0000_0005 { Body::DeliverAnswer } else { Body::GenericNack };
-            self.say(Pdu { status: REJECTED, sequence, body });
+            self.say(Pdu { status: REJECTED, sequence, body }).await;
             return true;
         };
         let Pdu { status: _, sequence, body } = pdu;
@@ -162,9 +171,9 @@ impl Session {
                 self.answered(Pdu { status: pdu.status, sequence, body }).await;
             }
             Body::Deliver(message) => self.delivered(sequence, &message).await,
-            Body::EnquireLink => self.say(Pdu::new(sequence, Body::EnquireLinkAnswer)),
+            Body::EnquireLink => self.say(Pdu::new(sequence, Body::EnquireLinkAnswer)).await,
             Body::Unbind => {
-                self.say(Pdu::new(sequence, Body::UnbindAnswer));
+                self.say(Pdu::new(sequence, Body::UnbindAnswer)).await;
                 return false;
             }
             Body::EnquireLinkAnswer | Body::UnbindAnswer | Body::BindAnswer | Body::DeliverAnswer => {}
@@ -172,7 +181,7 @@ impl Session {
             Body::Other(0x0000_0102) => {}
             Body::Other(command) if command & 0x8000_0000 != 0 => {}
             Body::Bind(_) | Body::Submit(_) | Body::Other(_) => {
-                self.say(Pdu { status: INVALID_COMMAND, sequence, body: Body::GenericNack });
+                self.say(Pdu { status: INVALID_COMMAND, sequence, body: Body::GenericNack }).await;
             }
         }
         true
@@ -214,15 +223,15 @@ impl Session {
         let Some(link) = self.link.upgrade() else { return };
         let Some(mut event) = link.plan.hear(message) else {
             tracing::error!("smpp.receipt_of_nothing");
-            return self.say(Pdu { status: REJECTED, sequence, body: Body::DeliverAnswer });
+            return self.say(Pdu { status: REJECTED, sequence, body: Body::DeliverAnswer }).await;
         };
         if let CallbackEvent::Delivery(delivery) = &mut event
             && !link.name(delivery)
         {
-            return self.say(Pdu::new(sequence, Body::DeliverAnswer));
+            return self.say(Pdu::new(sequence, Body::DeliverAnswer)).await;
         }
         let Some(taker) = link.taker() else {
-            return self.say(Pdu { status: TRY_AGAIN, sequence, body: Body::DeliverAnswer });
+            return self.say(Pdu { status: TRY_AGAIN, sequence, body: Body::DeliverAnswer }).await;
         };
         let acknowledge = move |durable| {
             let status = if durable { OK } else { TRY_AGAIN };
@@ -230,20 +239,20 @@ impl Session {
         };
         // What people write is recorded in the order they wrote it; receipts move only forward, in whatever order.
         if matches!(event, CallbackEvent::Inbound(_)) {
-            return self.say(acknowledge(taker(event).await));
+            return self.say(acknowledge(taker(event).await)).await;
         }
         let Ok(place) = Arc::clone(&self.receipts).acquire_owned().await else { return };
         let session = Arc::clone(self);
         tokio::spawn(async move {
-            session.say(acknowledge(taker(event).await));
+            session.say(acknowledge(taker(event).await)).await;
             drop(place);
         });
     }
 
     /// Takes leave (section 4.2). What comes in meanwhile is not taken: the centre keeps it.
     async fn leave(&self, frames: &mut Frames) {
-        self.say(Pdu::new(self.next_sequence(), Body::Unbind));
         let answered = async {
+            self.say(Pdu::new(self.next_sequence(), Body::Unbind)).await;
             while let Ok(Some(frame)) = frames.next().await {
                 match Pdu::read(&frame) {
                     Ok(Pdu { body: Body::UnbindAnswer, .. }) | Err(_) => return,
@@ -256,9 +265,9 @@ impl Session {
         let _in_time = tokio::time::timeout(LEAVE, answered).await;
     }
 
-    fn say(&self, pdu: Pdu) {
-        // Where the writer is gone, so is the connection: the reader finds out by itself.
-        let _ = self.lines.send(Line { bytes: pdu.write(), gate: None });
+    async fn say(&self, pdu: Pdu) {
+        // Where the writer is gone, so is the connection: the reader is told.
+        let _ = self.lines.send(Line { bytes: pdu.write(), gate: None }).await;
     }
 
     /// From 1 to 0x7fffffff, and around (section 3.2).
@@ -296,30 +305,42 @@ impl Session {
         }
     }
 
-    fn forget(&self, sequence: u32) {
-        if let Some(waiting) = self.waiting().as_mut() {
-            waiting.remove(&sequence);
-        }
-    }
-
     fn waiting(&self) -> MutexGuard<'_, Option<BTreeMap<u32, Waiting>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Writes one line after another. A task of its own, so that no unit is ever left half written.
-async fn write(session: Weak<Session>, mut writer: Writer, mut lines: UnboundedReceiver<Line>) {
-    while let Some(Line { bytes, gate }) = lines.recv().await {
+/// Writes one line after another. A task of its own, so that no unit is ever left half written. A centre that takes nothing for
+/// `patience` is given up, and one that is given up is written what waits already, if it takes it.
+async fn write(
+    session: Weak<Session>,
+    mut writer: Writer,
+    mut lines: mpsc::Receiver<Line>,
+    patience: Duration,
+    over: CancellationToken,
+) {
+    loop {
+        let Line { bytes, gate } = tokio::select! {
+            biased;
+            Some(line) = lines.recv() => line,
+            () = over.cancelled() => break,
+            // Nobody is left to say anything.
+            else => break,
+        };
         let may_go = gate.is_none_or(|(gate, sequence)| {
             session.upgrade().is_some_and(|session| session.may_go(sequence, &gate))
         });
         if !may_go {
             continue;
         }
-        if writer.write_all(&bytes).await.is_err() || writer.flush().await.is_err() {
+        let written = async {
+            writer.write_all(&bytes).await?;
+            writer.flush().await
+        };
+        if !matches!(tokio::time::timeout(patience, written).await, Ok(Ok(()))) {
             break;
         }
     }
-    // Nobody is left to say anything, or nobody to say it to.
-    let _ = writer.shutdown().await;
+    over.cancel();
+    let _in_time = tokio::time::timeout(LEAVE, writer.shutdown()).await;
 }
