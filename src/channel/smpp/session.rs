@@ -1,5 +1,6 @@
 //! One connection while it is bound: what is written, what is awaited, what comes in.
 
+use crate::channel::smpp::Taker;
 use crate::channel::smpp::link::{Link, Part};
 use crate::channel::smpp::wire::{Frames, Writer};
 use crate::channel::{Gate, failed, overtaken};
@@ -21,6 +22,12 @@ use tokio_util::sync::CancellationToken;
 const RECEIPTS: usize = 128;
 /// Unanswered messages that are remembered, at most: an answer that late is no news any more.
 const UNANSWERED: usize = 10_000;
+/// What people wrote and nobody has recorded yet, at most: the reader waits where there is more.
+const TEXTS: usize = 128;
+/// How long the history may be out of reach before the centre keeps what people write. Most centres wait longer for an answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Before something is recorded that could not be just now.
+const AGAIN: Duration = Duration::from_millis(250);
 /// Lines that wait to be written, at most: who has another waits.
 const LINES: usize = 256;
 /// How long the centre may take to answer our leave-taking.
@@ -31,6 +38,13 @@ struct Line {
     bytes: Vec<u8>,
     /// Asked right before the first byte of a message; with the sequence number by which it waits.
     gate: Option<(Arc<Gate>, u32)>,
+}
+
+/// What somebody wrote, by which number it is acknowledged, and who records it.
+struct Text {
+    sequence: u32,
+    event: CallbackEvent,
+    taker: Taker,
 }
 
 /// Who waits for an answer.
@@ -47,6 +61,7 @@ pub(in crate::channel::smpp) struct Session {
     link: Weak<Link>,
     enquire_link: Duration,
     lines: mpsc::Sender<Line>,
+    texts: mpsc::Sender<Text>,
     /// Nothing more comes of it: whoever finds that out says so here.
     over: CancellationToken,
     sequence: AtomicU32,
@@ -60,11 +75,13 @@ impl Session {
     /// Takes the writing half into its keeping.
     pub fn new(link: Weak<Link>, plan: &Plan, writer: Writer) -> Arc<Self> {
         let (lines, to_write) = mpsc::channel(LINES);
+        let (texts, to_take) = mpsc::channel(TEXTS);
         let over = CancellationToken::new();
         let session = Arc::new(Self {
             link,
             enquire_link: plan.enquire_link,
             lines,
+            texts,
             over: over.clone(),
             // The bind was the first.
             sequence: AtomicU32::new(2),
@@ -74,6 +91,7 @@ impl Session {
         });
         let writing = Arc::downgrade(&session);
         tokio::spawn(write(writing, writer, to_write, plan.enquire_link, over));
+        tokio::spawn(take(Arc::downgrade(&session), to_take));
         session
     }
 
@@ -233,18 +251,17 @@ impl Session {
         let Some(taker) = link.taker() else {
             return self.say(Pdu { status: TRY_AGAIN, sequence, body: Body::DeliverAnswer }).await;
         };
-        let acknowledge = move |durable| {
-            let status = if durable { OK } else { TRY_AGAIN };
-            Pdu { status, sequence, body: Body::DeliverAnswer }
-        };
         // What people write is recorded in the order they wrote it; receipts move only forward, in whatever order.
         if matches!(event, CallbackEvent::Inbound(_)) {
-            return self.say(acknowledge(taker(event).await)).await;
+            // Where nobody takes any more the connection is over, and the centre keeps it.
+            let _ = self.texts.send(Text { sequence, event, taker }).await;
+            return;
         }
         let Ok(place) = Arc::clone(&self.receipts).acquire_owned().await else { return };
         let session = Arc::clone(self);
         tokio::spawn(async move {
-            session.say(acknowledge(taker(event).await)).await;
+            let status = if taker(event).await { OK } else { TRY_AGAIN };
+            session.say(Pdu { status, sequence, body: Body::DeliverAnswer }).await;
             drop(place);
         });
     }
@@ -307,6 +324,30 @@ impl Session {
 
     fn waiting(&self) -> MutexGuard<'_, Option<BTreeMap<u32, Waiting>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Has what people write recorded, one after another and beside the reader, so that no answer waits behind it. It is acknowledged
+/// once it is durable. Where that takes too long the connection is given up without a word on it: put off alone, it would come
+/// again behind what was written after it, and an old START would lift a newer STOP.
+async fn take(session: Weak<Session>, mut texts: mpsc::Receiver<Text>) {
+    while let Some(Text { sequence, event, taker }) = texts.recv().await {
+        let since = Instant::now();
+        loop {
+            // The centre hands it over again, to the connection after this one.
+            let Some(session) = session.upgrade().filter(|session| !session.over.is_cancelled()) else {
+                return;
+            };
+            if taker(event.clone()).await {
+                session.say(Pdu::new(sequence, Body::DeliverAnswer)).await;
+                break;
+            }
+            if since.elapsed() >= PATIENCE {
+                return session.over.cancel();
+            }
+            drop(session);
+            tokio::time::sleep(AGAIN).await;
+        }
     }
 }
 
