@@ -42,8 +42,12 @@ impl Pipeline {
     /// Asks one vendor about what is open, until it is told to stop.
     pub(in crate::pipeline) async fn poll(&self, carrier: &Carrier) {
         let Some(poll) = &carrier.vendor().0.poll else { return };
-        if self.recall(carrier, poll).await.is_err() {
+        while self.recall(carrier, poll).await.is_err() {
             tracing::error!(provider = %carrier.name, "poll.not_recalled");
+            tokio::select! {
+                () = tokio::time::sleep(NAP.to_std()) => {}
+                () = self.shop.closing.cancelled() => return,
+            }
         }
         let pace = Duration::from_secs(1) / poll.rate_per_second;
         while !self.shop.closing.is_cancelled() {
