@@ -11,7 +11,7 @@ use crate::pipeline::carriers::Carrier;
 use crate::pipeline::receive::{self, Report};
 use crate::pipeline::understanding::{Reply, Understood};
 use crate::pipeline::unit::Unit;
-use crate::pipeline::{Pipeline, Refusal, calls, naming, replies};
+use crate::pipeline::{Pipeline, Refusal, calls, dispatch, naming, replies};
 use crate::provider::acknowledge::Acknowledgement;
 use crate::provider::callback::{
     CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Delivery, DeliveryStatus, Grounds, Heard,
@@ -211,8 +211,12 @@ impl Pipeline {
             match (found, reference) {
                 // What came of the call is known already, from what was said on it.
                 (Some((debtor, id)), _) if ended && concluded(unit, debtor, id)? => Ok(Ok(true)),
-                (Some((debtor, id)), _) => {
+                (Some((debtor, id)), reference) => {
                     let actor = Actor::Provider(format!("{channel}/{vendor}"));
+                    // Its answer to the send may never have come: this says as well which receipts are the attempt's.
+                    if reference.is_some() {
+                        dispatch::accepted(unit, debtor, id, reference)?;
+                    }
                     receive::report(unit, &actor, debtor, id, &report)?;
                     Ok(Ok(true))
                 }
