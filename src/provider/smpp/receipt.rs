@@ -104,7 +104,7 @@ impl Plan {
 
     fn text(&self, message: &ShortMessage) -> String {
         let words = words(message);
-        match (message.data_coding, self.alphabet) {
+        match (alphabet(message.data_coding), self.alphabet) {
             (UCS2, _) => {
                 let units = words.chunks_exact(2).map(|two| u16::from_be_bytes([two[0], two[1]]));
                 char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
@@ -113,6 +113,15 @@ impl Plan {
             (3, _) | (DEFAULT, Alphabet::Latin1) => words.iter().copied().map(char::from).collect(),
             _ => String::from_utf8_lossy(words).into_owned(),
         }
+    }
+}
+
+/// A `data_coding` without the class that says where a handset shows it (3GPP TS 23.038, section 4).
+fn alphabet(data_coding: u8) -> u8 {
+    match data_coding {
+        0x10..=0x13 | 0xf0..=0xf3 => DEFAULT,
+        0x18..=0x1b => UCS2,
+        other => other,
     }
 }
 
@@ -213,6 +222,20 @@ mod tests {
         ] {
             let address = Address { ton, npi: 1, value: value.to_owned() };
             assert_eq!(plan(home).address(&address), number, "{home}: {ton} {value}");
+        }
+    }
+
+    #[test]
+    fn words_are_read_by_their_alphabet_whatever_their_class() {
+        let plan = plan("+1");
+        let ucs2: Vec<u8> = "¡Alto!".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let gsm = b"\x40Alto!".to_vec();
+        for (data_coding, words) in
+            [(0x08, &ucs2), (0x18, &ucs2), (0x1b, &ucs2), (0x00, &gsm), (0x10, &gsm), (0x13, &gsm), (0xf1, &gsm)]
+        {
+            let message =
+                ShortMessage { data_coding, short_message: words.clone(), ..ShortMessage::default() };
+            assert_eq!(plan.text(&message), "¡Alto!", "{data_coding:#x}");
         }
     }
 
