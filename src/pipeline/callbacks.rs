@@ -11,7 +11,7 @@ use crate::pipeline::carriers::Carrier;
 use crate::pipeline::receive::{self, Report};
 use crate::pipeline::understanding::{Reply, Understood};
 use crate::pipeline::unit::Unit;
-use crate::pipeline::{Pipeline, Refusal, calls, dispatch, naming, replies};
+use crate::pipeline::{Pipeline, Refusal, calls, dispatch, replies};
 use crate::provider::acknowledge::Acknowledgement;
 use crate::provider::callback::{
     CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Delivery, DeliveryStatus, Grounds, Heard,
