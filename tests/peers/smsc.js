@@ -6,7 +6,7 @@
 //   00 no such number    58 throttled          61 throttled the first time      08 system error   40 an error of its own (0x400)
 //   99 UNDELIV, err 005  98 the same, right behind the answer                   77 the receipt comes before the answer
 //   33 the receipt has no optional parameters
-//   10 hangs up instead of answering           11 never answers                 12 answers after 1500 ms
+//   10 hangs up instead of answering           11 never answers                 12 answers after 6 s
 //   55 the handset writes STOP                 20 taken, and no receipt ever comes           anything else: DELIVRD
 //
 // stdout: one JSON line for each thing that happens. stdin: {"deliver": {…}} hands a message over, {"kick": true} cuts every
@@ -82,7 +82,7 @@ function submitted(session, pdu) {
         report();
         return session.socket.uncork();
     }
-    if (end === "12") return setTimeout(() => { answer(); setTimeout(report, 50); }, 1500);
+    if (end === "12") return setTimeout(() => { answer(); setTimeout(report, 50); }, 6_000);
     answer();
     setTimeout(report, 50);
     // After the last part of a long message, and not after each.
