@@ -93,13 +93,7 @@ impl Pipeline {
     }
 
     /// Asks about one attempt, unless its end is known by now. How long the vendor is to be left alone then.
-    async fn ask(
-        &self,
-        carrier: &Carrier,
-        poll: &PollSpec,
-        debtor: DebtorKey,
-        attempt: AttemptId,
-    ) -> Span {
+    async fn ask(&self, carrier: &Carrier, poll: &PollSpec, debtor: DebtorKey, attempt: AttemptId) -> Span {
         let now = self.desk().clock.now();
         let at_once = Span::millis(0);
         let again = |after: Span| put(carrier, debtor, attempt, self.desk().clock.now().plus(after));

@@ -289,13 +289,18 @@ async fn a_reply_whose_sender_is_no_address_is_recorded_and_waits_for_a_person()
         let said = events.iter().any(|event| {
             matches!(&event.body, EventBody::InboundReceived(..)) && sealed(&event.body)["from"] == from
         });
-        assert!(said && events.iter().any(|event| matches!(&event.body, EventBody::ReplyHeld(held, _) if held.review == review)));
+        assert!(
+            said && events
+                .iter()
+                .any(|event| matches!(&event.body, EventBody::ReplyHeld(held, _) if held.review == review))
+        );
     }
     // Two zeros in front are no riddle.
     send(&house, Channel::Sms, &phone(&house, "a1").await.replace('+', "00"), "STOP", None).await;
     assert_eq!((outcome(&house, "a1", "sms", "collection").await.as_str(), held().await.len()), ("block", 5));
     for (review, _) in held().await {
-        let answer = serde_json::from_value(json!({"resolution": "stop", "note": "found out"})).expect("an answer");
+        let answer =
+            serde_json::from_value(json!({"resolution": "stop", "note": "found out"})).expect("an answer");
         house.pipeline.resolve_review(&actor(), review, answer).await.expect("resolved");
     }
     assert!(held().await.is_empty());

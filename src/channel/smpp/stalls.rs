@@ -1,10 +1,10 @@
 //! What a connection does while one of its ends stalls, over a pipe whose far end the test holds.
 
+use crate::channel::Gate;
+use crate::channel::smpp::Taker;
 use crate::channel::smpp::link::{Link, Part};
 use crate::channel::smpp::session::Session;
 use crate::channel::smpp::wire::{self, Frames, Writer};
-use crate::channel::smpp::Taker;
-use crate::channel::Gate;
 use crate::domain::fault::SourceFile;
 use crate::domain::outcome::{FailureClass, Outcome};
 use crate::provider::manifest::Manifest;

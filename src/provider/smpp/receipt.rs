@@ -230,9 +230,15 @@ mod tests {
         let plan = plan("+1");
         let ucs2: Vec<u8> = "¡Alto!".encode_utf16().flat_map(u16::to_be_bytes).collect();
         let gsm = b"\x40Alto!".to_vec();
-        for (data_coding, words) in
-            [(0x08, &ucs2), (0x18, &ucs2), (0x1b, &ucs2), (0x00, &gsm), (0x10, &gsm), (0x13, &gsm), (0xf1, &gsm)]
-        {
+        for (data_coding, words) in [
+            (0x08, &ucs2),
+            (0x18, &ucs2),
+            (0x1b, &ucs2),
+            (0x00, &gsm),
+            (0x10, &gsm),
+            (0x13, &gsm),
+            (0xf1, &gsm),
+        ] {
             let message =
                 ShortMessage { data_coding, short_message: words.clone(), ..ShortMessage::default() };
             assert_eq!(plan.text(&message), "¡Alto!", "{data_coding:#x}");
