@@ -8,6 +8,8 @@
 
 mod link;
 mod session;
+#[cfg(test)]
+mod stalls;
 mod wire;
 
 use crate::channel::{ChannelError, Gate, failed, wrong_content};

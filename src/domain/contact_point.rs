@@ -152,6 +152,13 @@ impl PointValue {
         self.kind
     }
 
+    /// Whether it is a telephone number of its country's numbering plan (libphonenumber's metadata). Plans grow, so that one
+    /// which is not may be somebody's all the same: this tells two readings of a number apart, and refuses none.
+    pub fn is_in_plan(&self) -> bool {
+        self.kind == PointKind::Phone
+            && phonenumber::parse(None, &self.value).is_ok_and(|number| number.is_valid())
+    }
+
     /// The value in its normal form, for sending and for the keyed hash only.
     pub fn expose(&self) -> &str {
         &self.value
@@ -243,6 +250,8 @@ mod tests {
         for bad in ["13055550123", "+1305555012", "+11055550123", "+0123456789", "+1305555O123", ""] {
             assert_eq!(PointValue::parse(PointKind::Phone, bad), Err(InvalidPoint::Phone), "{bad}");
         }
+        let in_plan = |value| PointValue::parse(PointKind::Phone, value).expect("valid").is_in_plan();
+        assert!(in_plan("+13055550123") && in_plan("+442079460123") && !in_plan("+4413055550123"));
         let email = PointValue::parse(PointKind::Email, "Sample.One@Example.COM").expect("valid");
         assert_eq!(email.expose(), "Sample.One@example.com");
         for bad in

@@ -1,6 +1,6 @@
 //! A vendor's callback: verified by its own signature before a byte of it is believed, then handed to [`receive`].
 
-use crate::channel::email::incoming::{self, Incoming, Told};
+use crate::channel::email::incoming::{self, Incoming, Letter, Told};
 use crate::domain::attempt::AttemptStatus;
 use crate::domain::channel::Channel;
 use crate::domain::contact::ContactResult;
@@ -11,7 +11,7 @@ use crate::pipeline::carriers::Carrier;
 use crate::pipeline::receive::{self, Report};
 use crate::pipeline::understanding::{Reply, Understood};
 use crate::pipeline::unit::Unit;
-use crate::pipeline::{Pipeline, Refusal, calls, naming, replies};
+use crate::pipeline::{Pipeline, Refusal, calls, dispatch, replies};
 use crate::provider::acknowledge::Acknowledgement;
 use crate::provider::callback::{
     CallbackError, CallbackEvent, CallbackKind, CallbackRequest, Delivery, DeliveryStatus, Grounds, Heard,
@@ -211,8 +211,12 @@ impl Pipeline {
             match (found, reference) {
                 // What came of the call is known already, from what was said on it.
                 (Some((debtor, id)), _) if ended && concluded(unit, debtor, id)? => Ok(Ok(true)),
-                (Some((debtor, id)), _) => {
+                (Some((debtor, id)), reference) => {
                     let actor = Actor::Provider(format!("{channel}/{vendor}"));
+                    // Its answer to the send may never have come: this says as well which receipts are the attempt's.
+                    if reference.is_some() {
+                        dispatch::accepted(unit, debtor, id, reference)?;
+                    }
                     receive::report(unit, &actor, debtor, id, &report)?;
                     Ok(Ok(true))
                 }
@@ -232,23 +236,28 @@ impl Pipeline {
         if channel == Channel::Email {
             return self.written(vendor, said).await;
         }
-        // Some vendors write numbers without the plus sign.
+        // Some vendors write numbers without the plus sign, or with the two zeros dialled in its stead.
+        let bare = said.from.trim().trim_start_matches('+');
+        let bare = bare.strip_prefix("00").unwrap_or(bare);
         let value = PointValue::parse(kind, &said.from)
-            .or_else(|_| PointValue::parse(kind, &format!("+{}", said.from)))
+            .or_else(|_| PointValue::parse(kind, &format!("+{bare}")))
             .ok();
-        let Some(value) = value else { return Ok(false) };
-        let point = naming::point(&*self.desk().names, &value);
-        let stranger = DebtorKey(self.desk().names.pseudonym("stranger", value.expose()));
+        let from = value.as_ref().map_or(said.from.as_str(), PointValue::expose).to_owned();
+        let stranger = DebtorKey(self.desk().names.pseudonym("stranger", &from));
         let reply = Reply {
             channel,
-            point,
-            from: value.expose().to_owned(),
+            point: self.desk().names.point(kind.as_str(), &from),
+            from,
             text: said.text,
             keyword: said.keyword,
             provider_ref: said.provider_ref,
             answers: None,
         };
-        self.hear(Actor::Provider(format!("{channel}/{vendor}")), stranger, reply).await
+        let actor = Actor::Provider(format!("{channel}/{vendor}"));
+        match value {
+            Some(_) => self.hear(actor, stranger, reply).await,
+            None => self.hear_nobody(actor, stranger, reply).await,
+        }
     }
 
     /// A letter by way of a vendor: read as one that came by our own listener, so that a machine's answer is no reply and a
@@ -264,8 +273,13 @@ impl Pipeline {
         };
         match incoming::told(&told) {
             Some(Incoming::Letter(letter)) => self.letter(&format!("email/{vendor}"), letter).await,
-            Some(Incoming::Machine | Incoming::Report { .. } | Incoming::Complaint { .. }) | None => {
-                Ok(false)
+            Some(Incoming::Machine | Incoming::Report { .. } | Incoming::Complaint { .. }) => Ok(false),
+            // Its own headers name nobody as its sender.
+            None => {
+                let html = said.letter.html.filter(|_| said.text.trim().is_empty());
+                let text = html.unwrap_or(said.text);
+                let letter = Letter { from: said.from, text, id: said.provider_ref, answers: None };
+                self.letter(&format!("email/{vendor}"), letter).await
             }
         }
     }
@@ -276,10 +290,37 @@ impl Pipeline {
     /// # Errors
     /// The history is out of reach.
     pub async fn hear(&self, actor: Actor, stranger: DebtorKey, reply: Reply) -> Result<bool, Refusal> {
+        self.hear_else(actor, stranger, reply, replies::receive_from_stranger).await
+    }
+
+    /// Takes in a reply whose sender is no address, under whatever stands there in its stead.
+    ///
+    /// # Errors
+    /// The history is out of reach.
+    pub(in crate::pipeline) async fn hear_nobody(
+        &self,
+        actor: Actor,
+        stranger: DebtorKey,
+        reply: Reply,
+    ) -> Result<bool, Refusal> {
+        if let Actor::Provider(provider) = &actor {
+            tracing::warn!(provider, "reply.sender_unreadable");
+        }
+        self.hear_else(actor, stranger, reply, replies::receive_from_nobody).await
+    }
+
+    /// Takes in a reply; what is done with one that is of nobody on file is told.
+    async fn hear_else(
+        &self,
+        actor: Actor,
+        stranger: DebtorKey,
+        reply: Reply,
+        otherwise: fn(&mut Unit<'_>, &Actor, DebtorKey, &Understood) -> Result<(), StorageError>,
+    ) -> Result<bool, Refusal> {
         let said = Understood::off_the_loop(reply, self.desk().clock.now()).await?;
         self.file(move |unit| {
             if !replies::receive(unit, &actor, &said)? {
-                replies::receive_from_stranger(unit, &actor, stranger, &said)?;
+                otherwise(unit, &actor, stranger, &said)?;
             }
             Ok(Ok(true))
         })

@@ -329,7 +329,7 @@ pub fn settle(
 
 /// The provider took it. Its identifier is recorded even where a receipt was faster; receipts that waited for it are now
 /// matched.
-fn accepted(
+pub fn accepted(
     unit: &mut Unit<'_>,
     debtor: DebtorKey,
     attempt: AttemptId,

@@ -69,20 +69,24 @@ impl Pipeline {
                 Ok(Ok((answered.or(own), answered)))
             })
             .await?;
-        let Some(point) = point else { return Ok(false) };
         let from = sender.as_ref().map_or(letter.from.as_str(), PointValue::expose).to_owned();
         let stranger = DebtorKey(self.desk().names.pseudonym("stranger", &from));
         let provider_ref = letter.id.map(|id| naming::letter(&*self.desk().names, &from, &id, &letter.text));
         let reply = Reply {
             channel: Channel::Email,
-            point,
+            point: point.unwrap_or_else(|| self.desk().names.point(PointKind::Email.as_str(), &from)),
             from,
             text: quoted::own_words(&letter.text, &self.desk().settings.public_url),
             keyword: None,
             provider_ref,
-            answers: answered.filter(|answered| *answered != point),
+            answers: answered.filter(|answered| Some(*answered) != point),
         };
-        self.hear(Actor::Provider(by.to_owned()), stranger, reply).await
+        let actor = Actor::Provider(by.to_owned());
+        match point {
+            None if by != LISTENER => self.hear_nobody(actor, stranger, reply).await,
+            // Anybody can write to the listener: what bears no address there is kept, and asks for nobody's time.
+            None | Some(_) => self.hear(actor, stranger, reply).await,
+        }
     }
 
     async fn returned(&self, attempt: AttemptId, fate: Fate, code: String) -> Result<bool, Refusal> {

@@ -21,6 +21,8 @@ use std::time::Duration;
 const NAP: Span = Span::seconds(1);
 /// Where the vendor asks for patience without saying how much.
 const PATIENCE: Span = Span::seconds(60);
+/// The longest patience that one answer may ask for.
+const LONGEST: Span = Span::hours(1);
 
 /// What is known of an attempt that is to be asked about.
 struct Open {
@@ -42,15 +44,23 @@ impl Pipeline {
     /// Asks one vendor about what is open, until it is told to stop.
     pub(in crate::pipeline) async fn poll(&self, carrier: &Carrier) {
         let Some(poll) = &carrier.vendor().0.poll else { return };
-        if self.recall(carrier, poll).await.is_err() {
+        while self.recall(carrier, poll).await.is_err() {
             tracing::error!(provider = %carrier.name, "poll.not_recalled");
+            tokio::select! {
+                () = tokio::time::sleep(NAP.to_std()) => {}
+                () = self.shop.closing.cancelled() => return,
+            }
         }
         let pace = Duration::from_secs(1) / poll.rate_per_second;
+        // Patience is asked for by the vendor, whichever message the answer is about.
+        let mut not_before = self.desk().clock.now();
         while !self.shop.closing.is_cancelled() {
             let now = self.desk().clock.now();
-            let rest = match carrier.polls.next(now) {
+            let next = if now < not_before { Err(Some(not_before)) } else { carrier.polls.next(now) };
+            let rest = match next {
                 Ok(Due { task: Task::Poll(attempt), debtor, .. }) => {
-                    self.ask(carrier, poll, debtor, attempt).await;
+                    let patience = self.ask(carrier, poll, debtor, attempt).await;
+                    not_before = self.desk().clock.now().plus(patience.min(LONGEST));
                     pace
                 }
                 Ok(_) => continue,
@@ -82,27 +92,32 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Asks about one attempt, unless its end is known by now.
-    async fn ask(&self, carrier: &Carrier, poll: &PollSpec, debtor: DebtorKey, attempt: AttemptId) {
+    /// Asks about one attempt, unless its end is known by now. How long the vendor is to be left alone then.
+    async fn ask(&self, carrier: &Carrier, poll: &PollSpec, debtor: DebtorKey, attempt: AttemptId) -> Span {
         let now = self.desk().clock.now();
-        let again = |after: Span| put(carrier, debtor, attempt, now.plus(after));
+        let at_once = Span::millis(0);
+        let again = |after: Span| put(carrier, debtor, attempt, self.desk().clock.now().plus(after));
         let (channel, name) = (carrier.channel, carrier.name.as_str());
         let provider = carrier.name.clone();
         let found = self.file(move |unit| open(unit, debtor, attempt, &provider).map(Ok)).await;
         let open = match found {
             Ok(Some(open)) => open,
-            Ok(None) => return,
+            Ok(None) => return at_once,
             // The history is out of reach: what would come of it could not be recorded.
-            Err(_) => return again(NAP),
+            Err(_) => {
+                again(NAP);
+                return at_once;
+            }
         };
         if now.since(open.since) > poll.until {
             tracing::warn!(attempt.id = %attempt, provider = name, "poll.given_up");
-            return self.metrics().callback(channel, name, "given_up");
+            self.metrics().callback(channel, name, "given_up");
+            return at_once;
         }
         let (manifest, settings) = carrier.vendor();
         let reference = open.reference.as_deref();
         // Without the vendor's identifier there is no question to ask.
-        let Some(request) = manifest.question(attempt, reference, settings, now) else { return };
+        let Some(request) = manifest.question(attempt, reference, settings, now) else { return at_once };
         let answer = match carrier.transport().ask(request).await {
             Some(response) => manifest.answered(attempt, reference, &response),
             None => Answered::Nothing("no_answer".to_owned()),
@@ -117,6 +132,7 @@ impl Pipeline {
             Answered::Patience(seconds) => {
                 let asked = seconds.map_or(PATIENCE, |seconds| Span::seconds(seconds.into()));
                 again(poll.interval.max(asked));
+                return asked;
             }
             Answered::Nothing(code) => {
                 tracing::warn!(attempt.id = %attempt, provider = name, failure.code = %code, "poll.nothing_said");
@@ -124,6 +140,7 @@ impl Pipeline {
                 again(poll.interval);
             }
         }
+        at_once
     }
 }
 

@@ -8,6 +8,8 @@
 //!   upstream knows of payments decides. A complaint waits for a person, as does all that is not understood.
 //! - 2026-11-23: START lifts the stop of the address it came from, by a consent of the debtor's own; it gives none where no
 //!   stop stood, and none by email, whose senders are easily forged. YES is a courtesy.
+//! - 2026-11-23: a reply whose sender is no address is recorded under what stands in its stead and waits for a person. To have the
+//!   vendor try again was rejected: it would say the same for ever, and over SMPP hold up whoever wrote after it.
 
 use crate::domain::channel::Channel;
 use crate::domain::consent::{
@@ -79,6 +81,19 @@ pub fn receive_from_stranger(
     stop(unit, actor, stranger, said, with_the_point.collect())
 }
 
+/// Records a reply whose sender is no address. Nobody can be loaded with it, so a stop there binds nobody: a person must find out
+/// whose words they are. Each stop waits for that by itself; of the rest, one for a sender at a time.
+pub fn receive_from_nobody(
+    unit: &mut Unit<'_>,
+    actor: &Actor,
+    stranger: DebtorKey,
+    said: &Understood,
+) -> Result<(), StorageError> {
+    let waits = is_frozen(unit, stranger, said)?;
+    receive_from_stranger(unit, actor, stranger, said)?;
+    if waits && said.reading.stop.is_none() { Ok(()) } else { hold_back(unit, stranger, said) }
+}
+
 /// What one debtor's file learns from a reply.
 pub fn take(
     unit: &mut Unit<'_>,
@@ -86,7 +101,7 @@ pub fn take(
     debtor: DebtorKey,
     said: &Understood,
 ) -> Result<(), StorageError> {
-    let frozen = unit.debtor(debtor)?.frozen.iter().any(|(_, point)| *point == said.reply.point);
+    let frozen = is_frozen(unit, debtor, said)?;
     inbound(unit, actor, debtor, said)?;
     if let Some(closes) = &said.reading.stop {
         stop(unit, actor, debtor, said, closed(said, closes))?;
@@ -95,11 +110,21 @@ pub fn take(
         effect(unit, actor, debtor, said, found.intent)?;
     }
     if said.is_held() && !frozen {
-        let review = ReviewId::new(unit.now(), &unit.desk.entropy.ten());
-        let held = ReplyHold { channel: said.reply.channel, point: said.reply.point, review };
-        unit.record(debtor, &Actor::Gateway, EventBody::ReplyHeld(held, Sealed::Gone))?;
+        hold_back(unit, debtor, said)?;
     }
     unit.facts_changed(debtor)
+}
+
+/// Whether a reply's point waits for a person already.
+fn is_frozen(unit: &mut Unit<'_>, debtor: DebtorKey, said: &Understood) -> Result<bool, StorageError> {
+    Ok(unit.debtor(debtor)?.frozen.iter().any(|(_, point)| *point == said.reply.point))
+}
+
+/// Has a reply wait until a person has understood it.
+fn hold_back(unit: &mut Unit<'_>, debtor: DebtorKey, said: &Understood) -> Result<(), StorageError> {
+    let review = ReviewId::new(unit.now(), &unit.desk.entropy.ten());
+    let held = ReplyHold { channel: said.reply.channel, point: said.reply.point, review };
+    unit.record(debtor, &Actor::Gateway, EventBody::ReplyHeld(held, Sealed::Gone))
 }
 
 fn inbound(

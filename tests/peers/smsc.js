@@ -4,12 +4,14 @@
 // Who binds as gw with the password pw is let in. What becomes of a message is chosen by the number's last two digits:
 //
 //   00 no such number    58 throttled          61 throttled the first time      08 system error   40 an error of its own (0x400)
-//   99 UNDELIV, err 005  77 the receipt comes before the answer                 33 the receipt has no optional parameters
-//   10 hangs up instead of answering           11 never answers                 12 answers after 1500 ms
+//   99 UNDELIV, err 005  98 the same, right behind the answer                   77 the receipt comes before the answer
+//   33 the receipt has no optional parameters
+//   10 hangs up instead of answering           11 never answers                 12 answers after 6 s
 //   55 the handset writes STOP                 20 taken, and no receipt ever comes           anything else: DELIVRD
 //
 // stdout: one JSON line for each thing that happens. stdin: {"deliver": {…}} hands a message over, {"kick": true} cuts every
 // connection, {"unbind": true} takes leave, {"refuse": true|false} lets nobody in, {"ask": true} asks who is there,
+// {"recount": true} has it count its messages anew,
 // {"mark": n} is told back after all that was told before it.
 "use strict";
 const fs = require("fs");
@@ -29,7 +31,7 @@ function handOver(session, message) {
 }
 
 function receipt(session, pdu, number) {
-    const failed = /99$/.test(pdu.destination_addr);
+    const failed = /9[89]$/.test(pdu.destination_addr);
     const id = ids === "mixed" ? String(number) : reference(number);
     const [state, word, code] = failed ? [5, "UNDELIV", "005"] : [2, "DELIVRD", "000"];
     const message = {
@@ -66,14 +68,21 @@ function submitted(session, pdu) {
     const answer = () => session.send(pdu.response({ message_id: reference(number) }));
     const report = () => {
         // 1 asks for every receipt, 2 only for one that says it failed.
-        const wanted = pdu.registered_delivery === 1 || (pdu.registered_delivery === 2 && end === "99");
+        const wanted = pdu.registered_delivery === 1 || (pdu.registered_delivery === 2 && /9[89]/.test(end));
         if (wanted && end !== "20") receipt(session, pdu, number);
     };
     if (end === "77") {
         report();
         return setTimeout(answer, 200);
     }
-    if (end === "12") return setTimeout(() => { answer(); setTimeout(report, 50); }, 1500);
+    if (end === "98") {
+        // In one write, so that both are read at once.
+        session.socket.cork();
+        answer();
+        report();
+        return session.socket.uncork();
+    }
+    if (end === "12") return setTimeout(() => { answer(); setTimeout(report, 50); }, 6_000);
     answer();
     setTimeout(report, 50);
     // After the last part of a long message, and not after each.
@@ -107,6 +116,7 @@ server.listen(0, "127.0.0.1", () => say({ listening: server.address().port }));
 readline.createInterface({ input: process.stdin }).on("line", (line) => {
     const told = JSON.parse(line);
     if (told.mark) say({ marked: told.mark });
+    if (told.recount) count = 0;
     if ("refuse" in told) refuse = told.refuse;
     for (const session of sessions) {
         if (told.deliver) handOver(session, told.deliver);

@@ -261,3 +261,48 @@ async fn whatever_a_stranger_closes_stays_closed_for_the_owner_of_the_number() {
     }
     house.close().await;
 }
+
+#[tokio::test]
+async fn a_reply_whose_sender_is_no_address_is_recorded_and_waits_for_a_person() {
+    let house = House::new().await;
+    someone(&house, "a1").await;
+    let held = async || {
+        let rows = house.pipeline.read(|store| store.reader()?.open_reviews(100)).await.expect("readable");
+        rows.into_iter().map(|row| (row.review, row.debtor)).collect::<Vec<_>>()
+    };
+    // A stop waits each time, anything else once for a sender, and two senders are not confused.
+    for (channel, from, text, waiting) in [
+        (Channel::Sms, "+1447911123456", "STOP", 1),
+        (Channel::Sms, "+1447911123456", "thanks", 1),
+        (Channel::Sms, "+1447911123456", "Stop!", 2),
+        (Channel::Sms, "anonymous", "thanks", 3),
+        (Channel::Sms, "anonymous", "who is this", 3),
+        (Channel::Sms, "", "stop", 4),
+        (Channel::Email, "sample at example.com", "STOP", 5),
+    ] {
+        send(&house, channel, from, text, None).await;
+        let held = held().await;
+        assert_eq!(held.len(), waiting, "{from}: {text}");
+        let (review, file) = *held.last().expect("one");
+        let stream = dunwell::domain::event::Stream::Debtor(file);
+        let events = house.pipeline.read(move |store| store.reader()?.load(stream)).await.expect("readable");
+        let said = events.iter().any(|event| {
+            matches!(&event.body, EventBody::InboundReceived(..)) && sealed(&event.body)["from"] == from
+        });
+        assert!(
+            said && events
+                .iter()
+                .any(|event| matches!(&event.body, EventBody::ReplyHeld(held, _) if held.review == review))
+        );
+    }
+    // Two zeros in front are no riddle.
+    send(&house, Channel::Sms, &phone(&house, "a1").await.replace('+', "00"), "STOP", None).await;
+    assert_eq!((outcome(&house, "a1", "sms", "collection").await.as_str(), held().await.len()), ("block", 5));
+    for (review, _) in held().await {
+        let answer =
+            serde_json::from_value(json!({"resolution": "stop", "note": "found out"})).expect("an answer");
+        house.pipeline.resolve_review(&actor(), review, answer).await.expect("resolved");
+    }
+    assert!(held().await.is_empty());
+    house.close().await;
+}

@@ -232,6 +232,30 @@ async fn it_is_asked_no_longer_than_its_manifest_says() {
 }
 
 #[tokio::test]
+async fn patience_is_had_with_whatever_the_vendor_is_asked_about() {
+    let vendor = Vendor::default();
+    let (house, _) = house(&vendor).await;
+    let mut open = Vec::new();
+    for id in ["d1", "d2", "d3"] {
+        open.push((id, sent(&house, id).await));
+    }
+    vendor.answers(429, "{}");
+    house.pass(Span::seconds(61));
+    vendor.wait_for(1).await;
+    // Ten minutes are asked for: all but the last second of them pass, and nobody asks about the others either.
+    house.pass(Span::seconds(590));
+    let later = sent(&house, "d4").await;
+    assert_eq!(vendor.asked(), 1);
+    vendor.answers(200, r#"{"state":"arrived"}"#);
+    house.pass(Span::seconds(61));
+    for (id, accepted) in open.iter().chain([&("d4", later)]) {
+        house.until(id, accepted, "delivered").await;
+    }
+    assert_eq!(vendor.asked(), 5, "each of the four once more");
+    house.close().await;
+}
+
+#[tokio::test]
 async fn a_vendor_that_knows_nothing_or_asks_for_patience_is_asked_again_later() {
     let vendor = Vendor::default();
     let (house, _) = house(&vendor).await;

@@ -5,7 +5,7 @@ use dunwell::domain::attempt::AttemptStatus;
 use dunwell::domain::channel::Channel;
 use dunwell::domain::event::EventBody;
 use dunwell::domain::id::AttemptId;
-use dunwell::domain::outcome::FailureCause;
+use dunwell::domain::outcome::{Failure, FailureCause, FailureClass, Outcome};
 use dunwell::pipeline::Accepted;
 use dunwell::pipeline::receive::Report;
 use dunwell::provider::callback::{CallbackEvent, Delivery, DeliveryStatus};
@@ -136,6 +136,49 @@ async fn every_order_ends_in_the_same_state() {
         assert_eq!(state.attempts[&attempt].status, furthest, "after {status} {code:?}");
     }
     assert_eq!(receipts(&house, "d0").await.len(), said.len());
+    house.close().await;
+}
+
+/// The answer to the send came too late: the identifier in it is the attempt's all the same, and so are the receipts under it.
+#[tokio::test]
+async fn a_receipt_that_names_attempt_and_identifier_claims_what_waited_for_it() {
+    let house = House::new().await;
+    house.direct(Channel::Sms, "sandbox", |_| {
+        let (class, cause) = (FailureClass::Uncertain, FailureCause::Provider);
+        Some(Outcome::Failed(Failure::of(class, cause, "timeout")))
+    });
+    house.debtor("d1", json!({})).await;
+    house.consent("d1", "sms", &["automated", "electronic"]).await;
+    let accepted = house.accept(house.request("r-d1", "d1", &["sms"])).await.expect("accepted");
+    let unknown = async || {
+        let state = house.state("d1").await;
+        let attempt = state.attempts.iter().next().map(|(id, attempt)| (*id, attempt.status));
+        attempt.filter(|(_, status)| *status == AttemptStatus::Unknown)
+    };
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let (attempt, _) = loop {
+        if let Some(found) = unknown().await {
+            break found;
+        }
+        assert!(std::time::Instant::now() < deadline, "it is not unknown");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    };
+    let said = |attempt: Option<AttemptId>, status| {
+        CallbackEvent::Delivery(Delivery {
+            provider_ref: Some("m-1".to_owned()),
+            attempt,
+            status,
+            code: None,
+            cause: FailureCause::Unspecified,
+            at: None,
+        })
+    };
+    let take = async |event| house.pipeline.take(Channel::Sms, "sandbox", event).await.expect("taken");
+    assert!(!take(said(None, DeliveryStatus::Delivered)).await, "it waits");
+    assert!(take(said(Some(attempt), DeliveryStatus::Pending)).await);
+    house.until("d1", &accepted, "delivered").await;
+    assert_eq!(house.state("d1").await.attempts[&attempt].provider_ref.as_deref(), Some("m-1"));
+    assert!(take(said(None, DeliveryStatus::Failed)).await, "and from here on it is found by it");
     house.close().await;
 }
 

@@ -102,14 +102,7 @@ impl Link {
     /// Hands one part over.
     pub async fn submit(&self, part: Part, gate: &Arc<Gate>, deadline: Instant) -> Outcome {
         match self.session().await {
-            Ok(session) => {
-                let (attempt, last) = (part.attempt, part.last);
-                let outcome = session.submit(part, gate, deadline).await;
-                if let (Outcome::Accepted { provider_ref: Some(reference) }, false) = (&outcome, last) {
-                    self.remember(reference, attempt, last);
-                }
-                outcome
-            }
+            Ok(session) => session.submit(part, gate, deadline).await,
             Err(failure) => Outcome::Failed(failure),
         }
     }
@@ -205,12 +198,24 @@ impl Link {
         }
     }
 
+    /// The identifier names another message from here on.
+    pub fn forget(&self, reference: &str) {
+        let mut aliases = self.aliases();
+        if aliases.known.remove(reference).is_some() {
+            aliases.order.retain(|known| known != reference);
+        }
+    }
+
     /// Puts the attempt to a receipt, where its identifier alone would not find it. `false` if the receipt says nothing of the
     /// whole: a part that arrived is no message that did.
     pub fn name(&self, delivery: &mut Delivery) -> bool {
         let Some(reference) = &delivery.provider_ref else { return true };
         let Some((attempt, last)) = self.aliases().known.get(reference).copied() else { return true };
         delivery.attempt = Some(attempt);
+        if !last {
+            // It is the part's, and not what the message is known by.
+            delivery.provider_ref = None;
+        }
         last || delivery.status == DeliveryStatus::Failed
     }
 

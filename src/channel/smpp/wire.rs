@@ -64,8 +64,13 @@ pub(in crate::channel::smpp) async fn open(
             Box::new(tls.connect(name, socket).await?)
         }
     };
+    Ok(halves(socket))
+}
+
+/// What is read from a socket, and what is written to it.
+pub(in crate::channel::smpp) fn halves(socket: Box<dyn Socket>) -> (Frames, Writer) {
     let (reader, writer) = tokio::io::split(socket);
-    Ok((Frames { reader, buffer: BytesMut::with_capacity(4_096) }, writer))
+    (Frames { reader, buffer: BytesMut::with_capacity(4_096) }, writer)
 }
 
 /// Whole units, as they come in.

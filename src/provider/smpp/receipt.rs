@@ -1,5 +1,6 @@
 //! What a centre hands over: receipts (SMPP 3.4, appendix B), and what people write.
 
+use crate::domain::contact_point::{PointKind, PointValue};
 use crate::domain::outcome::FailureCause;
 use crate::provider::callback::{CallbackEvent, Delivery, DeliveryStatus, Inbound};
 use crate::provider::letter::Letter;
@@ -81,29 +82,29 @@ impl Plan {
         })
     }
 
-    /// A number with its plus sign, as far as the centre or the settings say which country it is of.
+    /// A number with its plus sign, as far as the centre or the settings say which country it is of. What is no number stays as
+    /// it is written.
     fn address(&self, address: &Address) -> String {
         let value = address.value.as_str();
-        let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-        match (address.ton, &self.home) {
-            (1, _) if digits => format!("+{value}"),
-            (0 | 2, Some(home)) if digits && value.len() > 6 => {
-                let country = home.trim_start_matches('+');
-                // With its country, a number is longer than without.
-                let whole = value.len() > 10 && value.starts_with(country);
-                if whole {
-                    format!("+{value}")
-                } else {
-                    format!("+{country}{}", value.trim_start_matches('0'))
-                }
-            }
-            _ => value.to_owned(),
+        let (ton, digits) = value.strip_prefix('+').map_or((address.ton, value), |digits| (1, digits));
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return value.to_owned();
+        }
+        let home = self.home.as_deref().map(|home| home.trim_start_matches('+'));
+        // Some centres leave in front what is dialled for a country, whatever type they give the number.
+        let from_home = if home == Some("1") { "011" } else { "00" };
+        let dialled = digits.strip_prefix("00").or_else(|| digits.strip_prefix(from_home));
+        match (dialled, ton, home) {
+            (Some(whole), ..) => format!("+{whole}"),
+            (None, 1, _) => format!("+{digits}"),
+            (None, 0 | 2, Some(home)) if digits.len() > 6 => with_country(digits, home),
+            (None, ..) => value.to_owned(),
         }
     }
 
     fn text(&self, message: &ShortMessage) -> String {
         let words = words(message);
-        match (message.data_coding, self.alphabet) {
+        match (alphabet(message.data_coding), self.alphabet) {
             (UCS2, _) => {
                 let units = words.chunks_exact(2).map(|two| u16::from_be_bytes([two[0], two[1]]));
                 char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
@@ -113,6 +114,26 @@ impl Plan {
             _ => String::from_utf8_lossy(words).into_owned(),
         }
     }
+}
+
+/// A `data_coding` without the class that says where a handset shows it (3GPP TS 23.038, section 4).
+fn alphabet(data_coding: u8) -> u8 {
+    match data_coding {
+        0x10..=0x13 | 0xf0..=0xf3 => DEFAULT,
+        0x18..=0x1b => UCS2,
+        other => other,
+    }
+}
+
+/// A number that may bear its country or not: one of home where that is a number there, else one with its country. Many centres
+/// hand over whole numbers of an unknown type, and a stranger's number would answer for them.
+fn with_country(digits: &str, home: &str) -> String {
+    let here = format!("+{home}{}", digits.trim_start_matches('0'));
+    let whole = format!("+{digits}");
+    let read = |value: &str| PointValue::parse(PointKind::Phone, value).ok();
+    let in_plan = |value: &str| read(value).is_some_and(|number| number.is_in_plan());
+    let is_here = in_plan(&here) || (read(&here).is_some() && !in_plan(&whole));
+    if is_here { here } else { whole }
 }
 
 /// The words without a header in front.
@@ -148,6 +169,81 @@ fn network_error(message: &ShortMessage) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::fault::SourceFile;
+    use crate::provider::manifest::Manifest;
+    use std::sync::Arc;
+
+    fn plan(home: &str) -> Plan {
+        let text = include_str!("../../../providers/sms/smpp/manifest.toml").to_owned();
+        let file = SourceFile { path: "sms/smpp/manifest.toml".to_owned(), text };
+        let manifest = Arc::new(Manifest::read(&file).expect("a manifest"));
+        let given = [
+            ("host", "127.0.0.1"),
+            ("tls", "none"),
+            ("system_id", "gw"),
+            ("password", "pw"),
+            ("from", "+15005550006"),
+            ("home", home),
+        ];
+        let given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+        Plan::new(&manifest, &manifest.settings(&given, "test").expect("settings")).expect("a plan")
+    }
+
+    #[test]
+    fn a_sender_is_the_same_however_the_centre_writes_it() {
+        let (american, british) = ("+13055550117", "+442079460123");
+        for (home, ton, value, number) in [
+            ("+1", 1, "13055550117", american),
+            ("+1", 1, "+13055550117", american),
+            ("+1", 1, "0013055550117", american),
+            ("+1", 1, "01113055550117", american),
+            ("+1", 0, "+13055550117", american),
+            ("+1", 0, "13055550117", american),
+            ("+1", 0, "3055550117", american),
+            ("+1", 2, "3055550117", american),
+            ("+1", 2, "13055550117", american),
+            ("+1", 0, "0013055550117", american),
+            ("+1", 0, "01113055550117", american),
+            ("+1", 0, "442079460123", british),
+            ("+1", 0, "00442079460123", british),
+            ("+1", 0, "011442079460123", british),
+            ("+44", 0, "13055550117", american),
+            ("+44", 0, "0013055550117", american),
+            ("+44", 0, "442079460123", british),
+            ("+44", 0, "02079460123", british),
+            ("+44", 2, "2079460123", british),
+            // What `011` dials from America is a town in Britain.
+            ("+44", 0, "01134960123", "+441134960123"),
+            // A number that no plan knows yet is still one of home, and what is no number stays what it is.
+            ("+1", 0, "2995550117", "+12995550117"),
+            ("+1", 0, "24273", "24273"),
+            ("+1", 5, "SAMPLE", "SAMPLE"),
+            ("+1", 0, "", ""),
+        ] {
+            let address = Address { ton, npi: 1, value: value.to_owned() };
+            assert_eq!(plan(home).address(&address), number, "{home}: {ton} {value}");
+        }
+    }
+
+    #[test]
+    fn words_are_read_by_their_alphabet_whatever_their_class() {
+        let plan = plan("+1");
+        let ucs2: Vec<u8> = "¡Alto!".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let gsm = b"\x40Alto!".to_vec();
+        for (data_coding, words) in [
+            (0x08, &ucs2),
+            (0x18, &ucs2),
+            (0x1b, &ucs2),
+            (0x00, &gsm),
+            (0x10, &gsm),
+            (0x13, &gsm),
+            (0xf1, &gsm),
+        ] {
+            let message =
+                ShortMessage { data_coding, short_message: words.clone(), ..ShortMessage::default() };
+            assert_eq!(plan.text(&message), "¡Alto!", "{data_coding:#x}");
+        }
+    }
 
     #[test]
     fn fields_are_found_wherever_they_stand() {
