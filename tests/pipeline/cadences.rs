@@ -170,6 +170,24 @@ async fn a_step_that_is_refused_or_runs_out_of_time_gives_way_to_the_next() {
     house.close().await;
 }
 
+#[tokio::test]
+async fn a_stop_that_the_provider_keeps_ends_it() {
+    let house = House::new().await;
+    someone(&house, "d1").await;
+    // The sandbox has this number down as one that wants nothing more.
+    let points = json!([
+        {"kind": "phone", "value": "+13055550104", "line_type": "mobile"},
+        {"kind": "email", "value": "d1@example.com"},
+    ]);
+    house.debtor("d1", json!({"contact_points": points})).await;
+    let id = begin(&house, "d1").await;
+    until(&house, "d1", id, &["sent", "accepted"]).await;
+    house.pass(Span::days(3));
+    until(&house, "d1", id, &["sent", "failed", "cancelled"]).await;
+    assert_eq!(reason(&house, "d1", id).await, Some("opt_out"));
+    house.close().await;
+}
+
 /// What is done between the first step and the second, and why the cadence then ends; none where it goes on.
 #[tokio::test]
 async fn whatever_makes_the_rest_pointless_ends_it_with_its_reason() {

@@ -130,7 +130,7 @@ async fn a_consent_that_is_yet_to_be_given_outlives_no_stop() {
     settled(&house, "a1").await;
     house.pass(Span::minutes(1));
     say(&house, ONE, "STOP", Some("m2"), None).await;
-    house.pass(Span::hours(5));
+    house.pass(Span::hours(4));
     let request = house.accept(house.request("r1", "a1", &["sms"])).await.expect("accepted");
     house.until("a1", &request, "blocked").await;
     assert_eq!(ordered(&house, "a1").await, ["opt-out-confirmation", "payment-reminder"], "one confirmation");

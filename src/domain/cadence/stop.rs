@@ -5,10 +5,11 @@ use crate::domain::channel::{Direction, Party};
 use crate::domain::consent::{Hold, HoldKind, covers_any};
 use crate::domain::contact::{Contact, ContactResult};
 use crate::domain::debtor::{Account, AccountStatus, DebtorFile, DebtorOutline};
-use crate::domain::event::{EventBody, Inbound, Sealed, Understanding};
+use crate::domain::event::{EventBody, Inbound, PointInvalid, Sealed, Understanding};
 use crate::domain::id::AccountKey;
 use crate::domain::intent::Intent;
 use crate::domain::money::Money;
+use crate::domain::outcome::FailureCause;
 use crate::domain::state::DebtorState;
 
 /// What an event says that may end a cadence, the most telling first.
@@ -28,6 +29,7 @@ pub(super) fn heard(state: &DebtorState, cadence: &CadenceState, body: &EventBod
         EventBody::ContactRecorded(report, _) => contacted(&report.contact, cadence),
         EventBody::PermitUsed(used, _) => talked(Some(used.result)),
         EventBody::DeliveryUpdated(update, _) => talked(update.result),
+        EventBody::ContactPointInvalid(invalid, _) => refused(invalid),
         EventBody::DebtorUpdated(outline, Sealed::Open(now)) => {
             let before = state.file.as_ref().map(|file| Books { outline: &state.outline, file });
             let now = Books { outline, file: &now.file };
@@ -53,7 +55,6 @@ pub(super) fn heard(state: &DebtorState, cadence: &CadenceState, body: &EventBod
         | EventBody::AttemptAbandoned(..)
         | EventBody::ReplyHeld(..)
         | EventBody::ReplyReleased(..)
-        | EventBody::ContactPointInvalid(..)
         | EventBody::CallbackRequested(..)
         | EventBody::PolicyChanged(..)
         | EventBody::AccessRecorded(..)
@@ -93,6 +94,18 @@ fn said(inbound: &Inbound) -> Vec<StopCondition> {
     let heard: Vec<_> = by_word.into_iter().chain(inbound.intents.iter().filter_map(by_intent)).collect();
     let order = [OptOut, Dispute, Hold, Payment, Promise];
     order.into_iter().filter(|condition| heard.contains(condition)).chain([Reply]).collect()
+}
+
+/// A stop that the debtor gave to the provider, which tells us when it is asked to send.
+fn refused(invalid: &PointInvalid) -> Vec<StopCondition> {
+    match invalid.cause {
+        FailureCause::OptedOut => vec![StopCondition::OptOut],
+        FailureCause::InvalidAddress
+        | FailureCause::Content
+        | FailureCause::Account
+        | FailureCause::Provider
+        | FailureCause::Unspecified => Vec::new(),
+    }
 }
 
 pub(super) fn holds(hold: &Hold) -> Vec<StopCondition> {
