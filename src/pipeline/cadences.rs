@@ -256,6 +256,7 @@ pub(in crate::pipeline) fn follow(
     Ok(())
 }
 
+/// Takes a step back, and shuts the gate before one that is about to leave.
 fn take_back(
     unit: &mut Unit<'_>,
     actor: &Actor,
@@ -263,8 +264,13 @@ fn take_back(
     request: RequestId,
     because: Option<Ending>,
 ) -> Result<(), StorageError> {
+    let under_way = unit.debtor(debtor)?.requests.get(&request).map(|request| request.status);
     let end = RequestEnd { because, request };
-    unit.record(debtor, actor, EventBody::RequestCancelled(end, Sealed::Gone))
+    unit.record(debtor, actor, EventBody::RequestCancelled(end, Sealed::Gone))?;
+    if under_way == Some(RequestStatus::Dispatching) {
+        unit.effect(Effect::Overtaken(debtor));
+    }
+    Ok(())
 }
 
 /// Upstream takes a cadence back, or says what ended it.
@@ -281,11 +287,7 @@ fn cancel(unit: &mut Unit<'_>, actor: &Actor, id: CadenceId, reason: Option<Stop
         None => {}
     }
     let Some(request) = cadence.requests.last().copied() else { return Ok(Ok(())) };
-    let under_way = state.requests.get(&request).map(|request| request.status);
     take_back(unit, actor, row.debtor, request, Some(ending))?;
-    if under_way == Some(RequestStatus::Dispatching) {
-        unit.effect(Effect::Overtaken(row.debtor));
-    }
     Ok(Ok(()))
 }
 
