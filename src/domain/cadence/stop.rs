@@ -130,7 +130,9 @@ fn contacted(contact: &Contact, cadence: &CadenceState) -> Vec<StopCondition> {
         Party::Debtor | Party::Spouse | Party::Attorney => true,
         Party::Creditor | Party::CreditBureau | Party::ThirdParty => false,
     };
-    if !speaks || !covers_any(&contact.accounts, &cadence.accounts) {
+    // What was talked about before it began was known when it was begun.
+    let before = contact.occurred_at < cadence.started_at;
+    if before || !speaks || !covers_any(&contact.accounts, &cadence.accounts) {
         return Vec::new();
     }
     let mut heard = talked(Some(contact.result));

@@ -4,8 +4,8 @@ use crate::domain::channel::{Direction, Party};
 use crate::domain::consent::{Hold, HoldKind};
 use crate::domain::contact::{Contact, ContactResult, ContactSource};
 use crate::domain::event::{
-    Actor, AttemptFailure, AttemptSecret, AttemptSent, AttemptStart, Event, EventBody, HoldSecret, Inbound,
-    Nothing, RequestEnd, RequestSecret, Sealed, Understanding,
+    Actor, AttemptFailure, AttemptSecret, AttemptSent, AttemptStart, ContactReport, Event, EventBody, HoldSecret,
+    Inbound, Nothing, RequestEnd, RequestSecret, Sealed, Understanding,
 };
 use crate::domain::id::{AttemptId, Pseudonym};
 use crate::domain::outcome::{FailureCause, FailureClass};
@@ -194,7 +194,7 @@ impl World {
                 let talked = ContactResult::Conversation;
                 let source = ContactSource::Reported(Pseudonym::from_bytes([9; 16]));
                 let contact = Contact { result: talked, ..contact(self.now, source) };
-                let report = crate::domain::event::ContactReport { body_digest: String::new(), contact };
+                let report = ContactReport { body_digest: String::new(), contact };
                 EventBody::ContactRecorded(report, Sealed::Gone)
             }
             News::Erasure => {
@@ -407,6 +407,44 @@ proptest! {
         let ending = if whole { Ending::Completed } else { Ending::Expired };
         prop_assert_eq!(cadence.ended.map(|(ending, _)| ending), Some(ending));
     }
+}
+
+fn plan(stop_on: &[StopCondition]) -> Plan {
+    let step = PlanStep {
+        after: Span::days(3),
+        channels: vec![ChannelChoice::Auto],
+        expire_after: Span::days(2),
+        template: "payment-reminder".to_owned(),
+    };
+    Plan {
+        digest: String::new(),
+        name: "sample".to_owned(),
+        steps: vec![step.clone(), step],
+        stop_on: stop_on.to_vec(),
+    }
+}
+
+/// What a contact made elsewhere, reported now, makes of a cadence that was begun just now.
+fn reported(contact: impl FnOnce(Timestamp) -> Contact) -> Option<Ending> {
+    let mut world = World::new();
+    let id = world.begin(&plan(StopCondition::ALL), None);
+    let report = ContactReport { body_digest: String::new(), contact: contact(world.now) };
+    world.record(EventBody::ContactRecorded(report, Sealed::Gone));
+    world.state.cadences[&id].ended.map(|(ending, _)| ending)
+}
+
+fn talk(at: Timestamp) -> Contact {
+    let source = ContactSource::Reported(Pseudonym::from_bytes([9; 16]));
+    Contact { result: ContactResult::Conversation, channel: Channel::Voice, ..contact(at, source) }
+}
+
+#[test]
+fn what_was_made_elsewhere_before_it_began_does_not_end_it() {
+    assert_eq!(reported(talk), Some(Ending::Stopped(StopCondition::Conversation)));
+    assert_eq!(reported(|now| talk(now.minus(Span::millis(1)))), None);
+    let inbound = |at| Contact { direction: Direction::Inbound, result: ContactResult::Delivered, ..talk(at) };
+    assert_eq!(reported(inbound), Some(Ending::Stopped(StopCondition::Reply)));
+    assert_eq!(reported(|now| inbound(now.minus(Span::days(1)))), None);
 }
 
 #[test]
