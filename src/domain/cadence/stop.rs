@@ -3,9 +3,11 @@
 use crate::domain::cadence::{CadenceState, StopCondition};
 use crate::domain::channel::{Direction, Party};
 use crate::domain::consent::{Hold, HoldKind, covers_any};
-use crate::domain::contact::{Contact, ContactResult};
+use crate::domain::contact::{Contact, ContactResult, ContactSource};
 use crate::domain::debtor::{Account, AccountStatus, DebtorFile, DebtorOutline};
-use crate::domain::event::{EventBody, Inbound, PointInvalid, Sealed, Understanding};
+use crate::domain::event::{
+    DeliveryUpdate, EventBody, Inbound, PermitUse, PointInvalid, Sealed, Understanding,
+};
 use crate::domain::id::AccountKey;
 use crate::domain::intent::Intent;
 use crate::domain::money::Money;
@@ -26,9 +28,17 @@ pub(super) fn heard(state: &DebtorState, cadence: &CadenceState, body: &EventBod
         EventBody::DisputeReceived(about, _) => when(&about.accounts, Dispute),
         EventBody::PromiseReceived(about, _) => when(&about.accounts, Promise),
         EventBody::HoldPlaced(hold, _) if covers_any(&hold.accounts, &cadence.accounts) => holds(hold),
-        EventBody::ContactRecorded(report, _) => contacted(&report.contact, cadence),
-        EventBody::PermitUsed(used, _) => talked(Some(used.result)),
-        EventBody::DeliveryUpdated(update, _) => talked(update.result),
+        EventBody::ContactRecorded(report, _) => made_elsewhere(&report.contact, cadence),
+        EventBody::PermitUsed(PermitUse { occurred_at, permit, result }, _) => {
+            let reserved = counted(state, ContactSource::Permit(*permit)).cloned();
+            let made = reserved.map(|contact| Contact { occurred_at: *occurred_at, result: *result, ..contact });
+            made.map(|made| made_elsewhere(&made, cadence)).unwrap_or_default()
+        }
+        EventBody::DeliveryUpdated(DeliveryUpdate { attempt, result: Some(result), .. }, _) => {
+            let made = counted(state, ContactSource::Attempt(*attempt)).cloned();
+            let concluded = made.map(|contact| Contact { result: *result, ..contact });
+            concluded.map(|concluded| contacted(&concluded, cadence)).unwrap_or_default()
+        }
         EventBody::ContactPointInvalid(invalid, _) => refused(invalid),
         EventBody::DebtorUpdated(outline, Sealed::Open(now)) => {
             let before = state.file.as_ref().map(|file| Books { outline: &state.outline, file });
@@ -53,6 +63,7 @@ pub(super) fn heard(state: &DebtorState, cadence: &CadenceState, body: &EventBod
         | EventBody::AttemptFailed(..)
         | EventBody::AttemptUnknown(..)
         | EventBody::AttemptAbandoned(..)
+        | EventBody::DeliveryUpdated(DeliveryUpdate { result: None, .. }, _)
         | EventBody::ReplyHeld(..)
         | EventBody::ReplyReleased(..)
         | EventBody::CallbackRequested(..)
@@ -124,24 +135,28 @@ pub(super) fn holds(hold: &Hold) -> Vec<StopCondition> {
     }
 }
 
-/// A contact made elsewhere, with whoever counts as the debtor (12 CFR 1006.6(a)) or speaks for the debtor.
+/// A contact that is on file, by where it comes from.
+fn counted(state: &DebtorState, source: ContactSource) -> Option<&Contact> {
+    state.contacts.iter().rfind(|contact| contact.source == source)
+}
+
+/// A contact made elsewhere. What was talked about before a cadence began was known when it was begun.
+fn made_elsewhere(contact: &Contact, cadence: &CadenceState) -> Vec<StopCondition> {
+    if contact.occurred_at < cadence.started_at { Vec::new() } else { contacted(contact, cadence) }
+}
+
+/// A contact with whoever counts as the debtor (12 CFR 1006.6(a)) or speaks for the debtor.
 fn contacted(contact: &Contact, cadence: &CadenceState) -> Vec<StopCondition> {
     let speaks = match contact.party {
         Party::Debtor | Party::Spouse | Party::Attorney => true,
         Party::Creditor | Party::CreditBureau | Party::ThirdParty => false,
     };
-    // What was talked about before it began was known when it was begun.
-    let before = contact.occurred_at < cadence.started_at;
-    if before || !speaks || !covers_any(&contact.accounts, &cadence.accounts) {
+    if !speaks || !covers_any(&contact.accounts, &cadence.accounts) {
         return Vec::new();
     }
-    let mut heard = talked(Some(contact.result));
-    heard.extend((contact.direction == Direction::Inbound).then_some(StopCondition::Reply));
-    heard
-}
-
-fn talked(result: Option<ContactResult>) -> Vec<StopCondition> {
-    if result == Some(ContactResult::Conversation) { vec![StopCondition::Conversation] } else { Vec::new() }
+    let talked = (contact.result == ContactResult::Conversation).then_some(StopCondition::Conversation);
+    let began = (contact.direction == Direction::Inbound).then_some(StopCondition::Reply);
+    talked.into_iter().chain(began).collect()
 }
 
 /// What upstream knows of a debtor's accounts, under their keys.

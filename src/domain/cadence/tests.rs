@@ -4,10 +4,11 @@ use crate::domain::channel::{Direction, Party};
 use crate::domain::consent::{Hold, HoldKind};
 use crate::domain::contact::{Contact, ContactResult, ContactSource};
 use crate::domain::event::{
-    Actor, AttemptFailure, AttemptSecret, AttemptSent, AttemptStart, ContactReport, Event, EventBody, HoldSecret,
-    Inbound, Nothing, RequestEnd, RequestSecret, Sealed, Understanding,
+    Actor, AttemptFailure, AttemptSecret, AttemptSent, AttemptStart, ContactReport, DeliveryUpdate, Event,
+    EventBody, HoldSecret, Inbound, Nothing, PermitUse, RequestEnd, RequestSecret, Sealed, Understanding,
 };
-use crate::domain::id::{AttemptId, Pseudonym};
+use crate::domain::attempt::AttemptStatus;
+use crate::domain::id::{AttemptId, PermitId, Pseudonym};
 use crate::domain::outcome::{FailureCause, FailureClass};
 use crate::domain::request::RequestOrder;
 use proptest::prelude::*;
@@ -39,12 +40,14 @@ struct World {
     events: Vec<Event>,
     now: Timestamp,
     made: u8,
+    /// What its cadences are about.
+    accounts: Vec<AccountKey>,
 }
 
 impl World {
     fn new() -> Self {
         let now = Timestamp::from_millis(1_795_000_000_000);
-        Self { state: DebtorState::default(), events: Vec::new(), now, made: 0 }
+        Self { state: DebtorState::default(), events: Vec::new(), now, made: 0, accounts: Vec::new() }
     }
 
     fn dice(&mut self) -> [u8; 10] {
@@ -89,7 +92,7 @@ impl World {
             _ => RequestId::new(self.now, &self.dice()),
         };
         let order = RequestOrder {
-            accounts: Vec::new(),
+            accounts: self.accounts.clone(),
             body_digest: String::new(),
             cadence: Some(Box::new(place)),
             campaign: None,
@@ -445,6 +448,53 @@ fn what_was_made_elsewhere_before_it_began_does_not_end_it() {
     let inbound = |at| Contact { direction: Direction::Inbound, result: ContactResult::Delivered, ..talk(at) };
     assert_eq!(reported(inbound), Some(Ending::Stopped(StopCondition::Reply)));
     assert_eq!(reported(|now| inbound(now.minus(Span::days(1)))), None);
+}
+
+fn account(byte: u8) -> AccountKey {
+    AccountKey(Pseudonym::from_bytes([byte; 16]))
+}
+
+/// Whether a conversation ends a cadence about one account, by whom it was with and what it was about: one that a permit was
+/// used for, and one on a call of our own.
+fn talked_with(party: Party, about: u8) -> (bool, bool) {
+    let talked = ContactResult::Conversation;
+    let ended = |how: &dyn Fn(&mut World, Contact)| {
+        let mut world = World { accounts: vec![account(1)], ..World::new() };
+        let id = world.begin(&plan(StopCondition::ALL), None);
+        let source = ContactSource::Permit(PermitId::new(world.now, &[7; 10]));
+        let contact = Contact { accounts: vec![account(about)], party, ..contact(world.now, source) };
+        how(&mut world, contact);
+        !world.state.cadences[&id].is_live()
+    };
+    let permitted = ended(&|world, contact| {
+        let permit = PermitId::new(world.now, &[7; 10]);
+        world.state.contacts.push(contact);
+        let used = PermitUse { occurred_at: world.now, permit, result: talked };
+        world.record(EventBody::PermitUsed(used, Sealed::Gone));
+    });
+    let called = ended(&|world, contact| {
+        let attempt = AttemptId::new(world.now, &[7; 10]);
+        let source = ContactSource::Attempt(attempt);
+        world.state.contacts.push(Contact { source, ..contact });
+        let update = DeliveryUpdate {
+            attempt,
+            cause: None,
+            code: None,
+            reported: "right_party".to_owned(),
+            result: Some(talked),
+            status: AttemptStatus::Delivered,
+        };
+        world.record(EventBody::DeliveryUpdated(update, Sealed::Gone));
+    });
+    (permitted, called)
+}
+
+#[test]
+fn a_conversation_ends_it_by_whom_it_was_with_and_what_it_was_about() {
+    assert_eq!(talked_with(Party::Debtor, 1), (true, true));
+    assert_eq!(talked_with(Party::Attorney, 1), (true, true));
+    assert_eq!(talked_with(Party::Debtor, 2), (false, false), "another account");
+    assert_eq!(talked_with(Party::Creditor, 1), (false, false), "not the debtor");
 }
 
 #[test]
