@@ -32,7 +32,7 @@ use std::fmt;
 words! {
     /// What makes the rest of a cadence pointless.
     StopCondition {
-        /// The debtor wrote, pressed a key, clicked or called.
+        /// The debtor wrote, pressed a key or called; a link that was opened is no reply.
         Reply = "reply",
         /// Somebody has talked with the debtor.
         Conversation = "conversation",

@@ -37,7 +37,10 @@ pub(super) fn heard(state: &DebtorState, cadence: &CadenceState, body: &EventBod
         EventBody::DeliveryUpdated(DeliveryUpdate { attempt, result: Some(result), .. }, _) => {
             let made = counted(state, ContactSource::Attempt(*attempt)).cloned();
             let concluded = made.map(|contact| Contact { result: *result, ..contact });
-            concluded.map(|concluded| contacted(&concluded, cadence)).unwrap_or_default()
+            let heard = concluded.map(|concluded| contacted(&concluded, cadence)).unwrap_or_default();
+            // On a call of ours only the debtor's own key makes it a conversation.
+            let answered = heard.contains(&StopCondition::Conversation).then_some(StopCondition::Reply);
+            heard.into_iter().chain(answered).collect()
         }
         EventBody::ContactPointInvalid(invalid, _) => refused(invalid),
         EventBody::DebtorUpdated(outline, Sealed::Open(now)) => {

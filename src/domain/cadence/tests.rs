@@ -476,17 +476,22 @@ fn talked_with(party: Party, about: u8) -> (bool, bool) {
         let attempt = AttemptId::new(world.now, &[7; 10]);
         let source = ContactSource::Attempt(attempt);
         world.state.contacts.push(Contact { source, ..contact });
-        let update = DeliveryUpdate {
-            attempt,
-            cause: None,
-            code: None,
-            reported: "right_party".to_owned(),
-            result: Some(talked),
-            status: AttemptStatus::Delivered,
-        };
-        world.record(EventBody::DeliveryUpdated(update, Sealed::Gone));
+        world.record(right_party(attempt));
     });
     (permitted, called)
+}
+
+/// Somebody on a call of ours pressed the key that says to be the debtor.
+fn right_party(attempt: AttemptId) -> EventBody {
+    let update = DeliveryUpdate {
+        attempt,
+        cause: None,
+        code: None,
+        reported: "right_party".to_owned(),
+        result: Some(ContactResult::Conversation),
+        status: AttemptStatus::Delivered,
+    };
+    EventBody::DeliveryUpdated(update, Sealed::Gone)
 }
 
 #[test]
@@ -495,6 +500,19 @@ fn a_conversation_ends_it_by_whom_it_was_with_and_what_it_was_about() {
     assert_eq!(talked_with(Party::Attorney, 1), (true, true));
     assert_eq!(talked_with(Party::Debtor, 2), (false, false), "another account");
     assert_eq!(talked_with(Party::Creditor, 1), (false, false), "not the debtor");
+}
+
+#[test]
+fn the_key_that_says_it_is_me_is_a_reply() {
+    let mut world = World::new();
+    let stop_on: Vec<_> = StopCondition::BINDING.iter().copied().chain([StopCondition::Reply]).collect();
+    let id = world.begin(&plan(&stop_on), None);
+    let request = world.waiting(id).expect("one");
+    let attempt = world.start(request);
+    world.record(EventBody::AttemptSent(AttemptSent { attempt, provider_ref: None }, Sealed::Gone));
+    world.record(right_party(attempt));
+    let ended = world.state.cadences[&id].ended.map(|(ending, _)| ending);
+    assert_eq!(ended, Some(Ending::Stopped(StopCondition::Reply)));
 }
 
 #[test]

@@ -33,7 +33,7 @@ enum Reason {
     Cancelled,
     /// The person was erased.
     Erased,
-    /// The debtor wrote, pressed a key, clicked or called.
+    /// The debtor wrote, pressed a key or called; a link that was opened is no reply.
     Reply,
     /// Somebody has talked with the debtor.
     Conversation,
