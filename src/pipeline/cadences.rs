@@ -273,6 +273,20 @@ fn take_back(
     Ok(())
 }
 
+/// What records a reason that binds beyond the cadence, and ends the cadence with that.
+fn recorded_elsewhere(reason: StopCondition) -> Option<&'static str> {
+    match reason {
+        StopCondition::OptOut => Some("POST /v1/debtors/{debtor_id}/opt-outs"),
+        StopCondition::Dispute => Some("PUT /v1/debtors/{debtor_id}/holds/dispute"),
+        StopCondition::Hold => Some("PUT /v1/debtors/{debtor_id}/holds/{kind}"),
+        StopCondition::Reply
+        | StopCondition::Conversation
+        | StopCondition::Promise
+        | StopCondition::Payment
+        | StopCondition::AccountClosed => None,
+    }
+}
+
 /// Upstream takes a cadence back, or says what ended it.
 fn cancel(unit: &mut Unit<'_>, actor: &Actor, id: CadenceId, reason: Option<StopCondition>) -> Filed<()> {
     let Some(row) = unit.batch.request(id.first())? else { return Ok(Err(Refusal::NotFound("cadence"))) };
@@ -307,13 +321,16 @@ impl Pipeline {
     /// Takes a cadence back, or says what ended it: once this returns, nothing more of it goes out.
     ///
     /// # Errors
-    /// There is no such cadence, it has ended otherwise, or the history is out of reach.
+    /// The reason must be recorded by itself; there is no such cadence, it has ended otherwise, or the history is out of reach.
     pub async fn cancel_cadence(
         &self,
         actor: &Actor,
         id: CadenceId,
         reason: Option<StopCondition>,
     ) -> Result<(), Refusal> {
+        if let Some(elsewhere) = reason.and_then(recorded_elsewhere) {
+            return Err(Refusal::invalid("/reason", format!("would bind nothing here: record it with {elsewhere}")));
+        }
         let actor = actor.clone();
         self.file(move |unit| cancel(unit, &actor, id, reason)).await
     }

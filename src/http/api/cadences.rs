@@ -97,7 +97,8 @@ async fn view(api: &Api, id: CadenceId) -> Result<Json<CadenceView>, Problem> {
 #[serde(deny_unknown_fields)]
 struct CadenceCancel {
     /// What made the rest pointless, where it is something that this gateway has not heard of itself, such as a payment;
-    /// `cancelled` is recorded where absent.
+    /// `cancelled` is recorded where absent. What binds beyond the cadence has its own endpoint, and ends the cadence by
+    /// itself: an opt-out, a dispute or a hold is 422 here.
     #[serde(default)]
     reason: Option<StopCondition>,
 }
