@@ -41,6 +41,17 @@ async fn someone(house: &House, id: &str, number: &str) {
 }
 
 async fn say(house: &House, from: &str, text: &str, reference: Option<&str>, keyword: Option<&str>) {
+    say_over(house, "sandbox", from, text, reference, keyword).await;
+}
+
+async fn say_over(
+    house: &House,
+    provider: &str,
+    from: &str,
+    text: &str,
+    reference: Option<&str>,
+    keyword: Option<&str>,
+) {
     let inbound = Inbound {
         letter: dunwell::provider::letter::Letter::default(),
         from: from.to_owned(),
@@ -50,7 +61,7 @@ async fn say(house: &House, from: &str, text: &str, reference: Option<&str>, key
         keyword: keyword.map(str::to_owned),
         provider_ref: reference.map(str::to_owned),
     };
-    house.pipeline.take(Channel::Sms, "sandbox", CallbackEvent::Inbound(inbound)).await.expect("taken");
+    house.pipeline.take(Channel::Sms, provider, CallbackEvent::Inbound(inbound)).await.expect("taken");
 }
 
 /// The templates that were ordered for a debtor.
@@ -194,6 +205,19 @@ async fn nobody_is_answered_who_should_not_be() {
     say(&house, "+13055550178", "HELP", Some("m9"), None).await;
     assert_eq!(ordered(&house, "a7").await, ["help"]);
     assert!(sent.lock().expect("whole").is_empty());
+    house.close().await;
+}
+
+#[tokio::test]
+async fn two_providers_may_call_a_reply_the_same() {
+    let (house, sent) = house().await;
+    for (id, number, provider) in [("a1", ONE, "sandbox"), ("a2", "+13055550172", "second")] {
+        someone(&house, id, number).await;
+        say_over(&house, provider, number, "HELP", Some("1"), None).await;
+        settled(&house, id).await;
+        assert_eq!(ordered(&house, id).await, ["help"], "{id}");
+    }
+    assert_eq!(sent.lock().expect("whole").len(), 2);
     house.close().await;
 }
 
