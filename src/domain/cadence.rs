@@ -303,8 +303,8 @@ pub fn stopped_by(state: &DebtorState, body: &EventBody) -> Vec<(CadenceId, Stop
     .collect()
 }
 
-/// What stands in the way of a cadence that is to begin now, of what would have ended it: a hold, or that nothing is left to
-/// collect.
+/// What stands in the way of a cadence that is to begin now, of what would have ended it: a hold, an account that it is about
+/// and that is not open, or that none is.
 pub fn forestalled(
     state: &DebtorState,
     plan: &Plan,
@@ -316,14 +316,13 @@ pub fn forestalled(
         .iter()
         .filter(|hold| hold.lifted_at.is_none_or(|end| now < end) && covers_any(&hold.accounts, accounts));
     let held = held.flat_map(stop::holds).find(|condition| plan.stop_on.contains(condition));
-    let mut about = state
-        .outline
-        .accounts
-        .iter()
-        .filter(|account| accounts.is_empty() || accounts.contains(&account.account))
-        .map(|account| account.status)
-        .peekable();
-    let closed = about.peek().is_some() && about.all(|status| status != AccountStatus::Open);
+    let on_file = &state.outline.accounts;
+    let mut named = on_file.iter().filter(|account| accounts.contains(&account.account));
+    // Of several that are named one that is not open is enough: it ends a cadence. Where none is named, whatever is open counts.
+    let closed = match accounts {
+        [] => !on_file.is_empty() && on_file.iter().all(|account| account.status != AccountStatus::Open),
+        _ => named.any(|account| account.status != AccountStatus::Open),
+    };
     held.or_else(|| closed.then_some(StopCondition::AccountClosed))
 }
 

@@ -484,6 +484,12 @@ async fn what_is_wrong_is_said_with_its_place() {
     house.debtor("d3", json!({"accounts": [{"account_id": "d3-1", "status": "settled"}]})).await;
     let closed = house.pipeline.begin_cadence(&actor(), cadence("d3", json!({}))).await;
     assert!(matches!(closed, Err(Refusal::Conflict(why)) if why.contains("account_closed")));
+    let both = json!([{"account_id": "d4-1", "status": "settled"}, {"account_id": "d4-2"}]);
+    house.debtor("d4", json!({ "accounts": both })).await;
+    let named = cadence("d4", json!({"account_ids": ["d4-1", "d4-2"]}));
+    let one_closed = house.pipeline.begin_cadence(&actor(), named).await;
+    assert!(matches!(one_closed, Err(Refusal::Conflict(why)) if why.contains("account_closed")));
+    begin_with(&house, "d4", json!({"account_ids": []})).await;
     house.pipeline.lift_hold(&actor(), "d2", HoldKind::Dispute).await.expect("lifted");
     begin(&house, "d2").await;
     house.close().await;
