@@ -15,6 +15,7 @@ use dunwell::domain::request::RequestStatus;
 use dunwell::domain::state::RequestState;
 use dunwell::domain::time::{Clock, Span};
 use dunwell::pipeline::Refusal;
+use dunwell::pipeline::load::{Item, Loaded};
 use dunwell::pipeline::receive::Report;
 use dunwell::pipeline::replay::{Replay, Verdict};
 use dunwell::pipeline::webhooks::follow::Follower;
@@ -319,6 +320,44 @@ async fn act(house: &House, id: &str, points: &Value, cadence: CadenceId) {
         "e1" => house.pipeline.erase(&actor(), id).await.expect("erased"),
         _ => {}
     }
+}
+
+#[tokio::test]
+async fn a_file_that_is_loaded_again_ends_nothing() {
+    let house = House::new().await;
+    someone(&house, "d1").await;
+    // A stop and a hold that were stated by a clock ahead of ours, and a consent.
+    let ahead = house.clock.now().plus(Span::minutes(2));
+    let stop = json!({"channel": "voice", "received_at": ahead, "source": "a file"});
+    let hold = json!({"since": ahead, "account_ids": ["d1-1"]});
+    let consent = json!({"channel": "voice", "scope": "automated", "granted_at": ahead, "source": "a file"});
+    let rows = || {
+        vec![
+            Item::OptOut("d1".to_owned(), serde_json::from_value(stop.clone()).expect("a stop")),
+            Item::Hold(
+                "d1".to_owned(),
+                HoldKind::Litigation,
+                serde_json::from_value(hold.clone()).expect("a hold"),
+            ),
+            Item::Consent("d1".to_owned(), serde_json::from_value(consent.clone()).expect("a consent")),
+        ]
+    };
+    let load = async |rows| {
+        let loaded = house.pipeline.load(&actor(), rows).await;
+        loaded.into_iter().map(|row| row.expect("loaded")).collect::<Vec<_>>()
+    };
+    assert_eq!(load(rows()).await, [Loaded::New, Loaded::New, Loaded::New]);
+    house.pipeline.lift_hold(&actor(), "d1", HoldKind::Litigation).await.expect("lifted");
+    house.pass(Span::minutes(10));
+    let id = begin(&house, "d1").await;
+    assert_eq!(load(rows()).await, [Loaded::There, Loaded::There, Loaded::There]);
+    assert_eq!(reason(&house, "d1", id).await, None);
+    // What comes later is another.
+    let later = json!({"channel": "voice", "received_at": house.clock.now(), "source": "a file"});
+    let later = Item::OptOut("d1".to_owned(), serde_json::from_value(later).expect("a stop"));
+    assert_eq!(load(vec![later]).await, [Loaded::New]);
+    assert_eq!(reason(&house, "d1", id).await, Some("opt_out"));
+    house.close().await;
 }
 
 /// Something ends it while its second step is at the provider, which then says what became of that: where the steps stand
