@@ -67,6 +67,8 @@ pub enum Ending {
     Cancelled,
     /// The person was erased.
     Erased,
+    /// A message that its next step needs did not go out, or came back.
+    NotSent,
     /// Something made the rest pointless.
     Stopped(StopCondition),
 }
@@ -79,13 +81,14 @@ impl Ending {
             Self::Expired => "expired",
             Self::Cancelled => "cancelled",
             Self::Erased => "erased",
+            Self::NotSent => "not_sent",
             Self::Stopped(condition) => condition.as_str(),
         }
     }
 
     /// The ending with this word, if there is one.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Completed, Self::Expired, Self::Cancelled, Self::Erased]
+        [Self::Completed, Self::Expired, Self::Cancelled, Self::Erased, Self::NotSent]
             .into_iter()
             .find(|ending| ending.as_str() == word)
             .or_else(|| StopCondition::from_word(word).map(Self::Stopped))
@@ -153,6 +156,11 @@ pub struct PlanStep {
     /// How long it is tried from its moment on.
     #[schema(value_type = String, example = "P7D")]
     pub expire_after: Span,
+    /// Which step before it, from 1, must have gone out, without anybody having said since that it failed; else the cadence
+    /// ends before this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = 1)]
+    pub needs: Option<u32>,
     /// The template's name.
     #[schema(example = "payment-reminder")]
     pub template: String,
@@ -211,6 +219,8 @@ pub struct CadenceState {
 /// Every cadence of a debtor.
 pub type Cadences = BTreeMap<CadenceId, Box<CadenceState>>;
 
+type Requests = BTreeMap<RequestId, Box<RequestState>>;
+
 /// What follows in a cadence once a step of it went out or ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next<'a> {
@@ -253,8 +263,19 @@ impl CadenceState {
     }
 
     /// What follows once its newest step went out or ended.
-    pub fn next(&self, ended_at: Timestamp) -> Next<'_> {
-        self.enrolment.plan.next(self.requests.len(), ended_at, self.enrolment.expires_at)
+    pub fn next(&self, requests: &Requests, ended_at: Timestamp) -> Next<'_> {
+        let next = self.enrolment.plan.next(self.requests.len(), ended_at, self.enrolment.expires_at);
+        let went_out = |needed: RequestId| requests.get(&needed).is_some_and(|it| is_out(it.status));
+        match next {
+            Next::Step { step, .. } if !self.needed_by(step).is_none_or(went_out) => Next::End(Ending::NotSent),
+            next => next,
+        }
+    }
+
+    /// The request of the step that another one needs.
+    fn needed_by(&self, step: &PlanStep) -> Option<RequestId> {
+        let place = usize::try_from(step.needs?).ok()?.checked_sub(1)?;
+        self.requests.get(place).copied()
     }
 
     fn is_about(&self, account: AccountKey) -> bool {
@@ -277,6 +298,21 @@ fn is_through(status: RequestStatus) -> bool {
     }
 }
 
+/// Whether a message surely went out, as far as anybody has said. Of one whose fate is unknown nobody can say so.
+fn is_out(status: RequestStatus) -> bool {
+    match status {
+        RequestStatus::Sent | RequestStatus::Delivered => true,
+        RequestStatus::Accepted
+        | RequestStatus::Deferred
+        | RequestStatus::Dispatching
+        | RequestStatus::Failed
+        | RequestStatus::Blocked
+        | RequestStatus::Expired
+        | RequestStatus::Cancelled
+        | RequestStatus::Unknown => false,
+    }
+}
+
 /// What must be accepted at this moment, because a request, the newest of its cadence, went out or ended: the cadence and its
 /// next step.
 pub fn due_step(state: &DebtorState, request: RequestId, at: Timestamp) -> Option<(CadenceId, Next<'_>)> {
@@ -287,18 +323,20 @@ pub fn due_step(state: &DebtorState, request: RequestId, at: Timestamp) -> Optio
     if !newest || !cadence.is_live() || !is_through(found.status) {
         return None;
     }
-    match cadence.next(at) {
+    match cadence.next(&state.requests, at) {
         step @ Next::Step { .. } => Some((id, step)),
         Next::End(_) => None,
     }
 }
 
-/// The cadences that an event ends, and why; asked before the event is part of the state.
-pub fn stopped_by(state: &DebtorState, body: &EventBody) -> Vec<(CadenceId, StopCondition)> {
+/// The cadences that an event ends, and how; asked before the event is part of the state.
+pub fn stopped_by(state: &DebtorState, body: &EventBody) -> Vec<(CadenceId, Ending)> {
     let live = state.cadences.iter().filter(|(_, cadence)| cadence.is_live());
     live.filter_map(|(id, cadence)| {
         let stops = |condition: &StopCondition| cadence.enrolment.plan.stop_on.contains(condition);
-        stop::heard(state, cadence, body).into_iter().find(stops).map(|condition| (*id, condition))
+        let stopped = stop::heard(state, cadence, body).into_iter().find(stops).map(Ending::Stopped);
+        let came_back = || stop::came_back(state, cadence, body).then_some(Ending::NotSent);
+        stopped.or_else(came_back).map(|ending| (*id, ending))
     })
     .collect()
 }
@@ -366,13 +404,14 @@ pub(in crate::domain) fn erase(cadences: &mut Cadences, at: Timestamp) {
 }
 
 /// Ends the cadence that a request belongs to, if the request was its newest, went out or ended, and nothing follows.
-pub(in crate::domain) fn settle(cadences: &mut Cadences, request: &RequestState, at: Timestamp) {
+pub(in crate::domain) fn settle(cadences: &mut Cadences, requests: &Requests, id: RequestId, at: Timestamp) {
+    let Some(request) = requests.get(&id) else { return };
     let Some(place) = request.order.cadence.as_ref().filter(|_| is_through(request.status)) else { return };
     let Some(cadence) = cadences.get_mut(&place.cadence) else { return };
-    if !cadence.is_live() || cadence.requests.last() != Some(&request.order.request) {
+    if !cadence.is_live() || cadence.requests.last() != Some(&id) {
         return;
     }
-    if let Next::End(ending) = cadence.next(at) {
+    if let Next::End(ending) = cadence.next(requests, at) {
         cadence.ended = Some((ending, at));
     }
 }

@@ -242,15 +242,15 @@ pub(in crate::pipeline) fn follow(
     unit: &mut Unit<'_>,
     debtor: DebtorKey,
     next: Option<(RequestOrder, RequestSecret)>,
-    stopped: &[(CadenceId, StopCondition)],
+    ended: &[(CadenceId, Ending)],
 ) -> Result<(), StorageError> {
     if let Some((order, secret)) = next {
         unit.record(debtor, &Actor::Gateway, EventBody::RequestAccepted(order, secret.into()))?;
     }
-    for (cadence, condition) in stopped {
+    for (cadence, ending) in ended {
         let live = unit.debtor(debtor)?.cadences.get(cadence).filter(|cadence| cadence.is_live());
         if let Some(request) = live.and_then(|cadence| cadence.requests.last().copied()) {
-            take_back(unit, &Actor::Gateway, debtor, request, Some(Ending::Stopped(*condition)))?;
+            take_back(unit, &Actor::Gateway, debtor, request, Some(*ending))?;
         }
     }
     Ok(())

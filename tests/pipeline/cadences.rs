@@ -559,6 +559,28 @@ async fn each_step_gets_the_variables_of_its_own_template() {
 }
 
 #[tokio::test]
+async fn nobody_is_reminded_of_a_notice_that_did_not_arrive() {
+    let house = House::new().await;
+    let variables = json!({
+        "due_date": "2027-02-28", "itemization_date": "2026-06-30", "validation_period_ends_on": "2027-01-10",
+        "itemization_amount": {"amount": "450.00", "currency": "USD"},
+    });
+    // Where the notice is refused at once, and where it comes back later.
+    for (debtor, address, stand) in
+        [("d1", "d1.invalid@example.com", vec!["failed"]), ("d2", "d2.bounce@example.com", vec!["failed", "cancelled"])]
+    {
+        someone(&house, debtor).await;
+        let points = json!([{"kind": "email", "value": address}]);
+        house.debtor(debtor, json!({ "contact_points": points })).await;
+        let plan = json!({"plan": "notice-then-reminder", "variables": variables});
+        let id = begin_with(&house, debtor, plan).await;
+        until(&house, debtor, id, &stand).await;
+        assert_eq!(reason(&house, debtor, id).await, Some("not_sent"), "{debtor}");
+    }
+    house.close().await;
+}
+
+#[tokio::test]
 async fn its_history_is_replayed_and_told_like_any_other() {
     let house = House::new().await;
     someone(&house, "d1").await;

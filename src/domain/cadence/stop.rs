@@ -1,5 +1,6 @@
 //! What ends a cadence early: what an event says of the debtor's answers, of the accounts, and of contacts made elsewhere.
 
+use crate::domain::attempt::AttemptStatus;
 use crate::domain::cadence::{CadenceState, StopCondition};
 use crate::domain::channel::{Direction, Party};
 use crate::domain::consent::{Hold, HoldKind, covers_any};
@@ -8,7 +9,7 @@ use crate::domain::debtor::{Account, AccountStatus, DebtorFile, DebtorOutline};
 use crate::domain::event::{
     DeliveryUpdate, EventBody, Inbound, PermitUse, PointInvalid, Sealed, Understanding,
 };
-use crate::domain::id::AccountKey;
+use crate::domain::id::{AccountKey, AttemptId};
 use crate::domain::intent::Intent;
 use crate::domain::money::Money;
 use crate::domain::outcome::FailureCause;
@@ -75,6 +76,20 @@ pub(super) fn heard(state: &DebtorState, cadence: &CadenceState, body: &EventBod
         | EventBody::PausePlaced(..)
         | EventBody::PauseLifted(..) => Vec::new(),
     }
+}
+
+/// Whether an event says that the message which a cadence's newest step needs failed after it had gone out.
+pub(super) fn came_back(state: &DebtorState, cadence: &CadenceState, body: &EventBody) -> bool {
+    let EventBody::DeliveryUpdated(DeliveryUpdate { attempt, cause: Some(_), .. }, _) = body else {
+        return false;
+    };
+    let newest = cadence.requests.len().checked_sub(1).and_then(|place| cadence.enrolment.plan.steps.get(place));
+    let needed = newest.and_then(|step| cadence.needed_by(step)).and_then(|id| state.requests.get(&id));
+    let stays_out = |other: &AttemptId| {
+        let status = state.attempts.get(other).map(|other| other.status);
+        other != attempt && matches!(status, Some(AttemptStatus::Sent | AttemptStatus::Delivered))
+    };
+    needed.is_some_and(|needed| needed.attempts.contains(attempt) && !needed.attempts.iter().any(stays_out))
 }
 
 /// What a reply says: it is one, whatever else it is.

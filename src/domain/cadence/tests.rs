@@ -78,10 +78,10 @@ impl World {
             let place = CadencePlace { cadence, enrolment: None, step: number };
             self.accept(place, &step, from, until);
         }
-        for (cadence, condition) in stopped {
+        for (cadence, ending) in stopped {
             if self.state.cadences[&cadence].is_live() {
                 let request = *self.state.cadences[&cadence].requests.last().expect("one");
-                self.end(request, Some(Ending::Stopped(condition)));
+                self.end(request, Some(ending));
             }
         }
     }
@@ -246,6 +246,7 @@ fn plans() -> impl Strategy<Value = Plan> {
         after: Span::days(after),
         channels: vec![ChannelChoice::Auto],
         expire_after: Span::days(expire_after),
+        needs: None,
         template: "payment-reminder".to_owned(),
     });
     let stops = prop_oneof![Just(StopCondition::ALL.to_vec()), Just(StopCondition::BINDING.to_vec()),];
@@ -417,6 +418,7 @@ fn plan(stop_on: &[StopCondition]) -> Plan {
         after: Span::days(3),
         channels: vec![ChannelChoice::Auto],
         expire_after: Span::days(2),
+        needs: None,
         template: "payment-reminder".to_owned(),
     };
     Plan {
@@ -515,11 +517,73 @@ fn the_key_that_says_it_is_me_is_a_reply() {
     assert_eq!(ended, Some(Ending::Stopped(StopCondition::Reply)));
 }
 
+/// A cadence of which the last two of three steps need the first one; what became of that.
+fn needing(fate: Fate) -> (World, CadenceId) {
+    let plan = plan(StopCondition::ALL);
+    let needs = PlanStep { needs: Some(1), ..plan.steps[1].clone() };
+    let plan = Plan { steps: vec![plan.steps[0].clone(), needs.clone(), needs], ..plan };
+    let mut world = World::new();
+    let id = world.begin(&plan, None);
+    let first = world.waiting(id).expect("one");
+    world.meet(first, fate, None);
+    (world, id)
+}
+
+fn receipt(attempt: AttemptId, status: AttemptStatus) -> EventBody {
+    let failed = status == AttemptStatus::Failed;
+    let update = DeliveryUpdate {
+        attempt,
+        cause: failed.then_some(FailureCause::InvalidAddress),
+        code: None,
+        reported: status.as_str().to_owned(),
+        result: None,
+        status,
+    };
+    EventBody::DeliveryUpdated(update, Sealed::Gone)
+}
+
+#[test]
+fn what_needs_a_step_that_did_not_go_out_does_not_follow() {
+    for fate in [Fate::Expired, Fate::Unknown] {
+        let (world, id) = needing(fate);
+        let cadence = &world.state.cadences[&id];
+        assert_eq!((cadence.ended, cadence.requests.len()), (Some((Ending::NotSent, world.now)), 1), "{fate:?}");
+    }
+    for fate in [Fate::Sent, Fate::AbandonedOnce] {
+        let (mut world, id) = needing(fate);
+        // What the second one comes to is all the same to the third.
+        let second = world.waiting(id).expect("one");
+        world.meet(second, Fate::Expired, None);
+        assert_eq!(world.state.cadences[&id].requests.len(), 3, "{fate:?}");
+        is_a_chain(&world, id);
+    }
+}
+
+#[test]
+fn what_needs_a_step_that_came_back_is_taken_back() {
+    let (mut world, id) = needing(Fate::Sent);
+    let attempt = |world: &World, step: usize| {
+        let request = world.state.cadences[&id].requests[step - 1];
+        *world.state.requests[&request].attempts.last().expect("one")
+    };
+    let first = attempt(&world, 1);
+    world.record(receipt(first, AttemptStatus::Delivered));
+    assert!(world.state.cadences[&id].is_live());
+    let second = world.waiting(id).expect("one");
+    world.meet(second, Fate::Sent, None);
+    let came_back = attempt(&world, 2);
+    world.record(receipt(came_back, AttemptStatus::Failed));
+    assert!(world.state.cadences[&id].is_live(), "nothing needs the second");
+    world.record(receipt(first, AttemptStatus::Failed));
+    assert_eq!(world.state.cadences[&id].ended, Some((Ending::NotSent, world.now)));
+    is_a_chain(&world, id);
+}
+
 #[test]
 fn every_ending_has_its_word() {
     let stops = StopCondition::ALL.iter().copied().map(Ending::Stopped);
-    let all =
-        [Ending::Completed, Ending::Expired, Ending::Cancelled, Ending::Erased].into_iter().chain(stops);
+    let others = [Ending::Completed, Ending::Expired, Ending::Cancelled, Ending::Erased, Ending::NotSent];
+    let all = others.into_iter().chain(stops);
     for ending in all {
         let json = serde_json::to_string(&ending).expect("JSON");
         assert_eq!(serde_json::from_str::<Ending>(&json).expect("read"), ending);
