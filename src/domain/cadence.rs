@@ -65,7 +65,7 @@ pub enum Ending {
     Expired,
     /// Upstream took it back.
     Cancelled,
-    /// The person was erased.
+    /// The person was erased, or the words of the debtor's are lost otherwise.
     Erased,
     /// A message that its next step needs did not go out, or came back.
     NotSent,

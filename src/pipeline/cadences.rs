@@ -195,20 +195,24 @@ fn begin(unit: &mut Unit<'_>, actor: &Actor, beginning: Beginning) -> Filed<Begu
     Ok(accepted.map(|accepted| Begun { id: CadenceId::of(accepted.id), cadence_id, repeated: false }))
 }
 
-/// The request of a cadence's next step, if the event that is now part of the state calls for one. To be asked before the
-/// state lets go of the words of the request before.
-pub(in crate::pipeline) fn next_order(
+/// What the event that is now part of the state calls for: the request of a cadence's next step. To be asked before the state
+/// lets go of the words of the request before.
+pub(in crate::pipeline) fn next_step(
     desk: &Desk,
     state: &DebtorState,
     ended: RequestId,
     now: Timestamp,
-) -> Option<(RequestOrder, RequestSecret)> {
+) -> Option<EventBody> {
     let (cadence, Next::Step { number, step, from, until }) = due_step(state, ended, now)? else {
         return None;
     };
     let before = state.requests.get(&ended)?;
-    // Without the words nothing can be written: the person is erased, and the cadence ended with that.
-    let words = before.secret.open()?;
+    let Some(words) = before.secret.open() else {
+        // Without the words nothing can be written. An erasure has ended the cadence before; else the debtor's key is lost.
+        tracing::error!(%cadence, step = number, "cadence.words_lost");
+        let end = RequestEnd { because: Some(Ending::Erased), request: ended };
+        return Some(EventBody::RequestCancelled(end, Sealed::Gone));
+    };
     let name = request_id(cadence_id_of(&words.request_id), number);
     // The same identifier whenever this step is made, in any process.
     let tail = desk.names.pseudonym("cadence-step", &format!("{cadence}/{number}"));
@@ -234,18 +238,18 @@ pub(in crate::pipeline) fn next_order(
     let all = words.variables.clone().into_iter().chain(words.variables_of_others.clone()).collect();
     let (variables, variables_of_others) = parted(desk, &step.template, all);
     let secret = RequestSecret { request_id: name, variables, variables_of_others, ..words.clone() };
-    Some((order, secret))
+    Some(EventBody::RequestAccepted(order, secret.into()))
 }
 
 /// What follows from an event for a debtor's cadences: the next step is taken, and what makes a cadence pointless ends it.
 pub(in crate::pipeline) fn follow(
     unit: &mut Unit<'_>,
     debtor: DebtorKey,
-    next: Option<(RequestOrder, RequestSecret)>,
+    next: Option<EventBody>,
     ended: &[(CadenceId, Ending)],
 ) -> Result<(), StorageError> {
-    if let Some((order, secret)) = next {
-        unit.record(debtor, &Actor::Gateway, EventBody::RequestAccepted(order, secret.into()))?;
+    if let Some(next) = next {
+        unit.record(debtor, &Actor::Gateway, next)?;
     }
     for (cadence, ending) in ended {
         let live = unit.debtor(debtor)?.cadences.get(cadence).filter(|cadence| cadence.is_live());

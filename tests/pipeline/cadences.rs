@@ -471,6 +471,25 @@ async fn over_a_restart_it_goes_on_exactly_once() {
 }
 
 #[tokio::test]
+async fn one_whose_words_are_lost_does_not_stay_as_though_it_went_on() {
+    let house = House::new().await;
+    someone(&house, "d1").await;
+    let id = begin(&house, "d1").await;
+    until(&house, "d1", id, &["sent", "accepted"]).await;
+    let (place, clock) = house.close().await;
+    // As a restored backup of the keys that is older than the debtor would leave it.
+    let keys = rusqlite::Connection::open(place.path().join("keys.db")).expect("a database");
+    assert!(keys.execute("DELETE FROM data_keys", []).expect("deleted") > 0);
+    drop(keys);
+    clock.pass_to("2026-11-28T20:00:00Z");
+    let house = House::at(place, clock).await;
+    eventually("its end", async || reason(&house, "d1", id).await.is_some()).await;
+    assert_eq!(reason(&house, "d1", id).await, Some("erased"));
+    assert_eq!(steps(&house, "d1", id).await, ["sent", "blocked"]);
+    house.close().await;
+}
+
+#[tokio::test]
 async fn a_conversation_on_a_call_of_its_own_ends_it() {
     let house = House::new().await;
     house.direct(Channel::Email, "sandbox", |_| Some(taken()));
