@@ -265,9 +265,11 @@ impl CadenceState {
     /// What follows once its newest step went out or ended.
     pub fn next(&self, requests: &Requests, ended_at: Timestamp) -> Next<'_> {
         let next = self.enrolment.plan.next(self.requests.len(), ended_at, self.enrolment.expires_at);
-        let went_out = |needed: RequestId| requests.get(&needed).is_some_and(|it| is_out(it.status));
+        let is_missing = |needed: RequestId| requests.get(&needed).is_none_or(|it| !is_out(it.status));
         match next {
-            Next::Step { step, .. } if !self.needed_by(step).is_none_or(went_out) => Next::End(Ending::NotSent),
+            Next::Step { step, .. } if self.needed_by(step).is_some_and(is_missing) => {
+                Next::End(Ending::NotSent)
+            }
             next => next,
         }
     }

@@ -333,7 +333,10 @@ impl Pipeline {
         reason: Option<StopCondition>,
     ) -> Result<(), Refusal> {
         if let Some(elsewhere) = reason.and_then(recorded_elsewhere) {
-            return Err(Refusal::invalid("/reason", format!("would bind nothing here: record it with {elsewhere}")));
+            return Err(Refusal::invalid(
+                "/reason",
+                format!("would bind nothing here: record it with {elsewhere}"),
+            ));
         }
         let actor = actor.clone();
         self.file(move |unit| cancel(unit, &actor, id, reason)).await

@@ -585,9 +585,10 @@ async fn nobody_is_reminded_of_a_notice_that_did_not_arrive() {
         "itemization_amount": {"amount": "450.00", "currency": "USD"},
     });
     // Where the notice is refused at once, and where it comes back later.
-    for (debtor, address, stand) in
-        [("d1", "d1.invalid@example.com", vec!["failed"]), ("d2", "d2.bounce@example.com", vec!["failed", "cancelled"])]
-    {
+    for (debtor, address, stand) in [
+        ("d1", "d1.invalid@example.com", vec!["failed"]),
+        ("d2", "d2.bounce@example.com", vec!["failed", "cancelled"]),
+    ] {
         someone(&house, debtor).await;
         let points = json!([{"kind": "email", "value": address}]);
         house.debtor(debtor, json!({ "contact_points": points })).await;

@@ -133,7 +133,10 @@ async fn a_consent_that_is_yet_to_be_given_outlives_no_stop() {
     someone(&house, "a1", ONE).await;
     let now = house.clock.now();
     let refused = consented(&house, "a1", now.plus(Span::hours(4))).await;
-    assert!(matches!(&refused, Err(Refusal::Invalid(faults)) if faults[0].pointer == "/granted_at"), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(Refusal::Invalid(faults)) if faults[0].pointer == "/granted_at"),
+        "{refused:?}"
+    );
     // By a clock that is ahead of ours it is given now.
     consented(&house, "a1", now.plus(Span::minutes(4))).await.expect("recorded");
     house.pass(Span::minutes(1));

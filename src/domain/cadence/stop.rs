@@ -32,7 +32,8 @@ pub(super) fn heard(state: &DebtorState, cadence: &CadenceState, body: &EventBod
         EventBody::ContactRecorded(report, _) => made_elsewhere(&report.contact, cadence),
         EventBody::PermitUsed(PermitUse { occurred_at, permit, result }, _) => {
             let reserved = counted(state, ContactSource::Permit(*permit)).cloned();
-            let made = reserved.map(|contact| Contact { occurred_at: *occurred_at, result: *result, ..contact });
+            let made =
+                reserved.map(|contact| Contact { occurred_at: *occurred_at, result: *result, ..contact });
             made.map(|made| made_elsewhere(&made, cadence)).unwrap_or_default()
         }
         EventBody::DeliveryUpdated(DeliveryUpdate { attempt, result: Some(result), .. }, _) => {
@@ -83,7 +84,8 @@ pub(super) fn came_back(state: &DebtorState, cadence: &CadenceState, body: &Even
     let EventBody::DeliveryUpdated(DeliveryUpdate { attempt, cause: Some(_), .. }, _) = body else {
         return false;
     };
-    let newest = cadence.requests.len().checked_sub(1).and_then(|place| cadence.enrolment.plan.steps.get(place));
+    let newest =
+        cadence.requests.len().checked_sub(1).and_then(|place| cadence.enrolment.plan.steps.get(place));
     let needed = newest.and_then(|step| cadence.needed_by(step)).and_then(|id| state.requests.get(&id));
     let stays_out = |other: &AttemptId| {
         let status = state.attempts.get(other).map(|other| other.status);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::attempt::AttemptStatus;
 use crate::domain::channel::{Channel, Priority, Purpose};
 use crate::domain::channel::{Direction, Party};
 use crate::domain::consent::{Hold, HoldKind};
@@ -7,7 +8,6 @@ use crate::domain::event::{
     Actor, AttemptFailure, AttemptSecret, AttemptSent, AttemptStart, ContactReport, DeliveryUpdate, Event,
     EventBody, HoldSecret, Inbound, Nothing, PermitUse, RequestEnd, RequestSecret, Sealed, Understanding,
 };
-use crate::domain::attempt::AttemptStatus;
 use crate::domain::id::{AttemptId, PermitId, Pseudonym};
 use crate::domain::outcome::{FailureCause, FailureClass};
 use crate::domain::request::RequestOrder;
@@ -447,7 +447,8 @@ fn talk(at: Timestamp) -> Contact {
 fn what_was_made_elsewhere_before_it_began_does_not_end_it() {
     assert_eq!(reported(talk), Some(Ending::Stopped(StopCondition::Conversation)));
     assert_eq!(reported(|now| talk(now.minus(Span::millis(1)))), None);
-    let inbound = |at| Contact { direction: Direction::Inbound, result: ContactResult::Delivered, ..talk(at) };
+    let inbound =
+        |at| Contact { direction: Direction::Inbound, result: ContactResult::Delivered, ..talk(at) };
     assert_eq!(reported(inbound), Some(Ending::Stopped(StopCondition::Reply)));
     assert_eq!(reported(|now| inbound(now.minus(Span::days(1)))), None);
 }
@@ -547,7 +548,11 @@ fn what_needs_a_step_that_did_not_go_out_does_not_follow() {
     for fate in [Fate::Expired, Fate::Unknown] {
         let (world, id) = needing(fate);
         let cadence = &world.state.cadences[&id];
-        assert_eq!((cadence.ended, cadence.requests.len()), (Some((Ending::NotSent, world.now)), 1), "{fate:?}");
+        assert_eq!(
+            (cadence.ended, cadence.requests.len()),
+            (Some((Ending::NotSent, world.now)), 1),
+            "{fate:?}"
+        );
     }
     for fate in [Fate::Sent, Fate::AbandonedOnce] {
         let (mut world, id) = needing(fate);
