@@ -93,6 +93,7 @@ struct Written {
     after: Option<Spanned<Span>>,
     channels: Spanned<Vec<ChannelChoice>>,
     expire_after: Option<Spanned<Span>>,
+    needs: Option<Spanned<u32>>,
     template: Spanned<String>,
 }
 
@@ -222,7 +223,7 @@ impl Judge<'_> {
 
     fn step(&mut self, index: usize, written: Written, usual: Span) -> Option<(usize, PlanStep, Lines)> {
         let (before, number) = (self.faults.len(), index + 1);
-        let Written { after, channels, expire_after, template } = written;
+        let Written { after, channels, expire_after, needs, template } = written;
         match &after {
             None if index > 0 => {
                 self.at(
@@ -249,12 +250,17 @@ impl Judge<'_> {
         if let Some(span) = &expire_after {
             self.tries(&format!("step {number}: `expire_after`"), span);
         }
+        let earlier = |needed: u32| usize::try_from(needed).is_ok_and(|needed| (1..number).contains(&needed));
+        if let Some(needed) = needs.as_ref().filter(|needed| !earlier(*needed.get_ref())) {
+            self.at(needed, format!("step {number}: `needs` must name a step before it, from 1"));
+        }
         let lines =
             Lines { channels: self.line(channels.span().start), template: self.line(template.span().start) };
         let step = PlanStep {
             after: after.map_or(Span::seconds(0), Spanned::into_inner),
             channels: channels.into_inner(),
             expire_after: expire_after.map_or(usual, Spanned::into_inner),
+            needs: needs.map(Spanned::into_inner),
             template: template.into_inner(),
         };
         (self.faults.len() == before).then_some((index, step, lines))
@@ -343,6 +349,7 @@ expire_after = "P2D"
         assert_eq!(digest(GOOD), digest(&format!("# a comment\n{GOOD}")));
         assert_ne!(digest(GOOD), digest(&GOOD.replace("P3D", "P4D")));
         assert_ne!(digest(GOOD), digest(&GOOD.replace("[\"email\"]", "[\"auto\"]")));
+        assert_ne!(digest(GOOD), digest(&format!("{GOOD}needs = 1\n")));
     }
 
     #[test]
@@ -382,6 +389,12 @@ expire_after = "P2D"
         let several =
             GOOD.replace("\"P3D\"", "\"PT2H\"").replace("[\"email\"]", "[]").replace("summary", "sumary");
         assert_eq!(faults(&several).len(), 3, "{:?}", faults(&several));
+        for needed in ["0", "2", "3"] {
+            assert_eq!(
+                with("expire_after = \"P2D\"", &format!("needs = {needed}")),
+                ["sample.toml:11: step 2: `needs` must name a step before it, from 1"]
+            );
+        }
         let many = format!(
             "{GOOD}{}",
             "[[steps]]\nafter = \"P1D\"\nchannels = [\"auto\"]\ntemplate = \"a\"\n".repeat(19)

@@ -32,7 +32,7 @@ use std::fmt;
 words! {
     /// What makes the rest of a cadence pointless.
     StopCondition {
-        /// The debtor wrote, pressed a key, clicked or called.
+        /// The debtor wrote, pressed a key or called; a link that was opened is no reply.
         Reply = "reply",
         /// Somebody has talked with the debtor.
         Conversation = "conversation",
@@ -65,8 +65,10 @@ pub enum Ending {
     Expired,
     /// Upstream took it back.
     Cancelled,
-    /// The person was erased.
+    /// The person was erased, or the words of the debtor's are lost otherwise.
     Erased,
+    /// A message that its next step needs did not go out, or came back.
+    NotSent,
     /// Something made the rest pointless.
     Stopped(StopCondition),
 }
@@ -79,13 +81,14 @@ impl Ending {
             Self::Expired => "expired",
             Self::Cancelled => "cancelled",
             Self::Erased => "erased",
+            Self::NotSent => "not_sent",
             Self::Stopped(condition) => condition.as_str(),
         }
     }
 
     /// The ending with this word, if there is one.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Completed, Self::Expired, Self::Cancelled, Self::Erased]
+        [Self::Completed, Self::Expired, Self::Cancelled, Self::Erased, Self::NotSent]
             .into_iter()
             .find(|ending| ending.as_str() == word)
             .or_else(|| StopCondition::from_word(word).map(Self::Stopped))
@@ -153,6 +156,11 @@ pub struct PlanStep {
     /// How long it is tried from its moment on.
     #[schema(value_type = String, example = "P7D")]
     pub expire_after: Span,
+    /// Which step before it, from 1, must have gone out, without anybody having said since that it failed; else the cadence
+    /// ends before this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = 1)]
+    pub needs: Option<u32>,
     /// The template's name.
     #[schema(example = "payment-reminder")]
     pub template: String,
@@ -211,6 +219,8 @@ pub struct CadenceState {
 /// Every cadence of a debtor.
 pub type Cadences = BTreeMap<CadenceId, Box<CadenceState>>;
 
+type Requests = BTreeMap<RequestId, Box<RequestState>>;
+
 /// What follows in a cadence once a step of it went out or ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next<'a> {
@@ -253,8 +263,21 @@ impl CadenceState {
     }
 
     /// What follows once its newest step went out or ended.
-    pub fn next(&self, ended_at: Timestamp) -> Next<'_> {
-        self.enrolment.plan.next(self.requests.len(), ended_at, self.enrolment.expires_at)
+    pub fn next(&self, requests: &Requests, ended_at: Timestamp) -> Next<'_> {
+        let next = self.enrolment.plan.next(self.requests.len(), ended_at, self.enrolment.expires_at);
+        let is_missing = |needed: RequestId| requests.get(&needed).is_none_or(|it| !is_out(it.status));
+        match next {
+            Next::Step { step, .. } if self.needed_by(step).is_some_and(is_missing) => {
+                Next::End(Ending::NotSent)
+            }
+            next => next,
+        }
+    }
+
+    /// The request of the step that another one needs.
+    fn needed_by(&self, step: &PlanStep) -> Option<RequestId> {
+        let place = usize::try_from(step.needs?).ok()?.checked_sub(1)?;
+        self.requests.get(place).copied()
     }
 
     fn is_about(&self, account: AccountKey) -> bool {
@@ -277,6 +300,21 @@ fn is_through(status: RequestStatus) -> bool {
     }
 }
 
+/// Whether a message surely went out, as far as anybody has said. Of one whose fate is unknown nobody can say so.
+fn is_out(status: RequestStatus) -> bool {
+    match status {
+        RequestStatus::Sent | RequestStatus::Delivered => true,
+        RequestStatus::Accepted
+        | RequestStatus::Deferred
+        | RequestStatus::Dispatching
+        | RequestStatus::Failed
+        | RequestStatus::Blocked
+        | RequestStatus::Expired
+        | RequestStatus::Cancelled
+        | RequestStatus::Unknown => false,
+    }
+}
+
 /// What must be accepted at this moment, because a request, the newest of its cadence, went out or ended: the cadence and its
 /// next step.
 pub fn due_step(state: &DebtorState, request: RequestId, at: Timestamp) -> Option<(CadenceId, Next<'_>)> {
@@ -287,24 +325,26 @@ pub fn due_step(state: &DebtorState, request: RequestId, at: Timestamp) -> Optio
     if !newest || !cadence.is_live() || !is_through(found.status) {
         return None;
     }
-    match cadence.next(at) {
+    match cadence.next(&state.requests, at) {
         step @ Next::Step { .. } => Some((id, step)),
         Next::End(_) => None,
     }
 }
 
-/// The cadences that an event ends, and why; asked before the event is part of the state.
-pub fn stopped_by(state: &DebtorState, body: &EventBody) -> Vec<(CadenceId, StopCondition)> {
+/// The cadences that an event ends, and how; asked before the event is part of the state.
+pub fn stopped_by(state: &DebtorState, body: &EventBody) -> Vec<(CadenceId, Ending)> {
     let live = state.cadences.iter().filter(|(_, cadence)| cadence.is_live());
     live.filter_map(|(id, cadence)| {
         let stops = |condition: &StopCondition| cadence.enrolment.plan.stop_on.contains(condition);
-        stop::heard(state, cadence, body).into_iter().find(stops).map(|condition| (*id, condition))
+        let stopped = stop::heard(state, cadence, body).into_iter().find(stops).map(Ending::Stopped);
+        let came_back = || stop::came_back(state, cadence, body).then_some(Ending::NotSent);
+        stopped.or_else(came_back).map(|ending| (*id, ending))
     })
     .collect()
 }
 
-/// What stands in the way of a cadence that is to begin now, of what would have ended it: a hold, or that nothing is left to
-/// collect.
+/// What stands in the way of a cadence that is to begin now, of what would have ended it: a hold, an account that it is about
+/// and that is not open, or that none is.
 pub fn forestalled(
     state: &DebtorState,
     plan: &Plan,
@@ -316,14 +356,13 @@ pub fn forestalled(
         .iter()
         .filter(|hold| hold.lifted_at.is_none_or(|end| now < end) && covers_any(&hold.accounts, accounts));
     let held = held.flat_map(stop::holds).find(|condition| plan.stop_on.contains(condition));
-    let mut about = state
-        .outline
-        .accounts
-        .iter()
-        .filter(|account| accounts.is_empty() || accounts.contains(&account.account))
-        .map(|account| account.status)
-        .peekable();
-    let closed = about.peek().is_some() && about.all(|status| status != AccountStatus::Open);
+    let on_file = &state.outline.accounts;
+    let mut named = on_file.iter().filter(|account| accounts.contains(&account.account));
+    // Of several that are named one that is not open is enough: it ends a cadence. Where none is named, whatever is open counts.
+    let closed = match accounts {
+        [] => !on_file.is_empty() && on_file.iter().all(|account| account.status != AccountStatus::Open),
+        _ => named.any(|account| account.status != AccountStatus::Open),
+    };
     held.or_else(|| closed.then_some(StopCondition::AccountClosed))
 }
 
@@ -367,13 +406,14 @@ pub(in crate::domain) fn erase(cadences: &mut Cadences, at: Timestamp) {
 }
 
 /// Ends the cadence that a request belongs to, if the request was its newest, went out or ended, and nothing follows.
-pub(in crate::domain) fn settle(cadences: &mut Cadences, request: &RequestState, at: Timestamp) {
+pub(in crate::domain) fn settle(cadences: &mut Cadences, requests: &Requests, id: RequestId, at: Timestamp) {
+    let Some(request) = requests.get(&id) else { return };
     let Some(place) = request.order.cadence.as_ref().filter(|_| is_through(request.status)) else { return };
     let Some(cadence) = cadences.get_mut(&place.cadence) else { return };
-    if !cadence.is_live() || cadence.requests.last() != Some(&request.order.request) {
+    if !cadence.is_live() || cadence.requests.last() != Some(&id) {
         return;
     }
-    if let Next::End(ending) = cadence.next(at) {
+    if let Next::End(ending) = cadence.next(requests, at) {
         cadence.ended = Some((ending, at));
     }
 }

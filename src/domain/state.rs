@@ -330,15 +330,16 @@ impl DebtorState {
         }
     }
 
-    fn end(&mut self, request: RequestId, status: RequestStatus, at: Timestamp) {
-        if let Some(request) = self.requests.get_mut(&request) {
+    fn end(&mut self, id: RequestId, status: RequestStatus, at: Timestamp) {
+        if let Some(request) = self.requests.get_mut(&id) {
             request.become_(status);
-            cadence::settle(&mut self.cadences, request, at);
         }
+        cadence::settle(&mut self.cadences, &self.requests, id, at);
     }
 
     fn decided(&mut self, record: DecisionRecord, at: Timestamp) {
-        let Some(request) = record.request.and_then(|id| self.requests.get_mut(&id)) else { return };
+        let Some(id) = record.request else { return };
+        let Some(request) = self.requests.get_mut(&id) else { return };
         let (outcome, liftable) = (record.decision.outcome, record.decision.liftable);
         request.decision = Some(record);
         match outcome {
@@ -349,7 +350,7 @@ impl DebtorState {
             Outcome::Block if liftable => request.become_(RequestStatus::Deferred),
             Outcome::Block => request.become_(RequestStatus::Blocked),
         }
-        cadence::settle(&mut self.cadences, request, at);
+        cadence::settle(&mut self.cadences, &self.requests, id, at);
     }
 
     fn start(&mut self, start: AttemptStart, message: Sealed<AttemptSecret>, at: Timestamp) {
@@ -427,7 +428,7 @@ impl DebtorState {
         }
         attempt.status = status;
         attempt.finished_at = Some(at);
-        let (request, gives_way) = (attempt.request, attempt.gives_way());
+        let (of, gives_way) = (attempt.request, attempt.gives_way());
         if let Some(place) = self.counted(ContactSource::Attempt(id)) {
             if status.counts() {
                 self.contacts[place].result = status.result();
@@ -435,7 +436,7 @@ impl DebtorState {
                 self.contacts.remove(place);
             }
         }
-        let Some(request) = self.requests.get_mut(&request) else { return };
+        let Some(request) = self.requests.get_mut(&of) else { return };
         let others = request.attempts.iter().filter(|other| **other != id);
         let others =
             Earlier::of(others.filter_map(|other| self.attempts.get(other)).map(|other| other.status));
@@ -444,6 +445,6 @@ impl DebtorState {
         } else {
             request.look_back(status, others);
         }
-        cadence::settle(&mut self.cadences, request, at);
+        cadence::settle(&mut self.cadences, &self.requests, of, at);
     }
 }

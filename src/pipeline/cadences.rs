@@ -195,20 +195,24 @@ fn begin(unit: &mut Unit<'_>, actor: &Actor, beginning: Beginning) -> Filed<Begu
     Ok(accepted.map(|accepted| Begun { id: CadenceId::of(accepted.id), cadence_id, repeated: false }))
 }
 
-/// The request of a cadence's next step, if the event that is now part of the state calls for one. To be asked before the
-/// state lets go of the words of the request before.
-pub(in crate::pipeline) fn next_order(
+/// What the event that is now part of the state calls for: the request of a cadence's next step. To be asked before the state
+/// lets go of the words of the request before.
+pub(in crate::pipeline) fn next_step(
     desk: &Desk,
     state: &DebtorState,
     ended: RequestId,
     now: Timestamp,
-) -> Option<(RequestOrder, RequestSecret)> {
+) -> Option<EventBody> {
     let (cadence, Next::Step { number, step, from, until }) = due_step(state, ended, now)? else {
         return None;
     };
     let before = state.requests.get(&ended)?;
-    // Without the words nothing can be written: the person is erased, and the cadence ended with that.
-    let words = before.secret.open()?;
+    let Some(words) = before.secret.open() else {
+        // Without the words nothing can be written. An erasure has ended the cadence before; else the debtor's key is lost.
+        tracing::error!(%cadence, step = number, "cadence.words_lost");
+        let end = RequestEnd { because: Some(Ending::Erased), request: ended };
+        return Some(EventBody::RequestCancelled(end, Sealed::Gone));
+    };
     let name = request_id(cadence_id_of(&words.request_id), number);
     // The same identifier whenever this step is made, in any process.
     let tail = desk.names.pseudonym("cadence-step", &format!("{cadence}/{number}"));
@@ -234,28 +238,29 @@ pub(in crate::pipeline) fn next_order(
     let all = words.variables.clone().into_iter().chain(words.variables_of_others.clone()).collect();
     let (variables, variables_of_others) = parted(desk, &step.template, all);
     let secret = RequestSecret { request_id: name, variables, variables_of_others, ..words.clone() };
-    Some((order, secret))
+    Some(EventBody::RequestAccepted(order, secret.into()))
 }
 
 /// What follows from an event for a debtor's cadences: the next step is taken, and what makes a cadence pointless ends it.
 pub(in crate::pipeline) fn follow(
     unit: &mut Unit<'_>,
     debtor: DebtorKey,
-    next: Option<(RequestOrder, RequestSecret)>,
-    stopped: &[(CadenceId, StopCondition)],
+    next: Option<EventBody>,
+    ended: &[(CadenceId, Ending)],
 ) -> Result<(), StorageError> {
-    if let Some((order, secret)) = next {
-        unit.record(debtor, &Actor::Gateway, EventBody::RequestAccepted(order, secret.into()))?;
+    if let Some(next) = next {
+        unit.record(debtor, &Actor::Gateway, next)?;
     }
-    for (cadence, condition) in stopped {
+    for (cadence, ending) in ended {
         let live = unit.debtor(debtor)?.cadences.get(cadence).filter(|cadence| cadence.is_live());
         if let Some(request) = live.and_then(|cadence| cadence.requests.last().copied()) {
-            take_back(unit, &Actor::Gateway, debtor, request, Some(Ending::Stopped(*condition)))?;
+            take_back(unit, &Actor::Gateway, debtor, request, Some(*ending))?;
         }
     }
     Ok(())
 }
 
+/// Takes a step back, and shuts the gate before one that is about to leave.
 fn take_back(
     unit: &mut Unit<'_>,
     actor: &Actor,
@@ -263,8 +268,27 @@ fn take_back(
     request: RequestId,
     because: Option<Ending>,
 ) -> Result<(), StorageError> {
+    let under_way = unit.debtor(debtor)?.requests.get(&request).map(|request| request.status);
     let end = RequestEnd { because, request };
-    unit.record(debtor, actor, EventBody::RequestCancelled(end, Sealed::Gone))
+    unit.record(debtor, actor, EventBody::RequestCancelled(end, Sealed::Gone))?;
+    if under_way == Some(RequestStatus::Dispatching) {
+        unit.effect(Effect::Overtaken(debtor));
+    }
+    Ok(())
+}
+
+/// What records a reason that binds beyond the cadence, and ends the cadence with that.
+fn recorded_elsewhere(reason: StopCondition) -> Option<&'static str> {
+    match reason {
+        StopCondition::OptOut => Some("POST /v1/debtors/{debtor_id}/opt-outs"),
+        StopCondition::Dispute => Some("PUT /v1/debtors/{debtor_id}/holds/dispute"),
+        StopCondition::Hold => Some("PUT /v1/debtors/{debtor_id}/holds/{kind}"),
+        StopCondition::Reply
+        | StopCondition::Conversation
+        | StopCondition::Promise
+        | StopCondition::Payment
+        | StopCondition::AccountClosed => None,
+    }
 }
 
 /// Upstream takes a cadence back, or says what ended it.
@@ -281,11 +305,7 @@ fn cancel(unit: &mut Unit<'_>, actor: &Actor, id: CadenceId, reason: Option<Stop
         None => {}
     }
     let Some(request) = cadence.requests.last().copied() else { return Ok(Ok(())) };
-    let under_way = state.requests.get(&request).map(|request| request.status);
     take_back(unit, actor, row.debtor, request, Some(ending))?;
-    if under_way == Some(RequestStatus::Dispatching) {
-        unit.effect(Effect::Overtaken(row.debtor));
-    }
     Ok(Ok(()))
 }
 
@@ -305,13 +325,19 @@ impl Pipeline {
     /// Takes a cadence back, or says what ended it: once this returns, nothing more of it goes out.
     ///
     /// # Errors
-    /// There is no such cadence, it has ended otherwise, or the history is out of reach.
+    /// The reason must be recorded by itself; there is no such cadence, it has ended otherwise, or the history is out of reach.
     pub async fn cancel_cadence(
         &self,
         actor: &Actor,
         id: CadenceId,
         reason: Option<StopCondition>,
     ) -> Result<(), Refusal> {
+        if let Some(elsewhere) = reason.and_then(recorded_elsewhere) {
+            return Err(Refusal::invalid(
+                "/reason",
+                format!("would bind nothing here: record it with {elsewhere}"),
+            ));
+        }
         let actor = actor.clone();
         self.file(move |unit| cancel(unit, &actor, id, reason)).await
     }

@@ -4,6 +4,8 @@
 //! # Decisions
 //! - 2026-11-23: a stop binds the number on every file that has it; what else is said on a call is said on behalf of the one
 //!   who was called, and goes to that file alone.
+//! - 2026-11-23: of what is said before anybody has said to be the debtor, only what restricts is recorded; after that
+//!   everything that is understood, a promise as well.
 //! - 2026-11-23: a call that was taken, and ended before anybody said to be the debtor, counts as one that rang out: it was
 //!   connected (comment 14(b)(3)(ii)-1), and nobody was told anything.
 
@@ -315,9 +317,11 @@ impl Pipeline {
             }
         }
         let step = callflow::step::step(&call.plan, &at, &heard, ability(manifest));
-        let restricts =
-            |said: &Understood| said.reading.found.iter().any(|found| found.intent.is_restrictive());
-        if !step.effects.is_empty() || spoken.as_ref().is_some_and(restricts) {
+        // Whoever takes a call may refuse; the rest is the debtor's to say, once somebody has said to be the debtor.
+        let tells = |said: &Understood| {
+            said.reading.found.iter().any(|found| at.confirmed || found.intent.is_restrictive())
+        };
+        if !step.effects.is_empty() || spoken.as_ref().is_some_and(tells) {
             let actor = Actor::Provider(format!("{}/{}", carrier.channel, carrier.name));
             let effects = step.effects.clone();
             let (debtor, attempt) = (call.debtor, call.attempt);

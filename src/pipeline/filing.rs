@@ -22,8 +22,8 @@ pub type Filed<T> = Result<Result<T, Refusal>, StorageError>;
 /// The accounts and the contact point that a statement is about.
 pub type About = (Vec<AccountKey>, Option<PointKey>);
 
-/// A stated contact may lie this far in the future, for clocks that differ.
-const CLOCK_SKEW: crate::domain::time::Span = crate::domain::time::Span::minutes(5);
+/// What is stated may lie this far in the future, for clocks that differ.
+pub(in crate::pipeline) const CLOCK_SKEW: crate::domain::time::Span = crate::domain::time::Span::minutes(5);
 
 /// Creates or replaces a debtor. `true` if it was not on file.
 pub fn put_debtor(unit: &mut Unit<'_>, actor: &Actor, debtor_id: String, file: DebtorFile) -> Filed<bool> {
@@ -77,6 +77,11 @@ pub fn add_consent(unit: &mut Unit<'_>, actor: &Actor, key: DebtorKey, said: Con
         let detail = format!("{} means nothing on {}", said.scope, said.channel);
         faults.push(FieldFault::new("/scope", detail));
     }
+    let now = unit.now();
+    // One that is yet to be given would lift a stop that comes before it.
+    if said.granted_at > now.plus(CLOCK_SKEW) {
+        faults.push(FieldFault::new("/granted_at", "lies in the future"));
+    }
     if said.expires_at.is_some_and(|end| end <= said.granted_at) {
         faults.push(FieldFault::new("/expires_at", "must be later than granted_at"));
     }
@@ -92,7 +97,8 @@ pub fn add_consent(unit: &mut Unit<'_>, actor: &Actor, key: DebtorKey, said: Con
         expires_at: said.expires_at,
         form: said.form,
         given_to: said.given_to.unwrap_or(GivenTo::Collector),
-        granted_at: said.granted_at,
+        // By a clock ahead of ours it would be later than a stop that comes now.
+        granted_at: said.granted_at.min(now),
         point,
         scope: said.scope,
     };

@@ -8,7 +8,8 @@ use crate::domain::event::Actor;
 use crate::domain::id::{AccountKey, PointKey};
 use crate::domain::request::ContactRequest;
 use crate::domain::statement::{ConsentStatement, ContactEvent, HoldStatement, OptOutStatement};
-use crate::pipeline::filing::{self, Filed};
+use crate::domain::time::Timestamp;
+use crate::pipeline::filing::{self, CLOCK_SKEW, Filed};
 use crate::pipeline::unit::Unit;
 use crate::pipeline::{Desk, Pipeline, Refusal, intake, naming, numbers, outline};
 
@@ -83,9 +84,12 @@ fn debtor(unit: &mut Unit<'_>, actor: &Actor, id: String, file: DebtorFile) -> F
 
 fn consent(unit: &mut Unit<'_>, actor: &Actor, id: &str, said: ConsentStatement) -> Filed<Loaded> {
     let (desk, key) = (unit.desk, unit.desk.names.debtor(id));
-    let there = unit.debtor(key)?.consents.iter().any(|known| {
-        (known.channel, known.scope, known.granted_at, known.expires_at, known.form)
-            == (said.channel, said.scope, said.granted_at, said.expires_at, said.form)
+    let state = unit.debtor(key)?;
+    let stopped = || state.opt_outs.iter().map(|stop| stop.received_at);
+    let there = state.consents.iter().any(|known| {
+        (known.channel, known.scope, known.expires_at, known.form)
+            == (said.channel, said.scope, said.expires_at, said.form)
+            && is_moment(known.granted_at, said.granted_at, stopped())
             && known.given_to == said.given_to.unwrap_or(GivenTo::Collector)
             && about(desk, &said.account_ids, said.contact_point.as_deref(), &known.accounts, known.point)
     });
@@ -97,8 +101,11 @@ fn consent(unit: &mut Unit<'_>, actor: &Actor, id: &str, said: ConsentStatement)
 
 fn opt_out(unit: &mut Unit<'_>, actor: &Actor, id: &str, said: OptOutStatement) -> Filed<Loaded> {
     let (desk, key) = (unit.desk, unit.desk.names.debtor(id));
-    let there = unit.debtor(key)?.opt_outs.iter().any(|known| {
-        (known.channel, known.received_at) == (said.channel, said.received_at)
+    let state = unit.debtor(key)?;
+    let consented = || state.consents.iter().map(|consent| consent.granted_at);
+    let there = state.opt_outs.iter().any(|known| {
+        known.channel == said.channel
+            && is_moment(known.received_at, said.received_at, consented())
             && about(desk, &said.account_ids, said.contact_point.as_deref(), &known.accounts, known.point)
     });
     if there {
@@ -111,13 +118,21 @@ fn hold(unit: &mut Unit<'_>, actor: &Actor, id: &str, kind: HoldKind, said: Hold
     let (desk, key) = (unit.desk, unit.desk.names.debtor(id));
     // One that was lifted since is there too: loading a file again must not place it again.
     let there = unit.debtor(key)?.holds.iter().any(|known| {
-        (known.kind, known.since) == (kind, said.since)
+        known.kind == kind
+            && is_moment(known.since, said.since, known.lifted_at)
             && about(desk, &said.account_ids, None, &known.accounts, None)
     });
     if there {
         return Ok(Ok(Loaded::There));
     }
     Ok(named(filing::place_hold(unit, actor, key, kind, said)?))
+}
+
+/// Whether what is on file as of a moment is what is stated of one: the same moment, or one so little later that it may have
+/// been ahead of our clock, and was filed as of then; unless something came between that makes the later one another thing.
+fn is_moment(filed: Timestamp, stated: Timestamp, between: impl IntoIterator<Item = Timestamp>) -> bool {
+    let ahead = filed < stated && stated <= filed.plus(CLOCK_SKEW);
+    filed == stated || (ahead && !between.into_iter().any(|at| filed < at && at <= stated))
 }
 
 /// Whether a statement is about the same accounts and the same point as what is on file.

@@ -1,10 +1,10 @@
 //! From what upstream calls things to the keys that the history carries, and what is wrong with the names.
 
 use crate::domain::contact_point::{PointKind, PointValue};
-use crate::domain::id::{AccountKey, PointKey, Pseudonymiser};
+use crate::domain::id::{AccountKey, PointKey, Pseudonym, Pseudonymiser};
 use crate::domain::state::DebtorState;
 use crate::domain::statement::FieldFault;
-use crate::pipeline::Desk;
+use crate::pipeline::{Desk, cadences, rejoinder};
 use serde::Serialize;
 
 /// Identifiers of upstream's are 1 to 200 printable characters.
@@ -43,6 +43,12 @@ pub fn points(desk: &Desk, value: &str) -> Vec<PointKey> {
         .filter_map(|kind| PointValue::parse(*kind, value).ok())
         .map(|value| point(&*desk.names, &value))
         .collect()
+}
+
+/// The keys that a request of this name may have: upstream's own, a cadence's step, an answer given by itself.
+pub fn request_keys(desk: &Desk, request_id: &str) -> [Pseudonym; 3] {
+    let own = desk.names.pseudonym("request", request_id);
+    [own, cadences::request_key(desk, request_id), rejoinder::request_key(desk, request_id)]
 }
 
 /// The accounts that are not on a debtor's file, each with its place in the list.

@@ -15,7 +15,7 @@
 use crate::domain::channel::{Channel, Priority, Purpose};
 use crate::domain::consent::Consent;
 use crate::domain::event::{Actor, EventBody, RequestSecret};
-use crate::domain::id::{DebtorKey, RequestId};
+use crate::domain::id::{DebtorKey, Pseudonym, RequestId};
 use crate::domain::intent::Intent;
 use crate::domain::request::{ChannelChoice, RequestOrder};
 use crate::domain::state::DebtorState;
@@ -23,7 +23,7 @@ use crate::domain::time::{Span, Timestamp};
 use crate::pipeline::agenda::{Due, Task};
 use crate::pipeline::understanding::{Reply, Understood};
 use crate::pipeline::unit::Unit;
-use crate::pipeline::{intake, naming};
+use crate::pipeline::{Desk, intake, naming};
 use crate::storage::StorageError;
 use std::collections::BTreeSet;
 
@@ -62,6 +62,7 @@ pub fn is_closed(state: &DebtorState, reply: &Reply) -> bool {
 /// Orders what a reply is answered with, if it is.
 pub fn answer(
     unit: &mut Unit<'_>,
+    actor: &Actor,
     debtor: DebtorKey,
     said: &Understood,
     was_closed: bool,
@@ -75,15 +76,20 @@ pub fn answer(
     if let Some(closes) = &reading.stop {
         let here = closes.here || closes.everything;
         if answers.confirmation.contains(&reply.channel) && here && !was_closed {
-            return order(unit, debtor, reply, CONFIRMATION);
+            return order(unit, actor, debtor, reply, CONFIRMATION);
         }
     } else if reading.says(Intent::Help) && answers.help.contains(&reply.channel) {
         let since = unit.now().minus(HELP_EVERY);
         if !was_helped(unit.debtor(debtor)?, reply, since) {
-            return order(unit, debtor, reply, HELP);
+            return order(unit, actor, debtor, reply, HELP);
         }
     }
     Ok(())
+}
+
+/// The key of an answer's request: apart from those of the requests that upstream names itself, whatever it calls them.
+pub fn request_key(desk: &Desk, request_id: &str) -> Pseudonym {
+    desk.names.pseudonym("rejoinder-request", request_id)
 }
 
 fn was_helped(state: &DebtorState, reply: &Reply, since: Timestamp) -> bool {
@@ -96,6 +102,7 @@ fn was_helped(state: &DebtorState, reply: &Reply, since: Timestamp) -> bool {
 /// Records the request, and decides it at once.
 fn order(
     unit: &mut Unit<'_>,
+    actor: &Actor,
     debtor: DebtorKey,
     reply: &Reply,
     template: &'static str,
@@ -106,10 +113,11 @@ fn order(
         return Ok(());
     };
     let request = RequestId::new(now, &desk.entropy.ten());
-    // Of the reply: the same one orders the same.
+    // Of the reply: the same one orders the same. Providers count for themselves: two may call theirs the same.
     let of = reply.provider_ref.clone().unwrap_or_else(|| request.to_string());
+    let of = format!("{actor}\0{}\0{of}", reply.point);
     let request_id = format!("{template}:{}", desk.names.pseudonym("rejoinder", &of));
-    let request_key = desk.names.pseudonym("request", &request_id);
+    let request_key = request_key(desk, &request_id);
     if unit.batch.request_by_key(request_key)?.is_some() {
         return Ok(());
     }

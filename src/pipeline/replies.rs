@@ -46,7 +46,7 @@ pub fn receive(unit: &mut Unit<'_>, actor: &Actor, said: &Understood) -> Result<
         }
     }
     if let Some(debtor) = first {
-        rejoinder::answer(unit, debtor, said, was_closed)?;
+        rejoinder::answer(unit, actor, debtor, said, was_closed)?;
     }
     Ok(first.is_some())
 }

@@ -145,7 +145,7 @@ impl<'a> Unit<'a> {
             other => other,
         };
         entry.state.apply(Event { actor: actor.clone(), at: now, body, seq: appended.seq });
-        let next = request.and_then(|id| cadences::next_order(self.desk, &entry.state, id, now));
+        let next = request.and_then(|id| cadences::next_step(self.desk, &entry.state, id, now));
         if let Some(point) = named.filter(|point| entry.state.point(*point).is_none()) {
             self.stranger_named(key, point)?;
         }

@@ -151,6 +151,12 @@ fn what_is_wrong_is_refused_with_its_place() {
     let id = begin(&client, &sample, "c-2");
     client.post(&format!("/v1/cadences/{id}/cancel"), &json!({"reason": "boredom"})).expect(422);
     client.post(&format!("/v1/cadences/{id}/cancel"), &json!({"why": "payment"})).expect(422);
+    // Nobody shall think that a stop was recorded.
+    for reason in ["opt_out", "dispute", "hold"] {
+        let answer = client.post(&format!("/v1/cadences/{id}/cancel"), &json!({"reason": reason}));
+        assert_eq!(answer.pointers(), ["/reason"], "{reason}");
+    }
+    assert_eq!(client.get(&format!("/v1/cadences/{id}")).ok()["status"], "active");
     // A contact request that is no step of any cadence is none.
     let plain = client.post("/v1/contact-requests", &sample.request("r-1", &["email"])).expect(202);
     let plain = plain["id"].as_str().expect("an id").replace("req_", "cad_");

@@ -198,6 +198,17 @@ fn keys_act() {
     let over = call.told(&asks_at(&greeting), &[("SpeechResult", "Stop calling me."), ("Confidence", "0.9")]);
     assert!(over.contains("<Hangup/>") && !over.contains("<Say"), "{over}");
     assert_eq!(call.decision("voice")["outcome"], "block");
+
+    // What restricts nothing is the debtor's to say, so that it counts once somebody has said to be the debtor.
+    let call = house.call(7);
+    let promise = [("SpeechResult", "I will pay 50 dollars on Friday."), ("Confidence", "0.9")];
+    let greeting = call.told(&asks_at(&call.answered_by("human")), &promise);
+    assert!(!call.types().contains(&"inbound.received".to_owned()), "{:?}", call.types());
+    let message = call.press(&greeting, "1");
+    call.told(&asks_at(&message), &promise);
+    for heard in ["inbound.received", "promise.received"] {
+        assert!(call.types().contains(&heard.to_owned()), "{heard}: {:?}", call.types());
+    }
 }
 
 /// A machine hears the limited-content message and no more; how a call ended otherwise is what the vendor says.

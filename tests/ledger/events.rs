@@ -275,6 +275,7 @@ pub fn request_accepted(request: RequestId, request_id: &str, request_key: Pseud
                         after: Span::days(3),
                         channels: vec![ChannelChoice::Auto],
                         expire_after: Span::days(5),
+                        needs: None,
                         template: "payment-reminder".into(),
                     }],
                     stop_on: vec![StopCondition::Reply, StopCondition::OptOut],

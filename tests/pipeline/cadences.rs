@@ -15,6 +15,7 @@ use dunwell::domain::request::RequestStatus;
 use dunwell::domain::state::RequestState;
 use dunwell::domain::time::{Clock, Span};
 use dunwell::pipeline::Refusal;
+use dunwell::pipeline::load::{Item, Loaded};
 use dunwell::pipeline::receive::Report;
 use dunwell::pipeline::replay::{Replay, Verdict};
 use dunwell::pipeline::webhooks::follow::Follower;
@@ -170,6 +171,24 @@ async fn a_step_that_is_refused_or_runs_out_of_time_gives_way_to_the_next() {
     house.close().await;
 }
 
+#[tokio::test]
+async fn a_stop_that_the_provider_keeps_ends_it() {
+    let house = House::new().await;
+    someone(&house, "d1").await;
+    // The sandbox has this number down as one that wants nothing more.
+    let points = json!([
+        {"kind": "phone", "value": "+13055550104", "line_type": "mobile"},
+        {"kind": "email", "value": "d1@example.com"},
+    ]);
+    house.debtor("d1", json!({"contact_points": points})).await;
+    let id = begin(&house, "d1").await;
+    until(&house, "d1", id, &["sent", "accepted"]).await;
+    house.pass(Span::days(3));
+    until(&house, "d1", id, &["sent", "failed", "cancelled"]).await;
+    assert_eq!(reason(&house, "d1", id).await, Some("opt_out"));
+    house.close().await;
+}
+
 /// What is done between the first step and the second, and why the cadence then ends; none where it goes on.
 #[tokio::test]
 async fn whatever_makes_the_rest_pointless_ends_it_with_its_reason() {
@@ -303,6 +322,44 @@ async fn act(house: &House, id: &str, points: &Value, cadence: CadenceId) {
     }
 }
 
+#[tokio::test]
+async fn a_file_that_is_loaded_again_ends_nothing() {
+    let house = House::new().await;
+    someone(&house, "d1").await;
+    // A stop and a hold that were stated by a clock ahead of ours, and a consent.
+    let ahead = house.clock.now().plus(Span::minutes(2));
+    let stop = json!({"channel": "voice", "received_at": ahead, "source": "a file"});
+    let hold = json!({"since": ahead, "account_ids": ["d1-1"]});
+    let consent = json!({"channel": "voice", "scope": "automated", "granted_at": ahead, "source": "a file"});
+    let rows = || {
+        vec![
+            Item::OptOut("d1".to_owned(), serde_json::from_value(stop.clone()).expect("a stop")),
+            Item::Hold(
+                "d1".to_owned(),
+                HoldKind::Litigation,
+                serde_json::from_value(hold.clone()).expect("a hold"),
+            ),
+            Item::Consent("d1".to_owned(), serde_json::from_value(consent.clone()).expect("a consent")),
+        ]
+    };
+    let load = async |rows| {
+        let loaded = house.pipeline.load(&actor(), rows).await;
+        loaded.into_iter().map(|row| row.expect("loaded")).collect::<Vec<_>>()
+    };
+    assert_eq!(load(rows()).await, [Loaded::New, Loaded::New, Loaded::New]);
+    house.pipeline.lift_hold(&actor(), "d1", HoldKind::Litigation).await.expect("lifted");
+    house.pass(Span::minutes(10));
+    let id = begin(&house, "d1").await;
+    assert_eq!(load(rows()).await, [Loaded::There, Loaded::There, Loaded::There]);
+    assert_eq!(reason(&house, "d1", id).await, None);
+    // What comes later is another.
+    let later = json!({"channel": "voice", "received_at": house.clock.now(), "source": "a file"});
+    let later = Item::OptOut("d1".to_owned(), serde_json::from_value(later).expect("a stop"));
+    assert_eq!(load(vec![later]).await, [Loaded::New]);
+    assert_eq!(reason(&house, "d1", id).await, Some("opt_out"));
+    house.close().await;
+}
+
 /// Something ends it while its second step is at the provider, which then says what became of that: where the steps stand
 /// then, how often the provider was asked, and the reason.
 async fn ended_under_way(
@@ -369,10 +426,10 @@ fn conversation() -> Report {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_is_under_way_when_it_ends_is_neither_repeated_nor_followed() {
     let talked = Some("conversation");
-    assert_eq!(ended_under_way(false, taken).await, (vec!["sent", "sent"], 1, talked), "no third step");
     let never_left = || failed(FailureClass::NeverLeft, FailureCause::Provider);
     assert_eq!(ended_under_way(false, never_left).await, (vec!["sent", "cancelled"], 1, talked));
-    // What upstream says of the debtor shuts the gate before the message's first byte.
+    // What a receipt says shuts the gate before the message's first byte, as does what upstream says of the debtor.
+    assert_eq!(ended_under_way(false, taken).await, (vec!["sent", "cancelled"], 1, talked));
     let shut = ended_under_way(true, taken).await;
     assert_eq!(shut, (vec!["sent", "cancelled"], 1, Some("payment")));
 }
@@ -410,6 +467,25 @@ async fn over_a_restart_it_goes_on_exactly_once() {
     let accepted = house.events("d1").await;
     let accepted = accepted.iter().filter(|event| event.body.type_name() == "request.accepted").count();
     assert_eq!(accepted, 3);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn one_whose_words_are_lost_does_not_stay_as_though_it_went_on() {
+    let house = House::new().await;
+    someone(&house, "d1").await;
+    let id = begin(&house, "d1").await;
+    until(&house, "d1", id, &["sent", "accepted"]).await;
+    let (place, clock) = house.close().await;
+    // As a restored backup of the keys that is older than the debtor would leave it.
+    let keys = rusqlite::Connection::open(place.path().join("keys.db")).expect("a database");
+    assert!(keys.execute("DELETE FROM data_keys", []).expect("deleted") > 0);
+    drop(keys);
+    clock.pass_to("2026-11-28T20:00:00Z");
+    let house = House::at(place, clock).await;
+    eventually("its end", async || reason(&house, "d1", id).await.is_some()).await;
+    assert_eq!(reason(&house, "d1", id).await, Some("erased"));
+    assert_eq!(steps(&house, "d1", id).await, ["sent", "blocked"]);
     house.close().await;
 }
 
@@ -466,6 +542,12 @@ async fn what_is_wrong_is_said_with_its_place() {
     house.debtor("d3", json!({"accounts": [{"account_id": "d3-1", "status": "settled"}]})).await;
     let closed = house.pipeline.begin_cadence(&actor(), cadence("d3", json!({}))).await;
     assert!(matches!(closed, Err(Refusal::Conflict(why)) if why.contains("account_closed")));
+    let both = json!([{"account_id": "d4-1", "status": "settled"}, {"account_id": "d4-2"}]);
+    house.debtor("d4", json!({ "accounts": both })).await;
+    let named = cadence("d4", json!({"account_ids": ["d4-1", "d4-2"]}));
+    let one_closed = house.pipeline.begin_cadence(&actor(), named).await;
+    assert!(matches!(one_closed, Err(Refusal::Conflict(why)) if why.contains("account_closed")));
+    begin_with(&house, "d4", json!({"account_ids": []})).await;
     house.pipeline.lift_hold(&actor(), "d2", HoldKind::Dispute).await.expect("lifted");
     begin(&house, "d2").await;
     house.close().await;
@@ -492,6 +574,29 @@ async fn each_step_gets_the_variables_of_its_own_template() {
     assert_eq!(reminder.order.purpose.as_str(), "collection");
     house.pass(Span::days(45));
     until(&house, "d1", id, &["sent", "sent", "accepted"]).await;
+    house.close().await;
+}
+
+#[tokio::test]
+async fn nobody_is_reminded_of_a_notice_that_did_not_arrive() {
+    let house = House::new().await;
+    let variables = json!({
+        "due_date": "2027-02-28", "itemization_date": "2026-06-30", "validation_period_ends_on": "2027-01-10",
+        "itemization_amount": {"amount": "450.00", "currency": "USD"},
+    });
+    // Where the notice is refused at once, and where it comes back later.
+    for (debtor, address, stand) in [
+        ("d1", "d1.invalid@example.com", vec!["failed"]),
+        ("d2", "d2.bounce@example.com", vec!["failed", "cancelled"]),
+    ] {
+        someone(&house, debtor).await;
+        let points = json!([{"kind": "email", "value": address}]);
+        house.debtor(debtor, json!({ "contact_points": points })).await;
+        let plan = json!({"plan": "notice-then-reminder", "variables": variables});
+        let id = begin_with(&house, debtor, plan).await;
+        until(&house, debtor, id, &stand).await;
+        assert_eq!(reason(&house, debtor, id).await, Some("not_sent"), "{debtor}");
+    }
     house.close().await;
 }
 

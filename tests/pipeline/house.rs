@@ -189,7 +189,7 @@ impl House {
     pub async fn answering(place: Arc<tempfile::TempDir>, clock: Arc<Hand>) -> Self {
         let by_text = BTreeSet::from([Channel::Sms]);
         let rejoinders = Rejoinders { confirmation: by_text.clone(), help: by_text };
-        let carriers = carriers(&clock, &[(Channel::Sms, "sandbox", true)]);
+        let carriers = carriers(&clock, &[(Channel::Sms, "sandbox", true), (Channel::Sms, "second", true)]);
         Self::build(place, clock, carriers, rejoinders).await
     }
 

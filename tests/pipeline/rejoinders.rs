@@ -1,11 +1,12 @@
 //! What is answered by itself: a stop once, HELP once a day, and nobody twice.
 
-use crate::house::House;
+use crate::house::{House, actor};
 use dunwell::domain::channel::Channel;
 use dunwell::domain::event::EventBody;
 use dunwell::domain::message::Content;
 use dunwell::domain::request::RequestStatus;
-use dunwell::domain::time::Span;
+use dunwell::domain::time::{Clock, Span, Timestamp};
+use dunwell::pipeline::Refusal;
 use dunwell::provider::callback::{CallbackEvent, Inbound};
 use serde_json::json;
 use std::sync::{Arc, Mutex};
@@ -40,6 +41,17 @@ async fn someone(house: &House, id: &str, number: &str) {
 }
 
 async fn say(house: &House, from: &str, text: &str, reference: Option<&str>, keyword: Option<&str>) {
+    say_over(house, "sandbox", from, text, reference, keyword).await;
+}
+
+async fn say_over(
+    house: &House,
+    provider: &str,
+    from: &str,
+    text: &str,
+    reference: Option<&str>,
+    keyword: Option<&str>,
+) {
     let inbound = Inbound {
         letter: dunwell::provider::letter::Letter::default(),
         from: from.to_owned(),
@@ -49,7 +61,7 @@ async fn say(house: &House, from: &str, text: &str, reference: Option<&str>, key
         keyword: keyword.map(str::to_owned),
         provider_ref: reference.map(str::to_owned),
     };
-    house.pipeline.take(Channel::Sms, "sandbox", CallbackEvent::Inbound(inbound)).await.expect("taken");
+    house.pipeline.take(Channel::Sms, provider, CallbackEvent::Inbound(inbound)).await.expect("taken");
 }
 
 /// The templates that were ordered for a debtor.
@@ -101,6 +113,45 @@ async fn a_stop_is_confirmed_once_even_at_night() {
     house.pass(Span::minutes(1));
     say(&house, ONE, "STOP", Some("m5"), None).await;
     assert_eq!(ordered(&house, "a1").await, ["opt-out-confirmation", "opt-out-confirmation"]);
+    house.close().await;
+}
+
+/// Both consents that a text needs, as of a moment.
+async fn consented(house: &House, id: &str, granted_at: Timestamp) -> Result<(), Refusal> {
+    for scope in ["automated", "electronic"] {
+        let said = json!({
+            "channel": "sms", "scope": scope, "granted_at": granted_at, "contact_point": ONE, "source": "test",
+        });
+        house.pipeline.add_consent(&actor(), id, serde_json::from_value(said).expect("a consent")).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_consent_that_is_yet_to_be_given_outlives_no_stop() {
+    let (house, _) = house().await;
+    someone(&house, "a1", ONE).await;
+    let now = house.clock.now();
+    let refused = consented(&house, "a1", now.plus(Span::hours(4))).await;
+    assert!(
+        matches!(&refused, Err(Refusal::Invalid(faults)) if faults[0].pointer == "/granted_at"),
+        "{refused:?}"
+    );
+    // By a clock that is ahead of ours it is given now.
+    consented(&house, "a1", now.plus(Span::minutes(4))).await.expect("recorded");
+    house.pass(Span::minutes(1));
+    say(&house, ONE, "STOP", Some("m1"), None).await;
+    settled(&house, "a1").await;
+    house.pass(Span::minutes(1));
+    say(&house, ONE, "STOP", Some("m2"), None).await;
+    house.pass(Span::hours(4));
+    let request = house.accept(house.request("r1", "a1", &["sms"])).await.expect("accepted");
+    house.until("a1", &request, "blocked").await;
+    assert_eq!(ordered(&house, "a1").await, ["opt-out-confirmation", "payment-reminder"], "one confirmation");
+    // One that is given after it lifts it.
+    consented(&house, "a1", house.clock.now()).await.expect("recorded");
+    let request = house.accept(house.request("r2", "a1", &["sms"])).await.expect("accepted");
+    house.until("a1", &request, "delivered").await;
     house.close().await;
 }
 
@@ -157,6 +208,19 @@ async fn nobody_is_answered_who_should_not_be() {
     say(&house, "+13055550178", "HELP", Some("m9"), None).await;
     assert_eq!(ordered(&house, "a7").await, ["help"]);
     assert!(sent.lock().expect("whole").is_empty());
+    house.close().await;
+}
+
+#[tokio::test]
+async fn two_providers_may_call_a_reply_the_same() {
+    let (house, sent) = house().await;
+    for (id, number, provider) in [("a1", ONE, "sandbox"), ("a2", "+13055550172", "second")] {
+        someone(&house, id, number).await;
+        say_over(&house, provider, number, "HELP", Some("1"), None).await;
+        settled(&house, id).await;
+        assert_eq!(ordered(&house, id).await, ["help"], "{id}");
+    }
+    assert_eq!(sent.lock().expect("whole").len(), 2);
     house.close().await;
 }
 

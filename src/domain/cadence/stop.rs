@@ -1,14 +1,18 @@
 //! What ends a cadence early: what an event says of the debtor's answers, of the accounts, and of contacts made elsewhere.
 
+use crate::domain::attempt::AttemptStatus;
 use crate::domain::cadence::{CadenceState, StopCondition};
 use crate::domain::channel::{Direction, Party};
 use crate::domain::consent::{Hold, HoldKind, covers_any};
-use crate::domain::contact::{Contact, ContactResult};
+use crate::domain::contact::{Contact, ContactResult, ContactSource};
 use crate::domain::debtor::{Account, AccountStatus, DebtorFile, DebtorOutline};
-use crate::domain::event::{EventBody, Inbound, Sealed, Understanding};
-use crate::domain::id::AccountKey;
+use crate::domain::event::{
+    DeliveryUpdate, EventBody, Inbound, PermitUse, PointInvalid, Sealed, Understanding,
+};
+use crate::domain::id::{AccountKey, AttemptId};
 use crate::domain::intent::Intent;
 use crate::domain::money::Money;
+use crate::domain::outcome::FailureCause;
 use crate::domain::state::DebtorState;
 
 /// What an event says that may end a cadence, the most telling first.
@@ -25,9 +29,22 @@ pub(super) fn heard(state: &DebtorState, cadence: &CadenceState, body: &EventBod
         EventBody::DisputeReceived(about, _) => when(&about.accounts, Dispute),
         EventBody::PromiseReceived(about, _) => when(&about.accounts, Promise),
         EventBody::HoldPlaced(hold, _) if covers_any(&hold.accounts, &cadence.accounts) => holds(hold),
-        EventBody::ContactRecorded(report, _) => contacted(&report.contact, cadence),
-        EventBody::PermitUsed(used, _) => talked(Some(used.result)),
-        EventBody::DeliveryUpdated(update, _) => talked(update.result),
+        EventBody::ContactRecorded(report, _) => made_elsewhere(&report.contact, cadence),
+        EventBody::PermitUsed(PermitUse { occurred_at, permit, result }, _) => {
+            let reserved = counted(state, ContactSource::Permit(*permit)).cloned();
+            let made =
+                reserved.map(|contact| Contact { occurred_at: *occurred_at, result: *result, ..contact });
+            made.map(|made| made_elsewhere(&made, cadence)).unwrap_or_default()
+        }
+        EventBody::DeliveryUpdated(DeliveryUpdate { attempt, result: Some(result), .. }, _) => {
+            let made = counted(state, ContactSource::Attempt(*attempt)).cloned();
+            let concluded = made.map(|contact| Contact { result: *result, ..contact });
+            let heard = concluded.map(|concluded| contacted(&concluded, cadence)).unwrap_or_default();
+            // On a call of ours only the debtor's own key makes it a conversation.
+            let answered = heard.contains(&StopCondition::Conversation).then_some(StopCondition::Reply);
+            heard.into_iter().chain(answered).collect()
+        }
+        EventBody::ContactPointInvalid(invalid, _) => refused(invalid),
         EventBody::DebtorUpdated(outline, Sealed::Open(now)) => {
             let before = state.file.as_ref().map(|file| Books { outline: &state.outline, file });
             let now = Books { outline, file: &now.file };
@@ -51,15 +68,30 @@ pub(super) fn heard(state: &DebtorState, cadence: &CadenceState, body: &EventBod
         | EventBody::AttemptFailed(..)
         | EventBody::AttemptUnknown(..)
         | EventBody::AttemptAbandoned(..)
+        | EventBody::DeliveryUpdated(DeliveryUpdate { result: None, .. }, _)
         | EventBody::ReplyHeld(..)
         | EventBody::ReplyReleased(..)
-        | EventBody::ContactPointInvalid(..)
         | EventBody::CallbackRequested(..)
         | EventBody::PolicyChanged(..)
         | EventBody::AccessRecorded(..)
         | EventBody::PausePlaced(..)
         | EventBody::PauseLifted(..) => Vec::new(),
     }
+}
+
+/// Whether an event says that the message which a cadence's newest step needs failed after it had gone out.
+pub(super) fn came_back(state: &DebtorState, cadence: &CadenceState, body: &EventBody) -> bool {
+    let EventBody::DeliveryUpdated(DeliveryUpdate { attempt, cause: Some(_), .. }, _) = body else {
+        return false;
+    };
+    let newest =
+        cadence.requests.len().checked_sub(1).and_then(|place| cadence.enrolment.plan.steps.get(place));
+    let needed = newest.and_then(|step| cadence.needed_by(step)).and_then(|id| state.requests.get(&id));
+    let stays_out = |other: &AttemptId| {
+        let status = state.attempts.get(other).map(|other| other.status);
+        other != attempt && matches!(status, Some(AttemptStatus::Sent | AttemptStatus::Delivered))
+    };
+    needed.is_some_and(|needed| needed.attempts.contains(attempt) && !needed.attempts.iter().any(stays_out))
 }
 
 /// What a reply says: it is one, whatever else it is.
@@ -95,6 +127,18 @@ fn said(inbound: &Inbound) -> Vec<StopCondition> {
     order.into_iter().filter(|condition| heard.contains(condition)).chain([Reply]).collect()
 }
 
+/// A stop that the debtor gave to the provider, which tells us when it is asked to send.
+fn refused(invalid: &PointInvalid) -> Vec<StopCondition> {
+    match invalid.cause {
+        FailureCause::OptedOut => vec![StopCondition::OptOut],
+        FailureCause::InvalidAddress
+        | FailureCause::Content
+        | FailureCause::Account
+        | FailureCause::Provider
+        | FailureCause::Unspecified => Vec::new(),
+    }
+}
+
 pub(super) fn holds(hold: &Hold) -> Vec<StopCondition> {
     match hold.kind {
         HoldKind::Retain => Vec::new(),
@@ -111,7 +155,17 @@ pub(super) fn holds(hold: &Hold) -> Vec<StopCondition> {
     }
 }
 
-/// A contact made elsewhere, with whoever counts as the debtor (12 CFR 1006.6(a)) or speaks for the debtor.
+/// A contact that is on file, by where it comes from.
+fn counted(state: &DebtorState, source: ContactSource) -> Option<&Contact> {
+    state.contacts.iter().rfind(|contact| contact.source == source)
+}
+
+/// A contact made elsewhere. What was talked about before a cadence began was known when it was begun.
+fn made_elsewhere(contact: &Contact, cadence: &CadenceState) -> Vec<StopCondition> {
+    if contact.occurred_at < cadence.started_at { Vec::new() } else { contacted(contact, cadence) }
+}
+
+/// A contact with whoever counts as the debtor (12 CFR 1006.6(a)) or speaks for the debtor.
 fn contacted(contact: &Contact, cadence: &CadenceState) -> Vec<StopCondition> {
     let speaks = match contact.party {
         Party::Debtor | Party::Spouse | Party::Attorney => true,
@@ -120,13 +174,9 @@ fn contacted(contact: &Contact, cadence: &CadenceState) -> Vec<StopCondition> {
     if !speaks || !covers_any(&contact.accounts, &cadence.accounts) {
         return Vec::new();
     }
-    let mut heard = talked(Some(contact.result));
-    heard.extend((contact.direction == Direction::Inbound).then_some(StopCondition::Reply));
-    heard
-}
-
-fn talked(result: Option<ContactResult>) -> Vec<StopCondition> {
-    if result == Some(ContactResult::Conversation) { vec![StopCondition::Conversation] } else { Vec::new() }
+    let talked = (contact.result == ContactResult::Conversation).then_some(StopCondition::Conversation);
+    let began = (contact.direction == Direction::Inbound).then_some(StopCondition::Reply);
+    talked.into_iter().chain(began).collect()
 }
 
 /// What upstream knows of a debtor's accounts, under their keys.

@@ -1,13 +1,14 @@
 use super::*;
+use crate::domain::attempt::AttemptStatus;
 use crate::domain::channel::{Channel, Priority, Purpose};
 use crate::domain::channel::{Direction, Party};
 use crate::domain::consent::{Hold, HoldKind};
 use crate::domain::contact::{Contact, ContactResult, ContactSource};
 use crate::domain::event::{
-    Actor, AttemptFailure, AttemptSecret, AttemptSent, AttemptStart, Event, EventBody, HoldSecret, Inbound,
-    Nothing, RequestEnd, RequestSecret, Sealed, Understanding,
+    Actor, AttemptFailure, AttemptSecret, AttemptSent, AttemptStart, ContactReport, DeliveryUpdate, Event,
+    EventBody, HoldSecret, Inbound, Nothing, PermitUse, RequestEnd, RequestSecret, Sealed, Understanding,
 };
-use crate::domain::id::{AttemptId, Pseudonym};
+use crate::domain::id::{AttemptId, PermitId, Pseudonym};
 use crate::domain::outcome::{FailureCause, FailureClass};
 use crate::domain::request::RequestOrder;
 use proptest::prelude::*;
@@ -39,12 +40,14 @@ struct World {
     events: Vec<Event>,
     now: Timestamp,
     made: u8,
+    /// What its cadences are about.
+    accounts: Vec<AccountKey>,
 }
 
 impl World {
     fn new() -> Self {
         let now = Timestamp::from_millis(1_795_000_000_000);
-        Self { state: DebtorState::default(), events: Vec::new(), now, made: 0 }
+        Self { state: DebtorState::default(), events: Vec::new(), now, made: 0, accounts: Vec::new() }
     }
 
     fn dice(&mut self) -> [u8; 10] {
@@ -75,10 +78,10 @@ impl World {
             let place = CadencePlace { cadence, enrolment: None, step: number };
             self.accept(place, &step, from, until);
         }
-        for (cadence, condition) in stopped {
+        for (cadence, ending) in stopped {
             if self.state.cadences[&cadence].is_live() {
                 let request = *self.state.cadences[&cadence].requests.last().expect("one");
-                self.end(request, Some(Ending::Stopped(condition)));
+                self.end(request, Some(ending));
             }
         }
     }
@@ -89,7 +92,7 @@ impl World {
             _ => RequestId::new(self.now, &self.dice()),
         };
         let order = RequestOrder {
-            accounts: Vec::new(),
+            accounts: self.accounts.clone(),
             body_digest: String::new(),
             cadence: Some(Box::new(place)),
             campaign: None,
@@ -194,7 +197,7 @@ impl World {
                 let talked = ContactResult::Conversation;
                 let source = ContactSource::Reported(Pseudonym::from_bytes([9; 16]));
                 let contact = Contact { result: talked, ..contact(self.now, source) };
-                let report = crate::domain::event::ContactReport { body_digest: String::new(), contact };
+                let report = ContactReport { body_digest: String::new(), contact };
                 EventBody::ContactRecorded(report, Sealed::Gone)
             }
             News::Erasure => {
@@ -243,6 +246,7 @@ fn plans() -> impl Strategy<Value = Plan> {
         after: Span::days(after),
         channels: vec![ChannelChoice::Auto],
         expire_after: Span::days(expire_after),
+        needs: None,
         template: "payment-reminder".to_owned(),
     });
     let stops = prop_oneof![Just(StopCondition::ALL.to_vec()), Just(StopCondition::BINDING.to_vec()),];
@@ -409,11 +413,182 @@ proptest! {
     }
 }
 
+fn plan(stop_on: &[StopCondition]) -> Plan {
+    let step = PlanStep {
+        after: Span::days(3),
+        channels: vec![ChannelChoice::Auto],
+        expire_after: Span::days(2),
+        needs: None,
+        template: "payment-reminder".to_owned(),
+    };
+    Plan {
+        digest: String::new(),
+        name: "sample".to_owned(),
+        steps: vec![step.clone(), step],
+        stop_on: stop_on.to_vec(),
+    }
+}
+
+/// What a contact made elsewhere, reported now, makes of a cadence that was begun just now.
+fn reported(contact: impl FnOnce(Timestamp) -> Contact) -> Option<Ending> {
+    let mut world = World::new();
+    let id = world.begin(&plan(StopCondition::ALL), None);
+    let report = ContactReport { body_digest: String::new(), contact: contact(world.now) };
+    world.record(EventBody::ContactRecorded(report, Sealed::Gone));
+    world.state.cadences[&id].ended.map(|(ending, _)| ending)
+}
+
+fn talk(at: Timestamp) -> Contact {
+    let source = ContactSource::Reported(Pseudonym::from_bytes([9; 16]));
+    Contact { result: ContactResult::Conversation, channel: Channel::Voice, ..contact(at, source) }
+}
+
+#[test]
+fn what_was_made_elsewhere_before_it_began_does_not_end_it() {
+    assert_eq!(reported(talk), Some(Ending::Stopped(StopCondition::Conversation)));
+    assert_eq!(reported(|now| talk(now.minus(Span::millis(1)))), None);
+    let inbound =
+        |at| Contact { direction: Direction::Inbound, result: ContactResult::Delivered, ..talk(at) };
+    assert_eq!(reported(inbound), Some(Ending::Stopped(StopCondition::Reply)));
+    assert_eq!(reported(|now| inbound(now.minus(Span::days(1)))), None);
+}
+
+fn account(byte: u8) -> AccountKey {
+    AccountKey(Pseudonym::from_bytes([byte; 16]))
+}
+
+/// Whether a conversation ends a cadence about one account, by whom it was with and what it was about: one that a permit was
+/// used for, and one on a call of our own.
+fn talked_with(party: Party, about: u8) -> (bool, bool) {
+    let talked = ContactResult::Conversation;
+    let ended = |how: &dyn Fn(&mut World, Contact)| {
+        let mut world = World { accounts: vec![account(1)], ..World::new() };
+        let id = world.begin(&plan(StopCondition::ALL), None);
+        let source = ContactSource::Permit(PermitId::new(world.now, &[7; 10]));
+        let contact = Contact { accounts: vec![account(about)], party, ..contact(world.now, source) };
+        how(&mut world, contact);
+        !world.state.cadences[&id].is_live()
+    };
+    let permitted = ended(&|world, contact| {
+        let permit = PermitId::new(world.now, &[7; 10]);
+        world.state.contacts.push(contact);
+        let used = PermitUse { occurred_at: world.now, permit, result: talked };
+        world.record(EventBody::PermitUsed(used, Sealed::Gone));
+    });
+    let called = ended(&|world, contact| {
+        let attempt = AttemptId::new(world.now, &[7; 10]);
+        let source = ContactSource::Attempt(attempt);
+        world.state.contacts.push(Contact { source, ..contact });
+        world.record(right_party(attempt));
+    });
+    (permitted, called)
+}
+
+/// Somebody on a call of ours pressed the key that says to be the debtor.
+fn right_party(attempt: AttemptId) -> EventBody {
+    let update = DeliveryUpdate {
+        attempt,
+        cause: None,
+        code: None,
+        reported: "right_party".to_owned(),
+        result: Some(ContactResult::Conversation),
+        status: AttemptStatus::Delivered,
+    };
+    EventBody::DeliveryUpdated(update, Sealed::Gone)
+}
+
+#[test]
+fn a_conversation_ends_it_by_whom_it_was_with_and_what_it_was_about() {
+    assert_eq!(talked_with(Party::Debtor, 1), (true, true));
+    assert_eq!(talked_with(Party::Attorney, 1), (true, true));
+    assert_eq!(talked_with(Party::Debtor, 2), (false, false), "another account");
+    assert_eq!(talked_with(Party::Creditor, 1), (false, false), "not the debtor");
+}
+
+#[test]
+fn the_key_that_says_it_is_me_is_a_reply() {
+    let mut world = World::new();
+    let stop_on: Vec<_> = StopCondition::BINDING.iter().copied().chain([StopCondition::Reply]).collect();
+    let id = world.begin(&plan(&stop_on), None);
+    let request = world.waiting(id).expect("one");
+    let attempt = world.start(request);
+    world.record(EventBody::AttemptSent(AttemptSent { attempt, provider_ref: None }, Sealed::Gone));
+    world.record(right_party(attempt));
+    let ended = world.state.cadences[&id].ended.map(|(ending, _)| ending);
+    assert_eq!(ended, Some(Ending::Stopped(StopCondition::Reply)));
+}
+
+/// A cadence of which the last two of three steps need the first one; what became of that.
+fn needing(fate: Fate) -> (World, CadenceId) {
+    let plan = plan(StopCondition::ALL);
+    let needs = PlanStep { needs: Some(1), ..plan.steps[1].clone() };
+    let plan = Plan { steps: vec![plan.steps[0].clone(), needs.clone(), needs], ..plan };
+    let mut world = World::new();
+    let id = world.begin(&plan, None);
+    let first = world.waiting(id).expect("one");
+    world.meet(first, fate, None);
+    (world, id)
+}
+
+fn receipt(attempt: AttemptId, status: AttemptStatus) -> EventBody {
+    let failed = status == AttemptStatus::Failed;
+    let update = DeliveryUpdate {
+        attempt,
+        cause: failed.then_some(FailureCause::InvalidAddress),
+        code: None,
+        reported: status.as_str().to_owned(),
+        result: None,
+        status,
+    };
+    EventBody::DeliveryUpdated(update, Sealed::Gone)
+}
+
+#[test]
+fn what_needs_a_step_that_did_not_go_out_does_not_follow() {
+    for fate in [Fate::Expired, Fate::Unknown] {
+        let (world, id) = needing(fate);
+        let cadence = &world.state.cadences[&id];
+        assert_eq!(
+            (cadence.ended, cadence.requests.len()),
+            (Some((Ending::NotSent, world.now)), 1),
+            "{fate:?}"
+        );
+    }
+    for fate in [Fate::Sent, Fate::AbandonedOnce] {
+        let (mut world, id) = needing(fate);
+        // What the second one comes to is all the same to the third.
+        let second = world.waiting(id).expect("one");
+        world.meet(second, Fate::Expired, None);
+        assert_eq!(world.state.cadences[&id].requests.len(), 3, "{fate:?}");
+        is_a_chain(&world, id);
+    }
+}
+
+#[test]
+fn what_needs_a_step_that_came_back_is_taken_back() {
+    let (mut world, id) = needing(Fate::Sent);
+    let attempt = |world: &World, step: usize| {
+        let request = world.state.cadences[&id].requests[step - 1];
+        *world.state.requests[&request].attempts.last().expect("one")
+    };
+    let first = attempt(&world, 1);
+    world.record(receipt(first, AttemptStatus::Delivered));
+    assert!(world.state.cadences[&id].is_live());
+    let second = world.waiting(id).expect("one");
+    world.meet(second, Fate::Sent, None);
+    let came_back = attempt(&world, 2);
+    world.record(receipt(came_back, AttemptStatus::Failed));
+    assert!(world.state.cadences[&id].is_live(), "nothing needs the second");
+    world.record(receipt(first, AttemptStatus::Failed));
+    assert_eq!(world.state.cadences[&id].ended, Some((Ending::NotSent, world.now)));
+    is_a_chain(&world, id);
+}
+
 #[test]
 fn every_ending_has_its_word() {
     let stops = StopCondition::ALL.iter().copied().map(Ending::Stopped);
-    let all =
-        [Ending::Completed, Ending::Expired, Ending::Cancelled, Ending::Erased].into_iter().chain(stops);
+    let others = [Ending::Completed, Ending::Expired, Ending::Cancelled, Ending::Erased, Ending::NotSent];
+    let all = others.into_iter().chain(stops);
     for ending in all {
         let json = serde_json::to_string(&ending).expect("JSON");
         assert_eq!(serde_json::from_str::<Ending>(&json).expect("read"), ending);

@@ -33,7 +33,9 @@ enum Reason {
     Cancelled,
     /// The person was erased.
     Erased,
-    /// The debtor wrote, pressed a key, clicked or called.
+    /// A message that its next step needs did not go out, or came back.
+    NotSent,
+    /// The debtor wrote, pressed a key or called; a link that was opened is no reply.
     Reply,
     /// Somebody has talked with the debtor.
     Conversation,
@@ -106,6 +108,9 @@ struct StepView {
     /// Channels in order of preference.
     #[schema(value_type = Vec<String>)]
     channels: Vec<ChannelChoice>,
+    /// Which step must have gone out before this one may; null where none must.
+    #[schema(required)]
+    needs: Option<u32>,
     template: String,
     /// Null while the steps before it are under way, and for ever where the cadence ended before.
     #[schema(required)]
@@ -142,6 +147,7 @@ impl CadenceView {
             step: number,
             after: step.after,
             channels: step.channels.clone(),
+            needs: step.needs,
             template: step.template.clone(),
             contact_request: requests.get(index).and_then(|request| StepRequest::of(state, *request)),
         });

@@ -49,7 +49,7 @@ impl From<Begun> for BegunCadence {
 /// is about to go out like any other; the next one is due when the step's time has passed since the one before went out,
 /// was refused or ran out of time. What the plan names under `stop_on` ends the rest. A cadence keeps the plan that it was
 /// begun with, whatever becomes of the file. An unknown plan, a missing variable of any step's template or a debtor not on
-/// file is 422; what would end it at once (a hold in force, no account that is open) is 409.
+/// file is 422; what would end it at once (a hold in force, an account named that is not open, or none that is) is 409.
 #[utoipa::path(
     post, path = "/v1/cadences", tag = "Cadences",
     request_body(content = CadenceRequest, example = json!({
@@ -97,7 +97,8 @@ async fn view(api: &Api, id: CadenceId) -> Result<Json<CadenceView>, Problem> {
 #[serde(deny_unknown_fields)]
 struct CadenceCancel {
     /// What made the rest pointless, where it is something that this gateway has not heard of itself, such as a payment;
-    /// `cancelled` is recorded where absent.
+    /// `cancelled` is recorded where absent. What binds beyond the cadence has its own endpoint, and ends the cadence by
+    /// itself: an opt-out, a dispute or a hold is 422 here.
     #[serde(default)]
     reason: Option<StopCondition>,
 }

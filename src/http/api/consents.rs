@@ -23,7 +23,7 @@ pub(in crate::http) fn routes() -> OpenApiRouter<Api> {
 /// Record a consent
 ///
 /// Answered with the consent as understood. A consent for the same point dated after an opt-out lifts it; a scope that does
-/// not fit the channel is 422.
+/// not fit the channel is 422, and so is a consent that is yet to be given.
 #[utoipa::path(
     post, path = "/v1/debtors/{debtor_id}/consents", tag = "Consents and opt-outs",
     params(("debtor_id" = String, Path, description = "Upstream's identifier", example = "D-1001")),

@@ -10,7 +10,7 @@ use crate::http::body::Body;
 use crate::http::list::{self, List};
 use crate::http::problem::Problem;
 use crate::http::query::{At, Fields, NoQuery, Query, QueryForm};
-use crate::pipeline::{Accepted, Pipeline, Refusal, cadences};
+use crate::pipeline::{Accepted, Pipeline, Refusal, naming};
 use crate::storage::{Page, RequestFilter, RequestRow, StorageError, Store};
 use axum::Json;
 use axum::extract::{Request, State};
@@ -250,12 +250,13 @@ fn find(pipeline: &Pipeline, store: &Store, wanted: Wanted) -> Result<List<Reque
     };
     let page = match wanted.request_id.as_deref() {
         Some(id) => {
-            // The steps of cadences are known by names of their own.
-            let row = match reader.request_by_key(names.pseudonym("request", id))? {
-                Some(row) => Some(row),
-                None => reader.request_by_key(cadences::request_key(pipeline.desk(), id))?,
-            };
-            Page { items: row.into_iter().filter(|row| passes(&filter, row)).collect(), next: None }
+            let mut found = None;
+            for key in naming::request_keys(pipeline.desk(), id) {
+                if found.is_none() {
+                    found = reader.request_by_key(key)?;
+                }
+            }
+            Page { items: found.into_iter().filter(|row| passes(&filter, row)).collect(), next: None }
         }
         None => reader.requests(&filter)?,
     };

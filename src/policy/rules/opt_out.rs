@@ -3,6 +3,11 @@
 //! A consent for the same point that is given to us after the refusal lifts it, for as long as the consent lasts; so does a
 //! consent for the whole medium where the refusal was of the whole medium. One confirmation may follow the refusal, and one
 //! answer a contact that the debtor makes over the refused medium after it.
+//!
+//! # Decisions
+//! - 2026-11-23: a consent counts here from its own date, as every fact does, also where that lies ahead of the moment asked
+//!   about; else the answer about a moment and the answer given when it comes would differ. That nobody files a consent which
+//!   is yet to be given, and so outlives a stop that comes before it, is seen to where it is filed (`pipeline::filing`).
 
 use crate::domain::channel::Purpose;
 use crate::domain::consent::{Consent, GivenTo, OptOut as Stop, covers_all, covers_any};
