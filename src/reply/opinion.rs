@@ -6,7 +6,7 @@
 //!   back a stop into a doubt only when it is sure of the contrary ([`AGAINST`]). On sets that were written before they were
 //!   tried it took the stops honoured from 94 to 99 of a hundred, and the ones wrongly honoured from 6 to 2.
 //! - 2026-11-23: a doubt is lifted where the one scale is surely against a stop, the other surely for something harmless, and
-//!   both know the words ([`FAMILIAR`]); what a phrase holds as a possible stop needs more. The bounds are those at which,
+//!   the words are known ([`FAMILIAR`]); what a phrase holds as a possible stop needs more. The bounds are those at which,
 //!   learnt from the other sets, no stop that was held went by on any set; `tests/pipeline/weights.rs` prints what they do.
 
 use crate::domain::intent::Intent;
@@ -94,7 +94,8 @@ pub(in crate::reply) fn second(
 }
 
 fn surely_stop(part: &[Word], why: &[String], reading: &mut Reading) {
-    if reading.doubt.is_some() {
+    // Beside an attorney or a death, a stop is one too.
+    if reading.doubt.is_some() || reading.found.iter().any(|found| found.intent.is_restrictive()) {
         let span =
             part.first().map_or(0, |word| word.span.start)..part.last().map_or(0, |word| word.span.end);
         let phrase = format!("weighed: {}", why.join(", "));
@@ -104,7 +105,7 @@ fn surely_stop(part: &[Word], why: &[String], reading: &mut Reading) {
         });
         reading.found.push(Found { intent: Intent::Stop, span, phrase });
         reading.doubt = None;
-    } else if !reading.found.iter().any(|found| found.intent.is_restrictive()) {
+    } else {
         reading.doubt = Some(Doubt::MayBeStop);
     }
 }
@@ -117,9 +118,76 @@ fn lift(scales: &Scales, shown: &BTreeSet<String>, stop: f64, reading: &mut Read
         // A person answers it, however harmless it is otherwise.
         Some(Doubt::Complaint) | None => return,
     };
-    let known = scales.stop.familiar(shown).min(scales.harmless.familiar(shown));
     let sure = stop <= bar.stop && scales.harmless.weigh(shown) >= bar.harmless;
-    if sure && known >= FAMILIAR && !reading.says(Intent::Start) {
+    if sure && scales.stop.familiar(shown) >= FAMILIAR && !reading.says(Intent::Start) {
         reading.doubt = reading.says(Intent::Complaint).then_some(Doubt::Complaint);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::channel::Channel;
+    use crate::domain::intent::Intent;
+    use crate::domain::time::Date;
+    use crate::reply::{Doubt, Reader, Reading, Said};
+
+    fn read(text: &str) -> Reading {
+        let today = Date::constant(2026, 11, 25);
+        Reader::shipped().read(&Said { text, channel: Channel::Sms, language: None, today, currency: None })
+    }
+
+    #[test]
+    fn what_the_weights_do_not_know_stays_held() {
+        for text in [
+            "",
+            "asdf qwer",
+            "lorem ipsum dolor sit amet",
+            "arr\u{ea}tez de m'envoyer des messages",
+            "n\u{e3}o quero mais receber mensagens",
+            "bitte schreiben Sie mir nicht mehr",
+            "\u{43f}\u{435}\u{440}\u{435}\u{441}\u{442}\u{430}\u{43d}\u{44c}\u{442}\u{435} \u{43f}\u{438}\u{441}\u{430}\u{442}\u{44c}",
+        ] {
+            let reading = read(text);
+            assert!(reading.stop.is_some() || reading.doubt.is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_consent_comes_back_by_a_clear_wish_alone() {
+        for text in [
+            "opt me back in",
+            "Please resume the texts",
+            "can you start texting me again?",
+            "Sorry, my mistake. Sign me back up please",
+            "quiero volver a recibir mensajes",
+            "por favor reactiven mis mensajes",
+        ] {
+            let reading = read(text);
+            assert!(reading.says(Intent::Start) && reading.doubt.is_none(), "{text}: {reading:?}");
+        }
+        for text in [
+            "don't start texting me again",
+            "I do not want to opt back in",
+            "why would I want to start getting texts again",
+            "start texting me again and I'll see you in court",
+            "no quiero volver a recibir mensajes",
+            "nunca pueden volver a escribirme",
+            "sign me up again? no way",
+            "keep texting me",
+            "if I text start will I get messages again?",
+        ] {
+            let reading = read(text);
+            assert!(!reading.says(Intent::Start) || reading.doubt.is_some(), "{text}: {reading:?}");
+        }
+    }
+
+    #[test]
+    fn a_doubt_goes_where_it_is_surely_harmless_and_stays_where_a_person_answers() {
+        for text in
+            ["who do I call for help", "Can you cancel my autopay", "my website login page stops loading"]
+        {
+            assert_eq!(read(text).doubt, None, "{text}");
+        }
+        assert_eq!(read("your agent was very rude to me").doubt, Some(Doubt::Complaint));
     }
 }

@@ -102,7 +102,8 @@ fn read_all(lexicon: &Lexicon, scales: &Scales, said: &Said<'_>) -> Reading {
         Means::Says(intent) => !intent.is_restrictive() || !masked(found),
         Means::Spares(_) | Means::Only(_) | Means::Doubtful => !masked(found),
     });
-    matches.retain(|found| found.means != Means::Says(Intent::Start) || !denied(lexicon, &words, &found.named));
+    matches
+        .retain(|found| found.means != Means::Says(Intent::Start) || !denied(lexicon, &words, &found.named));
     give_way(&mut matches);
     let hours = matches
         .iter()

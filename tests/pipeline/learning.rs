@@ -1,13 +1,13 @@
 //! Logistic regression over what replies show: one of a stop, and one of what is harmless.
 
-use dunwell::domain::intent::Intent;
+use crate::replies::{Line, lines};
 use dunwell::reply::Reader;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The sets to learn from.
 pub const SETS: [&str; 4] = ["tuning", "stops", "blind", "second"];
 /// What bars nothing and needs nobody; a complaint waits for a person, and a wish to hear more is nothing to be guessed.
-const HARMLESS: [&str; 6] = ["already_paid", "call_back", "hardship", "help", "other", "promise"];
+const HARMLESS: [&str; 6] = ["already_paid", "callback", "hardship", "help", "other", "promise"];
 /// How hard a weight is pulled to nothing.
 const PULL: f64 = 5e-4;
 /// The first step of a weight; later ones are shorter by how far it has gone (AdaGrad).
@@ -24,6 +24,7 @@ pub type Weights = BTreeMap<String, i32>;
 pub struct Example {
     /// Of which of the sets.
     pub set: &'static str,
+    pub line: Line,
     pub stop: bool,
     /// Whether it is harmless, where the set tells what it says and that is no stop.
     pub harmless: Option<bool>,
@@ -47,37 +48,24 @@ struct Lesson {
 const STOP: Lesson = Lesson { rounds: 20, shown_by: 2 };
 const MEANT: Lesson = Lesson { rounds: 10, shown_by: 3 };
 
-/// The word of a label for an intent.
-pub fn word(label: &str) -> &str {
-    if label == "callback" { "call_back" } else { label }
-}
-
 impl Corpus {
     /// The sets as shipped, a reply that nobody could decide left out.
     pub fn read() -> Self {
         let mut corpus = Self { examples: Vec::new(), names: Vec::new() };
         let mut places = BTreeMap::new();
         for set in SETS {
-            for language in ["en", "es"] {
-                let path = format!("{}/tests/data/replies/{set}-{language}.tsv", env!("CARGO_MANIFEST_DIR"));
-                let text = std::fs::read_to_string(&path).expect("a set");
-                for line in text.lines().filter(|line| !line.is_empty()) {
-                    let (labels, text) = line.split_once('\t').expect("labels, a tab, and the words");
-                    let labels: BTreeSet<String> = labels.split(',').map(|label| word(label).to_owned()).collect();
-                    if labels.contains("hold") {
-                        continue;
-                    }
-                    let mut shown = Vec::new();
-                    for name in Reader::shipped().shown(text) {
-                        let next = places.len();
-                        shown.push(*places.entry(name).or_insert(next));
-                    }
-                    let stop = labels.contains("stop") || labels.contains("cease");
-                    // The set of stops tells of most replies only whether they are one.
-                    let told = set != "stops" && !labels.contains("not_stop") && !stop;
-                    let harmless = told.then(|| labels.iter().all(|label| HARMLESS.contains(&label.as_str())));
-                    corpus.examples.push(Example { set, stop, harmless, shown });
+            for line in lines(set).into_iter().filter(|line| !line.says("hold")) {
+                let mut shown = Vec::new();
+                for name in Reader::shipped().shown(&line.text) {
+                    let next = places.len();
+                    shown.push(*places.entry(name).or_insert(next));
                 }
+                let stop = line.says("stop") || line.says("cease");
+                // The set of stops tells of most replies only whether they are one.
+                let told = set != "stops" && !line.says("not_stop") && !stop;
+                let harmless =
+                    told.then(|| line.labels.iter().all(|label| HARMLESS.contains(&label.as_str())));
+                corpus.examples.push(Example { set, stop, harmless, shown, line });
             }
         }
         corpus.names = vec![String::new(); places.len()];
@@ -85,6 +73,11 @@ impl Corpus {
             corpus.names[place] = name;
         }
         corpus
+    }
+
+    /// What a reply shows, by name.
+    pub fn shown(&self, example: &Example) -> Vec<&str> {
+        example.shown.iter().map(|at| self.names[*at].as_str()).collect()
     }
 
     /// The weights for a stop, learnt from some of the replies.
@@ -131,7 +124,8 @@ impl Corpus {
             }
         }
         let hundredths = |weight: f64| (weight * 100.0).round() as i32;
-        let heavy = known.into_iter().zip(weights).map(|(at, weight)| (self.names[at].clone(), hundredths(weight)));
+        let heavy =
+            known.into_iter().zip(weights).map(|(at, weight)| (self.names[at].clone(), hundredths(weight)));
         let mut learnt: Weights = heavy.filter(|(_, weight)| weight.abs() >= LIGHTEST).collect();
         learnt.insert("base".to_owned(), hundredths(base));
         learnt
@@ -143,7 +137,12 @@ pub fn written(weights: &Weights) -> String {
     weights.iter().map(|(shown, weight)| format!("{shown}\t{weight}\n")).collect()
 }
 
-/// The intent that a label names, if it names one.
-pub fn intent(label: &str) -> Option<Intent> {
-    Intent::from_word(word(label))
+/// As the product weighs.
+pub fn weigh(weights: &Weights, shown: &[&str]) -> f64 {
+    let known: Vec<f64> = shown
+        .iter()
+        .filter_map(|shown| weights.get(*shown))
+        .map(|weight| f64::from(*weight) / 100.0)
+        .collect();
+    f64::from(weights["base"]) / 100.0 + known.iter().sum::<f64>() / (known.len().max(1) as f64).sqrt()
 }
