@@ -90,7 +90,10 @@ pub(in crate::reply) fn second(
     if reading.says(Intent::Start) && odds > UNLIKE_START && words.len() > SHORTEST {
         reading.doubt = reading.doubt.or(Some(Doubt::MayBeStop));
     }
-    lift(scales, &whole, odds, reading);
+    // "Not now" may be anything.
+    if words.len() > SHORTEST {
+        lift(scales, &whole, odds, reading);
+    }
 }
 
 fn surely_stop(part: &[Word], why: &[String], reading: &mut Reading) {

@@ -25,8 +25,9 @@ pub struct Example {
     /// Of which of the sets.
     pub set: &'static str,
     pub line: Line,
-    pub stop: bool,
-    /// Whether it is harmless, where the set tells what it says and that is no stop.
+    /// Whether it is a stop; none where nobody could say.
+    pub stop: Option<bool>,
+    /// Whether it is harmless, where the set tells what it says and that is no stop. What nobody could decide is not.
     pub harmless: Option<bool>,
     /// What it shows, by number.
     shown: Vec<usize>,
@@ -49,20 +50,21 @@ const STOP: Lesson = Lesson { rounds: 20, shown_by: 2 };
 const MEANT: Lesson = Lesson { rounds: 10, shown_by: 3 };
 
 impl Corpus {
-    /// The sets as shipped, a reply that nobody could decide left out.
+    /// The sets as shipped.
     pub fn read() -> Self {
         let mut corpus = Self { examples: Vec::new(), names: Vec::new() };
         let mut places = BTreeMap::new();
         for set in SETS {
-            for line in lines(set).into_iter().filter(|line| !line.says("hold")) {
+            for line in lines(set) {
                 let mut shown = Vec::new();
                 for name in Reader::shipped().shown(&line.text) {
                     let next = places.len();
                     shown.push(*places.entry(name).or_insert(next));
                 }
-                let stop = line.says("stop") || line.says("cease");
+                let stops = line.says("stop") || line.says("cease");
+                let stop = (!line.says("hold")).then_some(stops);
                 // The set of stops tells of most replies only whether they are one.
-                let told = set != "stops" && !line.says("not_stop") && !stop;
+                let told = set != "stops" && !line.says("not_stop") && !stops;
                 let harmless =
                     told.then(|| line.labels.iter().all(|label| HARMLESS.contains(&label.as_str())));
                 corpus.examples.push(Example { set, stop, harmless, shown, line });
@@ -82,8 +84,8 @@ impl Corpus {
 
     /// The weights for a stop, learnt from some of the replies.
     pub fn stop(&self, taught: &[&Example]) -> Weights {
-        let rows: Vec<(bool, &[usize])> = taught.iter().map(|one| (one.stop, one.shown.as_slice())).collect();
-        self.learn(&rows, &STOP)
+        let told = taught.iter().filter_map(|one| Some((one.stop?, one.shown.as_slice())));
+        self.learn(&told.collect::<Vec<_>>(), &STOP)
     }
 
     /// The weights for being harmless, learnt from those of the replies whose set tells.
