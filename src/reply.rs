@@ -9,7 +9,9 @@
 //!   leave a doubt, or go against the run of a reply's words, a small linear model has a say (`weigh`): people write in more
 //!   ways than phrases foresee. Everything it weighs stands in a file; it asks nobody and is the same every time.
 //! - 2026-11-23: **hold until understood**. What matches nothing, or leaves a word that may mean stop unexplained, is in
-//!   [`Reading::doubt`]; whoever acts on the reading freezes the address until a person has read it.
+//!   [`Reading::doubt`]; whoever acts on the reading freezes the address until a person has read it. What the weights are sure
+//!   is no stop and bars nothing is understood so far, and may name nothing (`opinion`).
+//! - 2026-11-23: START is never guessed: a consent comes back by a phrase that wishes it, behind no word that denies.
 //! - 2026-11-23: a stop that names another medium than the one it came by closes both, unless it says that this one may go
 //!   on: "stop calling" in a text is far more often about the texts too than not.
 
