@@ -9,12 +9,15 @@
 //!   leave a doubt, or go against the run of a reply's words, a small linear model has a say (`weigh`): people write in more
 //!   ways than phrases foresee. Everything it weighs stands in a file; it asks nobody and is the same every time.
 //! - 2026-11-23: **hold until understood**. What matches nothing, or leaves a word that may mean stop unexplained, is in
-//!   [`Reading::doubt`]; whoever acts on the reading freezes the address until a person has read it.
+//!   [`Reading::doubt`]; whoever acts on the reading freezes the address until a person has read it. What the weights are sure
+//!   is no stop and bars nothing is understood so far, and may name nothing (`opinion`).
+//! - 2026-11-23: START is never guessed: a consent comes back by a phrase that wishes it, behind no word that denies.
 //! - 2026-11-23: a stop that names another medium than the one it came by closes both, unless it says that this one may go
 //!   on: "stop calling" in a text is far more often about the texts too than not.
 
 mod calendar;
 mod lexicon;
+mod opinion;
 mod phrase;
 pub mod quoted;
 mod reading;
@@ -31,6 +34,7 @@ use crate::domain::channel::Channel;
 use crate::domain::money::Currency;
 use crate::domain::time::Date;
 use lexicon::Lexicon;
+use opinion::Scales;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use weigh::Scale;
@@ -43,6 +47,8 @@ const FILES: &[(&str, &str)] = &[
 
 /// What weighs for a stop and against it, as shipped.
 const WEIGHTS: &str = include_str!("reply/words/weights.tsv");
+/// What weighs for being harmless and against it, as shipped.
+const HARMLESS: &str = include_str!("reply/words/harmless.tsv");
 
 /// What is said, and what is known of it.
 #[derive(Clone, Copy)]
@@ -62,7 +68,7 @@ pub struct Said<'a> {
 /// Understands replies.
 pub struct Reader {
     lexicon: Lexicon,
-    scale: Scale,
+    scales: Scales,
 }
 
 impl Reader {
@@ -71,11 +77,23 @@ impl Reader {
     /// # Errors
     /// A file that cannot be used; the tests of this module read them all.
     pub fn load() -> Result<Self, LexiconError> {
-        let scale = Scale::read(WEIGHTS).ok_or_else(|| LexiconError::Form {
-            file: "reply/words/weights.tsv".to_owned(),
-            detail: "a line is not what is shown, a tab and hundredths".to_owned(),
-        })?;
-        Ok(Self { lexicon: Lexicon::load(FILES)?, scale })
+        Self::with_weights(WEIGHTS, HARMLESS)
+    }
+
+    /// Reads the shipped word files, with other weights than theirs: so that weights are judged by what they were not learnt from.
+    ///
+    /// # Errors
+    /// A file that cannot be used, or weights that are none.
+    pub fn with_weights(stop: &str, harmless: &str) -> Result<Self, LexiconError> {
+        let scale = |file: &str, text: &str| {
+            Scale::read(text).ok_or_else(|| LexiconError::Form {
+                file: file.to_owned(),
+                detail: "a line is not what is shown, a tab and hundredths".to_owned(),
+            })
+        };
+        let stop = scale("reply/words/weights.tsv", stop)?;
+        let harmless = scale("reply/words/harmless.tsv", harmless)?;
+        Ok(Self { lexicon: Lexicon::load(FILES)?, scales: Scales { stop, harmless } })
     }
 
     /// The reader with the shipped words, made on first use.
@@ -92,6 +110,6 @@ impl Reader {
 
     /// Understands one reply.
     pub fn read(&self, said: &Said<'_>) -> Reading {
-        reading::read(&self.lexicon, &self.scale, said)
+        reading::read(&self.lexicon, &self.scales, said)
     }
 }

@@ -16,6 +16,8 @@ mod fallback;
 mod flow;
 #[path = "pipeline/house.rs"]
 mod house;
+#[path = "pipeline/learning.rs"]
+mod learning;
 #[path = "pipeline/letters.rs"]
 mod letters;
 #[path = "pipeline/mail.rs"]

@@ -3,10 +3,10 @@
 use crate::domain::intent::Intent;
 use crate::reply::Said;
 use crate::reply::lexicon::{Lexicon, Means, Medium, Word};
+use crate::reply::opinion::{self, Scales};
 use crate::reply::phrase;
 use crate::reply::tokens::tokens;
 use crate::reply::values::{self, Attorney, Hours, Promise, Promised, Stop};
-use crate::reply::weigh::{self, Scale};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -75,12 +75,12 @@ pub(in crate::reply) struct Match<'a> {
 /// Bytes of a reply that are read: two or three pages.
 const LONGEST: usize = 8_192;
 
-pub(in crate::reply) fn read(lexicon: &Lexicon, scale: &Scale, said: &Said<'_>) -> Reading {
+pub(in crate::reply) fn read(lexicon: &Lexicon, scales: &Scales, said: &Said<'_>) -> Reading {
     if said.text.len() <= LONGEST {
-        return read_all(lexicon, scale, said);
+        return read_all(lexicon, scales, said);
     }
     let beginning = said.text.get(..said.text.floor_char_boundary(LONGEST)).unwrap_or_default();
-    let mut reading = read_all(lexicon, scale, &Said { text: beginning, ..*said });
+    let mut reading = read_all(lexicon, scales, &Said { text: beginning, ..*said });
     // What nobody has read may say anything.
     if reading.stop.is_none() {
         reading.doubt = reading.doubt.or(Some(Doubt::MayBeStop));
@@ -88,7 +88,7 @@ pub(in crate::reply) fn read(lexicon: &Lexicon, scale: &Scale, said: &Said<'_>) 
     reading
 }
 
-fn read_all(lexicon: &Lexicon, scale: &Scale, said: &Said<'_>) -> Reading {
+fn read_all(lexicon: &Lexicon, scales: &Scales, said: &Said<'_>) -> Reading {
     let words = lexicon.resolve(tokens(said.text));
     let mut matches = matches(lexicon, &words);
     let harmless: Vec<Vec<usize>> = matches
@@ -102,6 +102,8 @@ fn read_all(lexicon: &Lexicon, scale: &Scale, said: &Said<'_>) -> Reading {
         Means::Says(intent) => !intent.is_restrictive() || !masked(found),
         Means::Spares(_) | Means::Only(_) | Means::Doubtful => !masked(found),
     });
+    matches
+        .retain(|found| found.means != Means::Says(Intent::Start) || !denied(lexicon, &words, &found.named));
     give_way(&mut matches);
     let hours = matches
         .iter()
@@ -125,6 +127,11 @@ fn read_all(lexicon: &Lexicon, scale: &Scale, said: &Said<'_>) -> Reading {
         reading.found.extend(only.map(|only| as_found(&words, only, Intent::Stop)));
     }
     settle(&mut reading);
+    reading.doubt = doubt(&words, &matches, &reading);
+    // "Stop sign": the turn that explains it is nearly all there is. "Not before nine" is what it says.
+    let turns: BTreeSet<&usize> = harmless.iter().flatten().collect();
+    let explained = turns.len() * 3 >= words.len() * 2 || reading.hours.is_some();
+    opinion::second(lexicon, scales, &words, explained, &mut reading);
     if reading.says(Intent::Promise) {
         reading.promised = Promised::of(&words);
         reading.promise = Some(reading.promised.read(said));
@@ -135,53 +142,16 @@ fn read_all(lexicon: &Lexicon, scale: &Scale, said: &Said<'_>) -> Reading {
     if reading.says(Intent::CallBack) {
         reading.call_back = Some(said.text.trim().chars().take(500).collect());
     }
-    reading.doubt = doubt(&words, &matches, &reading);
-    // "Stop sign": the turn that explains it is nearly all there is. "Not before nine" is what it says.
-    let turns: BTreeSet<&usize> = harmless.iter().flatten().collect();
-    let explained = turns.len() * 3 >= words.len() * 2 || reading.hours.is_some();
-    if reading.stop.is_some() || !explained {
-        weighed(lexicon, scale, &words, &mut reading);
-    }
     reading
 }
 
-/// The second opinion: a doubt that is surely a stop, and a stop that is surely none and waits for a person.
-fn weighed(lexicon: &Lexicon, scale: &Scale, words: &[Word], reading: &mut Reading) {
-    if words.len() > weigh::LONGEST {
-        return;
-    }
-    // "I got your message. Where do I sign off?": the one sentence says it.
-    let sentences = words.chunk_by(|one, next| one.sentence == next.sentence);
-    let heaviest = std::iter::once(words)
-        .chain(sentences)
-        .map(|part| (weigh::shown(lexicon, part), part))
-        .map(|(shown, part)| (scale.weigh(&shown), shown, part))
-        .max_by(|one, other| one.0.total_cmp(&other.0));
-    let Some((odds, shown, part)) = heaviest else { return };
-    if reading.stop.is_some() {
-        if odds < weigh::AGAINST && words.len() > weigh::SHORTEST {
-            reading.stop = None;
-            reading.found.retain(|found| !matches!(found.intent, Intent::Stop | Intent::Cease));
-            reading.doubt = Some(Doubt::MayBeStop);
-        }
-        return;
-    }
-    if odds <= weigh::SURE {
-        return;
-    }
-    if reading.doubt.is_some() {
-        let span =
-            part.first().map_or(0, |word| word.span.start)..part.last().map_or(0, |word| word.span.end);
-        let phrase = format!("weighed: {}", scale.heaviest(&shown).join(", "));
-        reading.stop = Some(Stop { named: BTreeSet::new(), here: true, everything: false });
-        reading.found.retain(|found| {
-            !matches!(found.intent, Intent::Help | Intent::Start | Intent::Courtesy | Intent::Question)
-        });
-        reading.found.push(Found { intent: Intent::Stop, span, phrase });
-        reading.doubt = None;
-    } else if !reading.found.iter().any(|found| found.intent.is_restrictive()) {
-        reading.doubt = Some(Doubt::MayBeStop);
-    }
+/// "No quiero volver a recibir": whether a word that denies stands before a phrase, in the same part of its sentence.
+fn denied(lexicon: &Lexicon, words: &[Word], named: &[usize]) -> bool {
+    let Some((at, first)) = named.first().and_then(|at| Some((*at, words.get(*at)?))) else { return false };
+    let before = words.get(..at).unwrap_or_default().iter().rev();
+    before
+        .take_while(|word| (word.sentence, word.part) == (first.sentence, first.part))
+        .any(|word| lexicon.kind(word) == Some("not"))
 }
 
 /// A turn explains a phrase that shares a word with it and does not begin before it: "don't use this number" says more than

@@ -12,7 +12,8 @@ const LONG: usize = 9;
 #[derive(Default)]
 pub(in crate::reply) struct Speller {
     known: HashSet<String>,
-    long: Vec<String>,
+    /// Each with its letters.
+    long: Vec<(u32, String)>,
     misspelt: HashMap<String, String>,
     left: HashSet<String>,
     glued: Vec<String>,
@@ -41,8 +42,9 @@ impl Speller {
 
     /// The words of the phrases.
     pub fn learn(&mut self, known: HashSet<String>) {
-        self.long = known.iter().filter(|word| word.len() >= SHORTEST && word.is_ascii()).cloned().collect();
-        self.long.sort();
+        let long = known.iter().filter(|word| word.len() >= SHORTEST && word.is_ascii());
+        self.long = long.map(|word| (letters(word), word.clone())).collect();
+        self.long.sort_by(|one, other| one.1.cmp(&other.1));
         self.known = known;
     }
 
@@ -101,12 +103,25 @@ impl Speller {
         if length < SHORTEST || !word.chars().all(char::is_alphabetic) {
             return None;
         }
-        let near = |known: &&String| {
+        let own = letters(word);
+        let near = self.long.iter().filter_map(|(theirs, known)| {
             let most = if length >= LONG && known.len() >= LONG { 2 } else { 1 };
-            known.len().abs_diff(length) <= most && distance(word, known) <= most
-        };
-        self.long.iter().filter(near).min_by_key(|known| distance(word, known)).cloned()
+            // A slip changes two letters at most: nearly every word is out before it is compared.
+            let alike =
+                known.len().abs_diff(length) <= most && (own ^ theirs).count_ones() as usize <= 2 * most;
+            let apart = alike.then(|| distance(word, known))?;
+            (apart <= most).then_some((apart, known))
+        });
+        near.min_by_key(|(apart, _)| *apart).map(|(_, known)| known.clone())
     }
+}
+
+/// Which letters a word has: a bit each, and one for all that are not in the alphabet.
+fn letters(word: &str) -> u32 {
+    word.chars().fold(0, |seen, c| {
+        let place = u32::from(c).checked_sub(u32::from('a')).filter(|place| *place < 26).unwrap_or(26);
+        seen | 1 << place
+    })
 }
 
 /// The word with no letter more than `most` times in a row.

@@ -10,13 +10,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// One line of a set: what it says, its language, and its words.
-struct Line {
-    labels: Vec<String>,
-    language: &'static str,
-    text: String,
+pub struct Line {
+    pub labels: Vec<String>,
+    pub language: &'static str,
+    pub text: String,
 }
 
-fn lines(name: &str) -> Vec<Line> {
+impl Line {
+    /// Whether it has a label.
+    pub fn says(&self, wanted: &str) -> bool {
+        self.labels.iter().any(|label| label == wanted)
+    }
+}
+
+/// The lines of a set, in both languages.
+pub fn lines(name: &str) -> Vec<Line> {
     let mut found = Vec::new();
     for language in ["en", "es"] {
         let path = format!("{}/tests/data/replies/{name}-{language}.tsv", env!("CARGO_MANIFEST_DIR"));
@@ -31,7 +39,11 @@ fn lines(name: &str) -> Vec<Line> {
 }
 
 fn read(text: &str, language: &str) -> Reading {
-    Reader::shipped().read(&Said {
+    read_by(Reader::shipped(), text, language)
+}
+
+fn read_by(reader: &Reader, text: &str, language: &str) -> Reading {
+    reader.read(&Said {
         text,
         channel: Channel::Sms,
         language: Some(language),
@@ -51,7 +63,7 @@ fn outcome(reading: &Reading) -> &'static str {
         (true, ..) => "stop",
         (false, _, Some(_)) => "held",
         (false, Some(found), None) => found.intent.as_str(),
-        (false, None, None) => reading.found.first().map_or("held", |found| found.intent.as_str()),
+        (false, None, None) => reading.found.first().map_or("other", |found| found.intent.as_str()),
     }
 }
 
@@ -63,31 +75,42 @@ fn intent(label: &str) -> Option<Intent> {
     }
 }
 
+/// What became of the replies of a set.
 #[derive(Default)]
-struct Score {
-    stops: usize,
-    honoured: usize,
+pub struct Score {
+    pub stops: usize,
+    pub honoured: usize,
     held: usize,
     /// Stops that went by as harmless.
-    lost: Vec<String>,
+    pub lost: Vec<String>,
     unhonoured: Vec<String>,
-    others: usize,
+    pub others: usize,
+    /// Others that wait for a person.
+    others_held: usize,
     /// Taken for a stop, and none.
-    wrong: Vec<String>,
+    pub wrong: Vec<String>,
     /// Taken for a wrong number or a death, and neither.
     finals: Vec<String>,
     /// Surely something else, and held all the same.
-    frozen: Vec<String>,
-    understood: usize,
-    intents: BTreeMap<&'static str, [usize; 3]>,
+    pub frozen: Vec<String>,
+    pub understood: usize,
+    /// Of each intent how often it was found, missed, and found too much.
+    pub intents: BTreeMap<&'static str, [usize; 3]>,
     confusion: BTreeMap<(String, &'static str), usize>,
     misses: Vec<String>,
 }
 
 fn measure(lines: &[Line]) -> Score {
     let mut score = Score::default();
-    for line in lines {
-        let reading = read(&line.text, line.language);
+    lines.iter().for_each(|line| score.add(line, Reader::shipped()));
+    score
+}
+
+impl Score {
+    /// Reads one reply, and counts what became of it.
+    pub fn add(&mut self, line: &Line, reader: &Reader) {
+        let score = self;
+        let reading = read_by(reader, &line.text, line.language);
         let label = |wanted: &str| line.labels.iter().any(|label| label == wanted);
         let meant_stop = label("stop") || label("cease");
         let done = outcome(&reading);
@@ -105,6 +128,7 @@ fn measure(lines: &[Line]) -> Score {
             }
         } else {
             score.others += 1;
+            score.others_held += usize::from(reading.doubt.is_some());
             let ends = [Intent::WrongNumber, Intent::Deceased].into_iter();
             if stops(&reading) {
                 score.wrong.push(line.text.clone());
@@ -119,7 +143,7 @@ fn measure(lines: &[Line]) -> Score {
         }
         let wanted: BTreeSet<Intent> = line.labels.iter().filter_map(|label| intent(label)).collect();
         if label("hold") || label("not_stop") || label("other") {
-            continue;
+            return;
         }
         let mut found: BTreeSet<Intent> = reading.intents().into_iter().collect();
         if wanted.contains(&Intent::Cease) {
@@ -140,18 +164,20 @@ fn measure(lines: &[Line]) -> Score {
             }
         }
     }
-    score
 }
 
-fn percent(part: usize, whole: usize) -> f64 {
+/// A part in hundredths of the whole.
+pub fn percent(part: usize, whole: usize) -> f64 {
     100.0 * part as f64 / whole.max(1) as f64
 }
 
-fn print(name: &str, score: &Score) {
+/// Prints the figures of a set, and who was taken for what.
+pub fn print(name: &str, score: &Score) {
     let mut text = format!("\n== replies, {name}\n");
     let _ = writeln!(
         text,
-        "stop: {} of {} honoured ({:.2} %), {} held, {} lost; wrongly honoured {} of {} ({:.2} %), wrongly final {}; false freezes {} of {} ({:.2} %)",
+        "stop: {} of {} honoured ({:.2} %), {} held, {} lost; wrongly honoured {} of {} ({:.2} %), wrongly final {}; others held {} ({:.2} %), \
+         false freezes {} of {} ({:.2} %)",
         score.honoured,
         score.stops,
         percent(score.honoured, score.stops),
@@ -161,6 +187,8 @@ fn print(name: &str, score: &Score) {
         score.others,
         percent(score.wrong.len(), score.others),
         score.finals.len(),
+        score.others_held,
+        percent(score.others_held, score.others),
         score.frozen.len(),
         score.understood,
         percent(score.frozen.len(), score.understood),
