@@ -1,6 +1,6 @@
 //! Telling upstream under a clock that the tests move: days of tries, what is given up, and what is told of the erased.
 
-use crate::house::{House, actor};
+use crate::house::{House, actor, until};
 use dunwell::channel::webhook::{Receiver, SigningKey};
 use dunwell::domain::time::{Clock, Span};
 use dunwell::pipeline::webhooks::lines::PAUSES;
@@ -8,7 +8,6 @@ use dunwell::pipeline::webhooks::{Health, ReplayWish, Webhook, WebhookState};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -76,16 +75,6 @@ impl Ear {
         let events = events.iter().map(|event| (*event).to_owned()).collect();
         house.pipeline.tell(vec![Webhook { name: "crm".to_owned(), receiver, events }]).await.expect("told");
     }
-}
-
-async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    for _ in 0..3_000 {
-        if let Some(found) = ask().await {
-            return found;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("waited in vain for {what}");
 }
 
 /// Waits until a try is over and on file: nothing more is told before its time.
