@@ -1,10 +1,12 @@
 //! What the black-box tests stand on: the program as a child process, a plain HTTP client, sample people, and the peers.
 
+pub mod attempts;
 pub mod centre;
 pub mod gateway;
 pub mod http;
 pub mod kannel;
 pub mod mail;
+pub mod ports;
 pub mod postfix;
 pub mod receiver;
 pub mod sample;
