@@ -162,7 +162,6 @@ async fn every_case_holds_over_the_wire() {
 #[tokio::test]
 async fn what_cannot_have_left_is_told_from_what_may_have() {
     let manifest = manifest(Channel::Sms, "twilio");
-    let quick = altered("deadline = \"PT10S\"", "deadline = \"PT1.5S\"");
     let message = sms("+13055550117", "Sample text");
 
     let nobody = twilio(&manifest, &format!("http://127.0.0.1:{}", peer::free_port()), &[]);
@@ -184,12 +183,13 @@ async fn what_cannot_have_left_is_told_from_what_may_have() {
 
     let (base, _) = fake(|stream, _| Ending::Silence(stream)).await;
     let started = Instant::now();
-    let (class, _, code) = failure(twilio(&quick, &base, &[]).send(&message, Gate::open()).await);
+    let (class, _, code) = failure(twilio(&manifest, &base, &[]).send(&message, Gate::open()).await);
     assert_eq!((class, code.as_str()), (FailureClass::Uncertain, "timeout"));
-    assert!(started.elapsed() < Duration::from_secs(10), "the deadline holds");
+    assert!(started.elapsed() < Duration::from_secs(50), "the deadline holds");
 
     // A listener that never accepts more than its backlog: the connection itself does not come about.
-    let (class, _, _) = failure(twilio(&quick, "http://192.0.2.1", &[]).send(&message, Gate::open()).await);
+    let (class, _, _) =
+        failure(twilio(&manifest, "http://192.0.2.1", &[]).send(&message, Gate::open()).await);
     assert_eq!(class, FailureClass::NeverLeft);
 }
 

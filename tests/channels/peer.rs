@@ -1,12 +1,11 @@
 //! Starting and stopping the strangers.
 
+use crate::patience::PATIENCE;
+use crate::ports::free_address;
 use std::io::Read;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-
-/// How long a peer may take to answer: minutes, where many builds share the machine.
-const PATIENCE: Duration = Duration::from_secs(400);
 
 /// A peer that ends with its test.
 pub struct Peer {
@@ -22,10 +21,9 @@ impl Drop for Peer {
     }
 }
 
-/// A port that nobody listens on at present.
+/// A port that nobody listens on, and that nobody else is given.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("address").port()
+    free_address().port()
 }
 
 fn start(mut command: Command, port: u16, patience: Duration) -> Peer {

@@ -6,6 +6,7 @@ pub mod gateway;
 pub mod http;
 pub mod kannel;
 pub mod mail;
+#[path = "../support/ports.rs"]
 pub mod ports;
 pub mod postfix;
 pub mod receiver;

@@ -1,5 +1,6 @@
 //! A whole pipeline on a store of its own, with a clock that stands still until it is moved.
 
+pub use crate::patience::{patiently, until};
 use dunwell::cadence::Plans;
 use dunwell::channel::Transport;
 use dunwell::channel::fetch::Fetcher;
@@ -34,27 +35,6 @@ use std::time::Duration;
 
 /// A Wednesday, 15:00 in Miami.
 pub const START: &str = "2026-11-25T20:00:00Z";
-
-/// Far longer than anything takes, even on a busy machine: only a fault waits so long.
-pub const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Asks until there is an answer; `None` if none comes.
-pub async fn patiently<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> Option<T> {
-    let answer = async {
-        loop {
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, answer).await.ok()
-}
-
-/// Asks until there is an answer; fails the test, saying what it waited for, if none comes.
-pub async fn until<T>(what: &str, ask: impl AsyncFnMut() -> Option<T>) -> T {
-    patiently(ask).await.unwrap_or_else(|| panic!("waited {PATIENCE:?} for {what}"))
-}
 
 pub struct Hand(AtomicI64);
 
