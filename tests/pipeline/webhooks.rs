@@ -125,6 +125,8 @@ async fn what_is_not_taken_is_tried_for_days_then_given_up_and_told_again_when_a
     assert_eq!((letters[0].id.as_str(), letters[0].row.error.as_deref()), (first.as_str(), Some("http_500")));
     assert_eq!(letters[0].row.tries as usize, PAUSES.len() + 1);
 
+    // The second had its turn, in vain too.
+    kept(&house, 1).await;
     ear.status.store(200, Ordering::SeqCst);
     let heard = ear.heard().len();
     let again = house.pipeline.replay_webhook(&actor(), "crm", ReplayWish::DeadLetters).await.expect("again");
