@@ -95,7 +95,7 @@ async fn a_wrong_number_is_closed_whoever_reports_it() {
 async fn expired(house: &House, id: &str, permit: &Permit) -> bool {
     until("the permit to expire", async || {
         let state = house.state(id).await;
-        (!state.permits[&permit.id].open).then(|| !state.contacts.is_empty())
+        (!state.permits[&permit.id].open).then_some(!state.contacts.is_empty())
     })
     .await
 }
