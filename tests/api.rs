@@ -3,6 +3,8 @@
 
 #[path = "api/bench.rs"]
 mod bench;
+#[path = "support/patience.rs"]
+mod patience;
 #[path = "policy/support.rs"]
 #[expect(dead_code, reason = "the tests of the law use more of it")]
 mod support;
@@ -14,7 +16,6 @@ mod vectors;
 use axum::http::StatusCode;
 use bench::{ADMIN, Bench, Reply};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 fn debtor() -> Value {
     json!({
@@ -213,12 +214,8 @@ async fn a_request_that_was_delivered_shows_its_attempt_and_its_message() {
     now["not_before"] = Value::Null;
     let id = bench.post("/v1/contact-requests", &now).await.expect(StatusCode::ACCEPTED)["id"].clone();
     let path = format!("/v1/contact-requests/{}", id.as_str().expect("an id"));
-    for _ in 0..500 {
-        if bench.get(&path).await.json["status"] == "delivered" {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let delivered = async || (bench.get(&path).await.json["status"] == "delivered").then_some(());
+    patience::until("the request to be delivered", delivered).await;
     insta::assert_json_snapshot!(steady(&bench.get(&path).await));
     insta::assert_json_snapshot!(steady(&bench.get(&format!("{path}/messages")).await));
     bench.post(&format!("{path}/cancel"), &json!({})).await.problem(StatusCode::CONFLICT);

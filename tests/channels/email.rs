@@ -189,10 +189,10 @@ async fn a_gate_that_shuts_leaves_nothing_with_the_relay() {
 #[tokio::test]
 async fn a_relay_that_keeps_silent_is_given_up_in_time() {
     let mut file = crate::source("email/smtp/manifest.toml");
-    file.text = file.text.replacen("deadline = \"PT30S\"", "deadline = \"PT1.5S\"", 1);
+    file.text = file.text.replacen("deadline = \"PT30S\"", "deadline = \"PT10S\"", 1);
     let quick = Arc::new(dunwell::provider::manifest::Manifest::read(&file).expect("manifest"));
-    // It greets, but takes five seconds over the message's end; and one that never greets.
-    let slow = smtp_sink(&["-w", "5"]);
+    // It greets, but takes a minute to let the message come; and one that never greets.
+    let slow = smtp_sink(&["-w", "60"]);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
     let mute = listener.local_addr().expect("address").port();
     // And one that takes the whole message and then says nothing: nobody knows whether it took it.
@@ -209,7 +209,7 @@ async fn a_relay_that_keeps_silent_is_given_up_in_time() {
         let started = Instant::now();
         let (found, _, code) = failure(transport.send(&mail("s", "t"), Gate::open()).await);
         assert_eq!((found, code.as_str()), (class, "timeout"));
-        assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(50), "{:?}", started.elapsed());
     }
 }
 

@@ -1,5 +1,6 @@
 //! Carriers that reach nobody: the sandbox and the portal's inbox.
 
+use crate::patience::until;
 use crate::{failure, mail, manifest, open, sms};
 use dunwell::channel::sandbox::REMEMBERED;
 use dunwell::channel::{Gate, OVERTAKEN};
@@ -9,7 +10,6 @@ use dunwell::domain::message::{Content, Outgoing};
 use dunwell::domain::outcome::{FailureCause, FailureClass, Outcome};
 use dunwell::provider::callback::{CallbackEvent, DeliveryStatus};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 #[tokio::test]
 async fn the_sandbox_does_what_its_addresses_say() {
@@ -35,7 +35,7 @@ async fn the_sandbox_does_what_its_addresses_say() {
         assert!(matches!(outcome, Outcome::Accepted { provider_ref: Some(_) }), "{number}");
     }
     assert!(heard.lock().expect("lock").is_empty(), "receipts come later");
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    until("both receipts", async || (heard.lock().expect("lock").len() == 2).then_some(())).await;
     let statuses: Vec<(DeliveryStatus, FailureCause)> = heard
         .lock()
         .expect("lock")

@@ -9,7 +9,11 @@ mod email;
 mod http;
 mod inside;
 mod oauth;
+#[path = "../support/patience.rs"]
+mod patience;
 mod peer;
+#[path = "../support/ports.rs"]
+mod ports;
 mod smpp;
 mod vendors;
 

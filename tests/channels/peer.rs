@@ -1,12 +1,14 @@
 //! Starting and stopping the strangers.
 
+use crate::patience::PATIENCE;
+use crate::ports::free_address;
 use std::io::Read;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a peer may take to answer: minutes, where many builds share the machine.
-const PATIENCE: Duration = Duration::from_secs(400);
+const MINUTES: Duration = PATIENCE.saturating_mul(4);
 
 /// A peer that ends with its test.
 pub struct Peer {
@@ -22,10 +24,9 @@ impl Drop for Peer {
     }
 }
 
-/// A port that nobody listens on at present.
+/// A port that nobody listens on, and that nobody else is given.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("address").port()
+    free_address().port()
 }
 
 fn start(mut command: Command, port: u16, patience: Duration) -> Peer {
@@ -66,7 +67,7 @@ pub fn smtp_sink_at(port: u16, options: &[&str]) -> Peer {
         command.args(["-u", "root"]);
     }
     command.args(options).arg(format!("127.0.0.1:{port}")).arg("128");
-    start(command, port, PATIENCE)
+    start(command, port, MINUTES)
 }
 
 /// Prism, running the vendor's own specification and refusing what breaks it.
@@ -78,7 +79,7 @@ pub fn prism(specification: &str) -> Peer {
     let mut command = Command::new("node");
     command.arg(program).args(["mock", "-h", "127.0.0.1", "-p", &port.to_string(), "--errors"]);
     command.arg(root.join("tests/data/vendors").join(specification));
-    start(command, port, PATIENCE)
+    start(command, port, MINUTES)
 }
 
 /// An authorization server, oidc-provider, with the clients `by-header` and `by-body`.
@@ -91,7 +92,7 @@ pub fn authority() -> Peer {
     );
     let mut command = Command::new("node");
     command.current_dir(peers).args(["authority.mjs", &port.to_string()]);
-    start(command, port, PATIENCE)
+    start(command, port, MINUTES)
 }
 
 /// How the other mail server is reached.
@@ -127,5 +128,5 @@ pub fn smtp_server(security: Security) -> Peer {
     let wrapped = matches!(security, Security::Wrapped).to_string();
     command.current_dir(peers).args(["-e", PROGRAM, "--", &port.to_string(), &wrapped]);
     command.arg(root.join("tests/data/tls"));
-    start(command, port, PATIENCE)
+    start(command, port, MINUTES)
 }

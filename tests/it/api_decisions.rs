@@ -2,13 +2,17 @@
 
 use crate::support::gateway::Gateway;
 use crate::support::sample::{
-    cites, days_ago, decide, hour, instant, night, noon, now, person, with, zone_at,
+    cites, days_ago, decide, hour, in_one_hour, instant, night, noon, now, person, with, zone_at,
 };
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 #[test]
 fn the_call_window_defers_to_eight_in_the_morning() {
+    in_one_hour(the_call_window_defers);
+}
+
+fn the_call_window_defers() {
     let gateway = Gateway::start();
     let client = gateway.admin();
     let sample = person(1);
@@ -29,6 +33,10 @@ fn the_call_window_defers_to_eight_in_the_morning() {
 
 #[test]
 fn an_allowed_contact_says_until_when() {
+    in_one_hour(an_allowed_contact);
+}
+
+fn an_allowed_contact() {
     let gateway = Gateway::start();
     let client = gateway.admin();
     let sample = person(1);

@@ -2,7 +2,7 @@
 
 use crate::support::gateway::Gateway;
 use crate::support::http::Client;
-use crate::support::sample::{Person, cites, days_ago, decide, hour, instant, noon, person};
+use crate::support::sample::{Person, cites, days_ago, decide, hour, in_one_hour, instant, noon, person};
 use serde_json::{Value, json};
 
 fn outcome(client: &Client, person: &Person, channel: &str) -> Value {
@@ -136,6 +136,10 @@ fn a_stop_from_a_number_binds_it_on_every_file() {
 
 #[test]
 fn stated_inconvenient_times_defer() {
+    in_one_hour(inconvenient_times_defer);
+}
+
+fn inconvenient_times_defer() {
     let gateway = Gateway::start();
     let client = gateway.admin();
     let sample = person(1);

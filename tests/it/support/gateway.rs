@@ -1,12 +1,12 @@
 //! The program under test, as a child process with its own port, directory and configuration.
 
 use super::http::Client;
+pub use super::ports::free_address;
 use super::{Process, eventually};
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The administrator's key of every test.
 pub const BOOTSTRAP_KEY: &str = "bootstrap-key-of-the-tests";
@@ -198,16 +198,3 @@ providers = ["sandbox"]
 [channels.portal]
 providers = ["inbox"]
 "#;
-
-/// A loopback address that no other test has, below the ports that systems hand out by themselves.
-pub fn free_address() -> SocketAddr {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let offset =
-            std::process::id().wrapping_mul(53).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
-        let port = u16::try_from(20_000 + offset).expect("a port");
-        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-            return listener.local_addr().expect("an address");
-        }
-    }
-}

@@ -71,9 +71,11 @@ from = "First Recovery <notices@recovery.example>"
     /// Waits until so many have come, and reads them.
     #[track_caller]
     pub fn wait_for(&self, count: usize) -> Vec<Value> {
-        let complete =
-            |raw: &Vec<Vec<u8>>| raw.iter().filter(|message| message.ends_with(b"\n\n")).count() >= count;
-        let raw = eventually(&format!("{count} mails"), || Some(self.raw()).filter(complete));
+        let whole = |message: &Vec<u8>| message.ends_with(b"\n\n");
+        let raw = eventually(&format!("{count} mails"), || {
+            let raw: Vec<_> = self.raw().into_iter().filter(whole).collect();
+            (raw.len() >= count).then_some(raw)
+        });
         raw.iter().map(|message| read(message)).collect()
     }
 }

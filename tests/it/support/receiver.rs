@@ -82,14 +82,17 @@ impl Receiver {
         let mut reader = BufReader::new(stream);
         while let Ok(Some(message)) = Message::read(&mut reader) {
             let mut hook = Hook { message, taken: false };
-            let before = self.hooks.lock().expect("a lock").len();
-            let reaction = react(&hook, before);
-            hook.taken = match &reaction {
-                Reaction::Status(status, _) => (200..300).contains(status),
-                Reaction::Slow(_) => false,
-                Reaction::Endless => true,
+            let reaction = {
+                let mut hooks = self.hooks.lock().expect("a lock");
+                let reaction = react(&hook, hooks.len());
+                hook.taken = match &reaction {
+                    Reaction::Status(status, _) => (200..300).contains(status),
+                    Reaction::Slow(_) => false,
+                    Reaction::Endless => true,
+                };
+                hooks.push(hook);
+                reaction
             };
-            self.hooks.lock().expect("a lock").push(hook);
             let answered = match reaction {
                 Reaction::Status(status, headers) => {
                     let head = format!("HTTP/1.1 {status} X\r\n{headers}Content-Length: 2\r\n\r\nok");

@@ -10,7 +10,7 @@ use std::io::{BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub const ACCOUNT_SID: &str = "AC00000000000000000000000000000001";
 pub const AUTH_TOKEN: &str = "12345678901234567890123456789012";
@@ -30,7 +30,6 @@ pub enum Answer {
 #[derive(Clone, Debug)]
 pub struct Text {
     pub form: Vec<(String, String)>,
-    pub at: Instant,
     /// The message's id, which the vendor gave it.
     pub sid: String,
 }
@@ -49,6 +48,8 @@ pub struct Twilio {
     pub address: SocketAddr,
     received: Arc<Mutex<Vec<Text>>>,
     complaints: Arc<Mutex<Vec<String>>>,
+    judge: Option<Client>,
+    unjudged: Arc<Mutex<Vec<Message>>>,
 }
 
 impl Twilio {
@@ -57,37 +58,35 @@ impl Twilio {
         Self::start(None, |_| Answer::Accept(Duration::ZERO))
     }
 
-    /// One that answers as told; with a judge, it first asks there what Twilio's specification says of each request.
+    /// One that answers as told; with a judge, it is also asked there what Twilio's specification says of each request.
     pub fn start(judge: Option<Client>, answer: impl Fn(&Text) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(free_address()).expect("a port");
         let twilio = Self {
             address: listener.local_addr().expect("an address"),
             received: Arc::default(),
             complaints: Arc::default(),
+            judge,
+            unjudged: Arc::default(),
         };
         let (vendor, answer) = (twilio.clone(), Arc::new(answer));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (vendor, judge, answer) = (vendor.clone(), judge.clone(), Arc::clone(&answer));
-                std::thread::spawn(move || vendor.serve(&stream, judge.as_ref(), &*answer));
+                let (vendor, answer) = (vendor.clone(), Arc::clone(&answer));
+                std::thread::spawn(move || vendor.serve(&stream, &*answer));
             }
         });
         twilio
     }
 
-    fn serve(
-        &self,
-        stream: &TcpStream,
-        judge: Option<&Client>,
-        answer: &(dyn Fn(&Text) -> Answer + Send + Sync),
-    ) {
+    fn serve(&self, stream: &TcpStream, answer: &(dyn Fn(&Text) -> Answer + Send + Sync)) {
         let mut reader = BufReader::new(stream);
         while let Ok(Some(request)) = Message::read(&mut reader) {
             let form = form(&request.body);
             let letters = if is_call(&form) { "CA" } else { "SM" };
             let sid = format!("{letters}{:032x}", self.received.lock().expect("a lock").len());
-            let text = Text { form, at: Instant::now(), sid: sid.clone() };
-            self.check(&request, judge);
+            let text = Text { form, sid: sid.clone() };
+            self.check(&request);
+            self.unjudged.lock().expect("a lock").push(request);
             self.received.lock().expect("a lock").push(text.clone());
             let (status, body) = match answer(&text) {
                 Answer::Accept(after) => {
@@ -111,23 +110,29 @@ impl Twilio {
         }
     }
 
-    fn check(&self, request: &Message, judge: Option<&Client>) {
+    fn check(&self, request: &Message) {
         let mut complaints = self.complaints.lock().expect("a lock");
         let what = if is_call(&form(&request.body)) { "Calls" } else { "Messages" };
         let expected = format!("POST /2010-04-01/Accounts/{ACCOUNT_SID}/{what}.json HTTP/1.1");
         if request.start != expected {
             complaints.push(format!("{} instead of {expected}", request.start));
         }
-        let credentials = format!("Basic {}", BASE64_STANDARD.encode(format!("{ACCOUNT_SID}:{AUTH_TOKEN}")));
-        if request.header("authorization") != Some(&credentials) {
+        if request.header("authorization") != Some(&credentials()) {
             complaints.push("wrong credentials".to_owned());
         }
-        if let Some(judge) = judge {
+    }
+
+    /// Asks the judge about what came since; not before the answer, for which the gateway waits no longer than it says.
+    fn judge(&self) {
+        let unjudged = std::mem::take(&mut *self.unjudged.lock().expect("a lock"));
+        let Some(judge) = &self.judge else { return };
+        for request in unjudged {
             let kind = request.header("content-type").unwrap_or_default();
-            let headers = [("Content-Type", kind), ("Authorization", &credentials)];
+            let headers = [("Content-Type", kind), ("Authorization", &credentials())];
             let verdict = judge.send("POST", request.path(), &headers, &request.body);
             if verdict.status() != 201 {
-                complaints.push(format!("the specification says {}: {}", verdict.status(), verdict.text()));
+                let complaint = format!("the specification says {}: {}", verdict.status(), verdict.text());
+                self.complaints.lock().expect("a lock").push(complaint);
             }
         }
     }
@@ -135,9 +140,11 @@ impl Twilio {
     /// What it got so far; fails if anything of it was not as Twilio wants it.
     #[track_caller]
     pub fn received(&self) -> Vec<Text> {
+        let received = self.received.lock().expect("a lock").clone();
+        self.judge();
         let complaints = self.complaints.lock().expect("a lock");
         assert!(complaints.is_empty(), "the vendor complains: {complaints:#?}");
-        self.received.lock().expect("a lock").clone()
+        received
     }
 
     /// Waits until it has got so many.
@@ -175,6 +182,10 @@ third_party_collections = true
         );
         Setup { channels, env: vec![("TWILIO_AUTH_TOKEN".to_owned(), AUTH_TOKEN.to_owned())] }
     }
+}
+
+fn credentials() -> String {
+    format!("Basic {}", BASE64_STANDARD.encode(format!("{ACCOUNT_SID}:{AUTH_TOKEN}")))
 }
 
 /// Whether a form asks for a call: it says where the vendor learns what to say.
