@@ -121,7 +121,7 @@ fn every_email_has_a_plain_part_that_says_as_much() {
     let letters = letters(&catalogue());
     assert_eq!(letters.len(), 28, "seven samples, two languages, with and without disclosures");
     for letter in letters {
-        assert!(letter.text.split_whitespace().count() > 5 && !letter.text.contains('<'), "{}", letter.name);
+        assert!(letter.text.split_whitespace().count() > 5 && !letter.text.contains("<p"), "{}", letter.name);
         for link in named(&elements(&letter), "a") {
             let href = link.get("href").replace("&amp;", "&").replace("&#x3D;", "=");
             let address = href.strip_prefix("https://").unwrap_or_default();
@@ -300,7 +300,7 @@ fn every_colour_can_be_read_by_day_and_by_night() {
                 at.map_or("", |at| all[at].get("class"))
             };
             let hidden = element.style("display") == Some("none");
-            let link = class(5) == "button" && element.name == "a";
+            let link = class(4) == "button" && element.name == "a";
             if let Some(colour) = element.style("color").filter(|_| !hidden) {
                 let text = class(1) == "text" && element.name == "div";
                 assert!(text || link, "{name}: {colour} has no dark colour");
@@ -311,7 +311,7 @@ fn every_colour_can_be_read_by_day_and_by_night() {
             if let Some(ground) = element.style("background").or(element.style("background-color")) {
                 let card = class(0) == "card" || (class(1) == "card" && element.name == "table");
                 assert!(
-                    link || (class(4) == "button" && element.name == "td") || (card && ground == "#fff"),
+                    link || (class(3) == "button" && element.name == "td") || (card && ground == "#fff"),
                     "{name}"
                 );
             }
@@ -342,7 +342,7 @@ fn the_html_is_lean() {
     for letter in letters(&catalogue) {
         let bytes = letter.html.len();
         println!("{bytes:>6} {}", letter.name);
-        let most = if letter.name.contains("validation") { 8_200 } else { 6_800 };
+        let most = if letter.name.contains("validation") { 7_400 } else { 6_000 };
         assert!(bytes < most, "{}: {bytes} bytes", letter.name);
         for idle in ["  ", "\n\n", "<tbody>", "lte mso", "X-UA", "mj-column-per-100{", "<!-- "] {
             assert!(!letter.html.contains(idle), "{}: {idle:?}", letter.name);
@@ -393,8 +393,10 @@ fn bad_mjml_is_refused_with_file_and_line() {
         (HELP, "<mj-column>", "<mj-column>\nwords", ":10", "words stand in <mj-text>"),
     ] {
         let found = faults(path, from, to);
-        let first = found.first().map_or("nothing", String::as_str);
-        assert!(first.starts_with(&format!("{path}{place}: ")) && first.contains(says), "{from}: {found:#?}");
+        assert!(
+            found.iter().any(|fault| fault.starts_with(&format!("{path}{place}: ")) && fault.contains(says)),
+            "{from}: {found:#?}"
+        );
     }
     // The shared head is one file; each email that names it says the fault once, of that file.
     let found = faults(HEAD, "<mj-section css-class", "<mj-section css-clas");

@@ -23,8 +23,8 @@ const DEFAULTS: &str = "mj-attributes";
 const ATTRIBUTES: &str = "align alt background-color border border-bottom border-color border-left border-radius border-right \
     border-style border-top border-width cellpadding cellspacing color container-background-color css-class \
     dir direction font-family font-size font-style font-weight full-width height href inner-background-color \
-    inner-border inner-border-radius inner-padding lang letter-spacing line-height max-width min-width mj- \
-    class mobile-width name padding padding-bottom padding-left padding-right padding-top position rel role \
+    inner-border inner-border-radius inner-padding lang letter-spacing line-height max-width min-width mj-class \
+    mobile-width name padding padding-bottom padding-left padding-right padding-top position rel role \
     src table-layout target text-align text-decoration text-padding text-transform title vertical-align \
     white-space width word-break";
 
