@@ -301,7 +301,7 @@ meaning = "what else"
         for (text, says) in table {
             only(&[(HTML, &letter(text))], &format!("{HTML}:2"), says);
         }
-        only(&[(HTML, "<p>x</p>")], &format!("{HTML}:1"), "in a letter may stand mjml");
+        only(&[(HTML, "<p>x</p>")], &format!("{HTML}:1"), "a letter is one <mjml>");
         only(
             &[("messages/m/en/email.html.hbs", "<p>x</p>")],
             "messages/m/en/email.html.hbs",

@@ -5,8 +5,7 @@ use crate::template::mjml::lean::{VOID, end_of};
 use crate::template::mjml::masked::{Kind, Masked};
 
 /// Elements of MJML and those that may stand in them; in the others stand words: text and HTML.
-const STRUCTURE: [(&str, &[&str]); 8] = [
-    ("", &["mjml"]),
+const STRUCTURE: [(&str, &[&str]); 7] = [
     ("mjml", &["mj-head", "mj-body"]),
     ("mj-head", &["mj-attributes", "mj-breakpoint", "mj-preview", "mj-raw", "mj-style", "mj-title"]),
     ("mj-body", &["mj-raw", "mj-section", "mj-wrapper"]),
@@ -99,7 +98,7 @@ impl<'a> Outline<'a> {
 
     fn among_words(&self) -> bool {
         let element = self.element();
-        element != DEFAULTS && !STRUCTURE.iter().any(|(name, _)| *name == element)
+        !["", DEFAULTS].contains(&element) && !STRUCTURE.iter().any(|(name, _)| *name == element)
     }
 
     fn walk(&mut self, language: &str) -> Result<(), Fault> {
@@ -208,6 +207,11 @@ impl<'a> Outline<'a> {
         if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
             return Err(self.masked.fault(at, "a lone < is written &lt;"));
         }
+        if self.element().is_empty() && name != "mjml" {
+            return Err(self
+                .masked
+                .fault(at, format!("a letter is one <mjml>; `<{name}>` has no place here")));
+        }
         self.placed(at, name);
         let attributes = self.attributes(at, name, attributes);
         let given =
@@ -231,11 +235,10 @@ impl<'a> Outline<'a> {
         let rule = STRUCTURE.iter().find(|(element, _)| *element == parent);
         let what = match rule {
             Some((_, children)) if !children.contains(&name) => {
-                let place = if parent.is_empty() { "a letter".to_owned() } else { format!("`<{parent}>`") };
-                format!("`<{name}>` has no place here; in {place} may stand {}", children.join(", "))
+                format!("`<{name}>` has no place here; in `<{parent}>` may stand {}", children.join(", "))
             }
             None if parent == DEFAULTS && !ours => format!("`<{name}>` is no element of MJML"),
-            None if parent != DEFAULTS && ours => {
+            None if !["", DEFAULTS].contains(&parent) && ours => {
                 format!("`<{name}>` may not stand among the words of `<{parent}>`")
             }
             _ => return,
@@ -421,6 +424,7 @@ mod tests {
         );
         let found = faults(&whole(both).replace("\"en\"", "\"es\""));
         assert_eq!(found, ["f:1: must say its language: <mjml lang=\"en\">"]);
+        assert_eq!(faults("<!-- x -->\n<p>x</p>"), ["f:2: a letter is one <mjml>; `<p>` has no place here"]);
         assert!(faults("").first().is_some_and(|fault| fault.contains("<mj-title>")));
         assert!(
             faults("<mjml lang=\"en\">\n")
