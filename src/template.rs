@@ -1,5 +1,5 @@
-//! Floor 1, engine: typed context + catalogue → the words of a message. Handlebars lives here and nowhere
-//! else.
+//! Floor 1, engine: typed context + catalogue → the words of a message. Handlebars and MJML live here and
+//! nowhere else.
 //!
 //! The words are files under `templates/`: messages with a manifest, samples and a folder a language;
 //! disclosures, which policy demands and the renderer places, so that a writer cannot forget them; partials.
@@ -21,6 +21,7 @@ pub mod format;
 mod lint;
 pub mod manifest;
 mod message;
+mod mjml;
 mod proof;
 pub mod render;
 pub mod sample;

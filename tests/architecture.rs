@@ -74,6 +74,7 @@ const CRATES: &[(&str, &str)] = &[
     ("mimalloc", "main"),
     ("mail_parser", "channel"),
     ("md5", "provider"),
+    ("mrml", "template"),
     ("phonenumber", "domain template"),
     ("prometheus_client", "coordination channel pipeline http app"),
     ("regex", EVERYWHERE),

@@ -1,5 +1,8 @@
 //! The shipped words: every message in every channel and language, as a debtor would get it.
 
+#[path = "templates/letters.rs"]
+mod letters;
+
 use dunwell::domain::channel::Channel;
 use dunwell::domain::debtor::{Account, Name};
 use dunwell::domain::decision::Disclosure;
@@ -194,7 +197,7 @@ fn a_language_falls_back_from_the_particular_to_the_general_to_the_default() {
         let rendered =
             catalogue.render("payment-reminder", Channel::Sms, asked, &sample.context()).expect("renders");
         assert_eq!(rendered.language, given, "{asked:?}");
-        assert_eq!(rendered.template_version, "payment-reminder@1");
+        assert_eq!(rendered.template_version, "payment-reminder@2");
     }
 }
 

@@ -209,7 +209,15 @@ meaning = "what else"
     }
 
     const SMS: &str = "messages/m/en/sms.txt.hbs";
-    const HTML: &str = "messages/m/en/email.html.hbs";
+    const HTML: &str = "messages/m/en/email.mjml.hbs";
+
+    /// A letter with these words from line 2 on.
+    fn letter(words: &str) -> String {
+        format!(
+            "<mjml lang=\"en\"><mj-head><mj-title>T</mj-title><mj-preview>P</mj-preview></mj-head><mj-body><mj-section>\
+             <mj-column><mj-text>\n{words}\n</mj-text></mj-column></mj-section></mj-body></mjml>"
+        )
+    }
 
     #[test]
     fn the_fixture_is_sound() {
@@ -287,13 +295,21 @@ meaning = "what else"
             ("<a href=\"https://x.example/{{portal_url}}\">", "type url"),
             ("<style>{{debtor.name}}</style>", "style sheet"),
             ("<script>x</script>", "<script> is not allowed"),
+            ("<p>x</b>", "`</b>` stands where `<p>` is open"),
+            ("<mj-button color=\"{{debtor.name}}\">", "no value may stand in `color` of MJML"),
         ];
         for (text, says) in table {
-            only(&[(HTML, &format!("<p>\n{text}"))], &format!("{HTML}:2"), says);
+            only(&[(HTML, &letter(text))], &format!("{HTML}:2"), says);
         }
-        let link = "<a href=\"{{portal_url}}\">online</a>";
+        only(&[(HTML, "<p>x</p>")], &format!("{HTML}:1"), "a letter is one <mjml>");
         only(
-            &[(HTML, link)],
+            &[("messages/m/en/email.html.hbs", "<p>x</p>")],
+            "messages/m/en/email.html.hbs",
+            "email.mjml.hbs",
+        );
+        let link = letter("<a href=\"{{portal_url}}\">online</a>");
+        only(
+            &[(HTML, &link)],
             "messages/m/samples/s.toml",
             "email, en: /portal_url is missing: set `public_url`",
         );
@@ -356,7 +372,7 @@ meaning = "what else"
         assert_eq!(
             places,
             [
-                "messages/m/en/email.html.hbs:1",
+                "messages/m/en/email.mjml.hbs:1",
                 "messages/m/en/sms.txt.hbs:1",
                 "messages/m/en/sms.txt.hbs:2",
                 "partials/a.txt.hbs:1",
@@ -410,13 +426,18 @@ meaning = "what else"
             rendered(&[], Channel::Email, &both).as_deref(),
             Ok("Due December 1, 2026.\n\n[mini-miranda-initial]\n\n[opt-out-notice]\n")
         );
-        let html = [
-            (HTML, "<html><body><p>One</p></body></html>"),
-            ("disclosures/opt-out-notice/en.hbs", "a < b & c"),
-        ];
-        assert_eq!(
-            rendered(&html, Channel::Email, &both[1..]).as_deref(),
-            Ok("<html><body><p>One</p>\n<p style=\"margin:0 0 12px\">a &lt; b &amp; c</p></body></html>")
+        let one = letter("<p>One</p>");
+        let html = rendered(
+            &[(HTML, &one), ("disclosures/opt-out-notice/en.hbs", "a < b & c")],
+            Channel::Email,
+            &both[1..],
+        );
+        let html = html.expect("renders");
+        let (words, rest) = html.split_once("</div></td></tr>").expect("the words end in their row");
+        assert!(words.ends_with("<p>One</p>\n"), "{html}");
+        assert!(
+            rest.contains("\n<p style=\"margin:0 0 12px\">a &lt; b &amp; c</p></div></td></tr>"),
+            "{html}"
         );
     }
 

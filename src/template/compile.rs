@@ -4,6 +4,7 @@ use crate::domain::fault::{Fault, SourceFile};
 use crate::template::context::{BuiltIn, Uses};
 use crate::template::engine::Form;
 use crate::template::lint::{Rules, lint};
+use crate::template::mjml;
 use crate::template::variable::Declared;
 use handlebars::template::{HelperTemplate, Parameter, Template, TemplateElement};
 use handlebars::{Path, PathSeg, TemplateError, html_escape};
@@ -29,30 +30,53 @@ pub struct Body {
 /// The partials: shared pieces of words, one for all languages or one for each.
 #[derive(Default)]
 pub struct Partials {
+    /// The text of those in MJML, which go into a letter before it is translated.
+    mjml: BTreeMap<String, String>,
     parsed: BTreeMap<String, Template>,
 }
 
 impl Partials {
-    /// Parses the partials, `partials/NAME.{html,txt}.hbs` or `partials/LANGUAGE/NAME.{html,txt}.hbs`.
+    /// Parses the partials, `partials/NAME.{html,mjml,txt}.hbs` or `partials/LANGUAGE/NAME.{html,mjml,txt}.hbs`.
     pub fn read<'a>(files: impl Iterator<Item = &'a SourceFile>, faults: &mut Vec<Fault>) -> Self {
-        let mut parsed = BTreeMap::new();
+        let (mut mjml, mut parsed) = (BTreeMap::new(), BTreeMap::new());
         for file in files {
             if let Some(template) = parse(file, faults) {
+                if mjml::is_mjml(&file.path) {
+                    mjml.insert(file.path.clone(), file.text.clone());
+                }
                 parsed.insert(file.path.clone(), template);
             }
         }
-        Self { parsed }
+        Self { mjml, parsed }
     }
 
-    /// A partial by its name in a template, and the file that it stands in: the language's own before the
-    /// common one.
-    pub fn find(&self, name: &str, language: &str, form: Form) -> Option<(&str, &Template)> {
-        let ending = if form == Form::Html { "html" } else { "txt" };
-        let own = format!("partials/{language}/{name}.{ending}.hbs");
-        let common = format!("partials/{name}.{ending}.hbs");
-        let found = self.parsed.get_key_value(&own).or_else(|| self.parsed.get_key_value(&common));
+    /// A partial by its name in a file of this form, and the file that it stands in: the language's own before
+    /// the common one; in MJML, one in MJML before one in HTML.
+    pub fn find(&self, name: &str, language: &str, form: Form, from: &str) -> Option<(&str, &Template)> {
+        let endings: &[&str] = match form {
+            Form::Html if mjml::is_mjml(from) => &["mjml", "html"],
+            Form::Html => &["html"],
+            Form::Text | Form::Voice => &["txt"],
+        };
+        let found = endings.iter().find_map(|ending| first(&self.parsed, name, language, ending));
         found.map(|(path, template)| (path.as_str(), template))
     }
+
+    /// The path and text of a partial in MJML.
+    pub fn mjml(&self, name: &str, language: &str) -> Option<(&str, &str)> {
+        first(&self.mjml, name, language, "mjml").map(|(path, text)| (path.as_str(), text.as_str()))
+    }
+}
+
+/// The language's own before the common one.
+fn first<'a, T>(
+    partials: &'a BTreeMap<String, T>,
+    name: &str,
+    language: &str,
+    ending: &str,
+) -> Option<(&'a String, &'a T)> {
+    let own = partials.get_key_value(&format!("partials/{language}/{name}.{ending}.hbs"));
+    own.or_else(|| partials.get_key_value(&format!("partials/{name}.{ending}.hbs")))
 }
 
 /// What surrounds a file when it is compiled.
@@ -76,7 +100,7 @@ pub struct Setting<'a> {
 
 /// Compiles a file; adds what is wrong with it to the faults.
 pub fn compile(file: &SourceFile, setting: Setting<'_>, faults: &mut Vec<Fault>) -> Option<Body> {
-    let template = parse(file, faults)?;
+    let mut template = parse(file, faults)?;
     let rules = Rules {
         form: setting.form,
         language: setting.language,
@@ -85,10 +109,25 @@ pub fn compile(file: &SourceFile, setting: Setting<'_>, faults: &mut Vec<Fault>)
         slot: setting.slot,
         variables: setting.variables,
     };
-    let (uses, names) = lint(&file.path, &template, rules, faults)?;
+    let (mut uses, mut names) = lint(&file.path, &template, rules, faults)?;
+    if mjml::is_mjml(&file.path) {
+        let html = mjml::translate(file, setting.language, setting.slot, setting.partials, faults)?;
+        let mut made = Vec::new();
+        let judged = Template::compile(&html).ok().and_then(|html| {
+            let (uses, names) = lint("", &html, rules, &mut made)?;
+            Some((html, uses, names))
+        });
+        let Some(judged) = judged else {
+            // What the file keeps to, its translation keeps to; where it does not, no line of it is to blame.
+            let what = made.into_iter().next().map_or("is no template".to_owned(), |fault| fault.message);
+            faults.push(Fault::of(&file.path, format!("its translation to HTML: {what}")));
+            return None;
+        };
+        (template, uses, names) = judged;
+    }
     let mut elements = Vec::new();
     put_partials_in(template, setting, &mut elements);
-    let (before, after) = split(elements, setting.form);
+    let (before, after) = split(elements);
     let (mut before, mut after) = (whole(before), whole(after));
     flatten(&mut before);
     flatten(&mut after);
@@ -194,7 +233,7 @@ fn put_partials_in(template: Template, setting: Setting<'_>, out: &mut Vec<Templ
         match element {
             TemplateElement::PartialExpression(partial) => {
                 let name = partial.name.as_name().unwrap_or_default();
-                if let Some((_, inner)) = setting.partials.find(name, setting.language, setting.form) {
+                if let Some((_, inner)) = setting.partials.find(name, setting.language, setting.form, "") {
                     put_partials_in(inner.clone(), setting, out);
                 }
             }
@@ -218,8 +257,8 @@ fn block_with_partials(mut block: HelperTemplate, setting: Setting<'_>) -> Helpe
     block
 }
 
-/// Cuts at the slot; where there is none, at the end (in HTML, at the end of the body).
-fn split(elements: Vec<TemplateElement>, form: Form) -> (Vec<TemplateElement>, Vec<TemplateElement>) {
+/// Cuts at the slot; where there is none, at the end.
+fn split(elements: Vec<TemplateElement>) -> (Vec<TemplateElement>, Vec<TemplateElement>) {
     let is_slot = |element: &TemplateElement| match element {
         TemplateElement::Expression(expression) => expression.name.as_name() == Some(SLOT),
         _ => false,
@@ -230,15 +269,11 @@ fn split(elements: Vec<TemplateElement>, form: Form) -> (Vec<TemplateElement>, V
         before.pop();
         return (before, after);
     }
-    let mut after = Vec::new();
     if let Some(TemplateElement::RawString(last)) = before.last_mut() {
-        if let Some(end) = last.rfind("</body>").filter(|_| form == Form::Html) {
-            after.push(TemplateElement::RawString(last.split_off(end)));
-        }
         // What separates the disclosures from the words is then the renderer's to put.
         last.truncate(last.trim_end().len());
     }
-    (before, after)
+    (before, Vec::new())
 }
 
 fn whole(elements: Vec<TemplateElement>) -> Template {

@@ -243,7 +243,8 @@ impl Walk<'_> {
             return self.fault("a partial is named plainly and takes no arguments: {{> name}}");
         };
         let partials = self.rules.partials;
-        let Some((file, template)) = partials.find(name, self.rules.language, self.rules.form) else {
+        let from = self.files.last().map(String::as_str).unwrap_or_default();
+        let Some((file, template)) = partials.find(name, self.rules.language, self.rules.form, from) else {
             return self.fault(format!("there is no partial `{name}` for this language and form"));
         };
         if self.files.iter().any(|open| open == file) {

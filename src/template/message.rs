@@ -82,7 +82,7 @@ const fn leaf(channel: Channel, ending: &'static str, form: Form) -> Leaf {
 pub const LEAVES: [Leaf; 7] = [
     Leaf { slot: false, ..leaf(Channel::Email, "email.subject", Form::Text) },
     leaf(Channel::Email, "email.txt", Form::Text),
-    Leaf { optional: true, ..leaf(Channel::Email, "email.html", Form::Html) },
+    Leaf { optional: true, ..leaf(Channel::Email, "email.mjml", Form::Html) },
     leaf(Channel::Sms, "sms.txt", Form::Text),
     leaf(Channel::Voice, "voice.txt", Form::Voice),
     Leaf { slot: false, ..leaf(Channel::Portal, "portal.subject", Form::Text) },
@@ -97,7 +97,7 @@ impl Words {
             Channel::Email => Some(Self::Email {
                 subject: take("email.subject")?,
                 text: take("email.txt")?,
-                html: take("email.html"),
+                html: take("email.mjml"),
             }),
             Channel::Sms => Some(Self::Sms { text: take("sms.txt")? }),
             Channel::Voice => Some(Self::Voice { script: take("voice.txt")? }),

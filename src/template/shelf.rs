@@ -11,6 +11,7 @@ use crate::template::format::Language;
 use crate::template::lint::{claims, limited};
 use crate::template::manifest::{Carries, Manifest, fault_of};
 use crate::template::message::{LEAVES, Leaf, Message, Tongue, Words};
+use crate::template::mjml;
 use crate::template::sample::{Sample, Written};
 use aws_lc_rs::digest::{Context as Digest, SHA256};
 use serde::Deserialize;
@@ -214,8 +215,15 @@ fn permits(carries: Carries) -> fn(BuiltIn) -> bool {
 /// Why a path has no place in the layout; none if it has one.
 fn stranger(path: &str) -> Option<&'static str> {
     const NOWHERE: &str = "has no place in the layout of the templates folder; its README shows it";
+    if path.ends_with("/email.html.hbs") {
+        return Some(
+            "email is written in MJML, as email.mjml.hbs; the README of the templates folder shows how",
+        );
+    }
     let tag = |tag: &str| !tag.is_empty() && tag.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     let leaf = |name: &str| LEAVES.iter().any(|leaf| name.strip_suffix(".hbs") == Some(leaf.ending));
+    let partial =
+        |name: &str| [".html.hbs", mjml::ENDING, ".txt.hbs"].iter().any(|ending| name.ends_with(ending));
     let known = match path.split('/').collect::<Vec<_>>().as_slice() {
         ["catalogue.toml" | "sample.toml"] | ["messages", _, "template.toml"] => true,
         ["messages", _, "samples", name] => name.ends_with(".toml"),
@@ -227,10 +235,8 @@ fn stranger(path: &str) -> Option<&'static str> {
             Disclosure::from_word(id).is_some()
                 && words.is_some_and(|(language, ending)| tag(language) && slot(ending))
         }
-        ["partials", name] => name.ends_with(".html.hbs") || name.ends_with(".txt.hbs"),
-        ["partials", language, name] => {
-            tag(language) && (name.ends_with(".html.hbs") || name.ends_with(".txt.hbs"))
-        }
+        ["partials", name] => partial(name),
+        ["partials", language, name] => tag(language) && partial(name),
         _ => false,
     };
     (!known).then_some(NOWHERE)

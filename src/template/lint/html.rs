@@ -21,7 +21,9 @@ pub struct Place {
 /// Attributes whose value is an address.
 const ADDRESSES: [&str; 6] = ["href", "src", "action", "formaction", "background", "poster"];
 /// Elements that no message needs.
-const REFUSED: [&str; 7] = ["script", "iframe", "object", "embed", "form", "base", "svg"];
+const REFUSED: [&str; 8] = ["script", "iframe", "object", "embed", "form", "base", "svg", "link"];
+/// Attributes of MJML whose values stay values in HTML; the others become styles or sizes.
+const KEPT: [&str; 3] = ["alt", "href", "title"];
 
 impl Place {
     /// Reads on; what in the text itself is refused, and how many lines down.
@@ -66,13 +68,20 @@ impl Place {
     /// What is wrong with a value of this type at this place.
     pub fn objection(&self, kind: Kind) -> Option<String> {
         match (&self.tag, self.quote) {
-            (None, _) if self.element == "style" => Some("no value may stand in a style sheet".to_owned()),
+            (None, _) if matches!(self.element.as_str(), "style" | "mj-style") => {
+                Some("no value may stand in a style sheet".to_owned())
+            }
             (None, _) => None,
             (Some(_), None) => Some("a value in a tag must stand in a quoted attribute".to_owned()),
             (Some(_), Some(_)) if ADDRESSES.contains(&self.attribute.as_str()) => {
                 let fits = (kind == Kind::Url && self.value.is_empty())
                     || (kind == Kind::Phone && self.is_telephone_link());
                 (!fits).then(|| format!("`{}` must be a whole address of type url", self.attribute))
+            }
+            (Some(tag), Some(_))
+                if element_of(tag).starts_with("mj") && !KEPT.contains(&self.attribute.as_str()) =>
+            {
+                Some(format!("no value may stand in `{}` of MJML", self.attribute))
             }
             (Some(_), Some(_)) if self.attribute == "style" => {
                 Some("no value may stand in a style".to_owned())
@@ -116,6 +125,11 @@ mod tests {
             ("<style>p { color: ", Kind::Text, false),
             ("<style>p { color: red }</style><p>", Kind::Text, true),
             ("<p title=\"a > b\">", Kind::Text, true),
+            ("<mj-style>p { color: ", Kind::Text, false),
+            ("<mj-text color=\"", Kind::Text, false),
+            ("<mj-image alt=\"", Kind::Text, true),
+            ("<mj-button href=\"", Kind::Url, true),
+            ("<mj-button href=\"", Kind::Text, false),
         ];
         for (before, kind, fits) in table {
             let mut place = Place::default();
