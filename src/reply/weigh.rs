@@ -1,7 +1,7 @@
 //! A second opinion where phrases leave a doubt: what a reply shows is weighed for and against a stop, and for being harmless.
 //!
 //! What it shows are stems of words, the kinds of word files (`kinds`: words that stand for one another in either language),
-//! and pairs of both that stand near each other. The weights are two logistic regressions': one of a stop, one of what bars
+//! pairs of both that stand near each other, and runs of letters, which a word that is glued to another or misspelt keeps. The weights are two logistic regressions': one of a stop, one of what bars
 //! nothing and needs nobody (a question, thanks, a promise, no money) against all else that is no stop. They are learnt from
 //! every set of `tests/data/replies` but `held-out`, and kept beside the words as `weights.tsv` and `harmless.tsv`, a line a
 //! weight, heaviest words readable by anyone; `tests/pipeline/weights.rs` learns them again and refuses others.
@@ -21,6 +21,8 @@ const REACH: usize = 4;
 const STEM: usize = 5;
 /// The line that holds for every reply.
 const BASE: &str = "base";
+/// Letters of the runs that are looked at.
+const RUNS: std::ops::RangeInclusive<usize> = 3..=5;
 /// What begins the name of a word's stem.
 const WORD: &str = "s ";
 
@@ -95,8 +97,21 @@ pub(in crate::reply) fn shown(lexicon: &Lexicon, words: &[Word]) -> BTreeSet<Str
             found.insert(format!("t {name} {} {}", called(next), called(after)));
         }
     }
+    runs(words, &mut found);
     together(words, seen.iter().filter_map(|(_, kind)| *kind).collect(), &mut found);
     found
+}
+
+/// Letters that follow one another, over the ends of words too.
+fn runs(words: &[Word], found: &mut BTreeSet<String>) {
+    let mut letters = vec![' '];
+    for word in words {
+        letters.extend(if word.number { "#" } else { &word.text }.chars());
+        letters.push(' ');
+    }
+    for length in RUNS {
+        found.extend(letters.windows(length).map(|run| ['c', ' '].iter().chain(run).collect::<String>()));
+    }
 }
 
 /// Kinds that stand anywhere together, and what a question asks about.

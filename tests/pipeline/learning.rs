@@ -5,7 +5,7 @@ use dunwell::reply::Reader;
 use std::collections::BTreeMap;
 
 /// The sets to learn from.
-pub const SETS: [&str; 4] = ["tuning", "stops", "blind", "second"];
+pub const SETS: [&str; 6] = ["tuning", "stops", "blind", "second", "third", "broad"];
 /// What bars nothing and needs nobody; a complaint waits for a person, and a wish to hear more is nothing to be guessed.
 const HARMLESS: [&str; 6] = ["already_paid", "callback", "hardship", "help", "other", "promise"];
 /// How hard a weight is pulled to nothing.
