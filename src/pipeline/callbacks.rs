@@ -87,7 +87,7 @@ impl Pipeline {
             tracing::info!(provider = vendor, callback = kind.as_str(), passed_over, "callback.passed_over");
             self.metrics().callback(channel, vendor, "passed_over");
         }
-        let once = heard.once.clone().map(|once| (format!("{channel}/{vendor} {}", once.token), once.until));
+        let once = heard.once.clone().map(|once| (format!("{channel}/{vendor} {}", hex::encode(once.signed)), once.until));
         if let Some((token, until)) = &once
             && !self.desk().once.take(token, *until, now)
         {

@@ -409,13 +409,15 @@ pub(in crate::provider) fn instant(text: &str) -> Option<Timestamp> {
     /// What is larger is not seconds: they would be of the year 5138.
     const MILLISECONDS: f64 = 1e11;
     let text = text.trim();
-    if let Ok(number) = text.parse::<f64>() {
-        let millis = if number.abs() >= MILLISECONDS { number } else { number * 1_000.0 };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    if let Some(number) = (digits(whole) && digits(part)).then(|| text.parse::<f64>().ok()).flatten() {
+        let millis = if number >= MILLISECONDS { number } else { number * 1_000.0 };
         #[expect(
             clippy::cast_possible_truncation,
             reason = "saturates; what is so far off is refused as stale"
         )]
-        return number.is_finite().then(|| Timestamp::from_millis(millis as i64));
+        return Some(Timestamp::from_millis(millis as i64));
     }
     text.parse().ok().or_else(|| format!("{}Z", text.replacen(' ', "T", 1)).parse().ok())
 }
@@ -474,7 +476,10 @@ mod tests {
         {
             assert_eq!(instant(text), noon, "{text}");
         }
-        for text in ["", "soon", "NaN", "inf", "2026-09-21"] {
+        // Digits, and at most one point between them: whatever else a number may be elsewhere, no vendor writes it so.
+        for text in
+            ["", "soon", "NaN", "inf", "2026-09-21", "1789997600e0", "+1789997600", "1789997600.", ".5", "1.2.3"]
+        {
             assert_eq!(instant(text), None, "{text}");
         }
     }
