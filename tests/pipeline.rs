@@ -24,6 +24,8 @@ mod mail;
 mod month;
 #[path = "pipeline/numbers.rs"]
 mod numbers;
+#[path = "pipeline/once.rs"]
+mod once;
 #[path = "pipeline/permits.rs"]
 mod permits;
 #[path = "pipeline/polling.rs"]
