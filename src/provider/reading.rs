@@ -7,6 +7,7 @@ mod polled;
 pub(in crate::provider) use polled::PolledSpec;
 
 use crate::domain::call::AnsweredBy;
+use crate::domain::id::AttemptId;
 use crate::domain::outcome::FailureCause;
 use crate::domain::time::Timestamp;
 use crate::provider::acknowledge::{Acknowledgement, Answer, Handshake};
@@ -356,7 +357,7 @@ impl CallbackSpec {
         if kind == CallbackKind::Voice {
             return Ok(CallbackEvent::Call(self.call(event, provider_ref)));
         }
-        let attempt = self.attempt.find_map(event, |text| text.parse().ok());
+        let attempt = self.attempt.find_map(event, |text| AttemptId::handed_back(&text));
         if provider_ref.is_none() && attempt.is_none() && !self.asked {
             return Err(CallbackError::Malformed("it does not say which message it is about"));
         }
@@ -477,9 +478,18 @@ mod tests {
             assert_eq!(instant(text), noon, "{text}");
         }
         // Digits, and at most one point between them: whatever else a number may be elsewhere, no vendor writes it so.
-        for text in
-            ["", "soon", "NaN", "inf", "2026-09-21", "1789997600e0", "+1789997600", "1789997600.", ".5", "1.2.3"]
-        {
+        for text in [
+            "",
+            "soon",
+            "NaN",
+            "inf",
+            "2026-09-21",
+            "1789997600e0",
+            "+1789997600",
+            "1789997600.",
+            ".5",
+            "1.2.3",
+        ] {
             assert_eq!(instant(text), None, "{text}");
         }
     }

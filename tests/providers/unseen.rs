@@ -209,7 +209,8 @@ fn whoever_moves_a_boundary_within_what_is_signed_says_nothing_new() {
         use base64::Engine;
         let settings =
             manifest.settings(&given(&[("secret", "s"), ("account", "17")]), "test").expect("settings");
-        let signature = base64::prelude::BASE64_STANDARD.encode(Hash::Sha256.hmac(b"s", b"17900000001234567"));
+        let signature =
+            base64::prelude::BASE64_STANDARD.encode(Hash::Sha256.hmac(b"s", b"17900000001234567"));
         let headers = [("Time", time), ("Token", token), ("Signature", &signature)];
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let url = "https://gw.example.com/callbacks/sms/x/status".to_owned();
