@@ -40,6 +40,12 @@ impl Pipeline {
         self.desk().carriers.find(channel, vendor)?.vendor().0.largest_callback(kind)
     }
 
+    /// Whether such a callback must bring a user and a password.
+    pub fn wants_password(&self, channel: Channel, vendor: &str, kind: CallbackKind) -> bool {
+        let carrier = self.desk().carriers.find(channel, vendor);
+        carrier.is_some_and(|carrier| carrier.vendor().0.wants_password(kind))
+    }
+
     /// A callback was refused for its size, before anything of it was read.
     pub fn callback_too_large(&self, channel: Channel, vendor: &str, kind: CallbackKind) {
         tracing::warn!(provider = vendor, callback = kind.as_str(), "callback.too_large");

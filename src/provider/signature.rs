@@ -202,6 +202,14 @@ impl Scheme {
         self.when.iter().all(|condition| condition.holds(document))
     }
 
+    /// Whether it reads a user and a password of HTTP (RFC 7617).
+    pub(in crate::provider) fn wants_password(&self) -> bool {
+        let credentials = "cw==";
+        let headers = [("authorization".to_owned(), format!("Basic {credentials}"))];
+        let document = Document { headers: &headers, ..Document::default() };
+        self.given.read(&document).as_deref() == Some(credentials)
+    }
+
     /// Whether a certificate may be needed for it.
     pub(in crate::provider) fn wants_certificate(&self) -> bool {
         self.certificate.is_some()
