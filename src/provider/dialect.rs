@@ -156,8 +156,9 @@ impl Dialect {
             let templates = writing.get_ref().templates();
             let names = |wanted: &str| templates.iter().any(|template| template.names().any(|n| n == wanted));
             for needed in ["ops", "text", "prompt", "to"] {
-                let stands_for = name == "ask" && needed == "text";
-                if words.contains(&needed) && !names(needed) && !stands_for {
+                // A question is said as `{prompt}`, or by a vendor that takes words alone as `{text}`.
+                let said = name == "ask" && (needed == "text" || names("text"));
+                if words.contains(&needed) && !names(needed) && !said {
                     faults.push((writing.span(), format!("[dialect] `{name}` has no `{{{needed}}}`")));
                 }
             }

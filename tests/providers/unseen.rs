@@ -182,7 +182,7 @@ fn a_digest_in_bytes_is_signed_and_a_stranger_s_account_is_not_ours() {
         ("acc-{account}", "{acount}", "no setting (did you mean `account`?)"),
         ("fresh = ", "# fresh = ", "`once` needs `fresh`"),
         ("{header:Time}\\n", "", "`once`: the time of `fresh` is not in what is signed"),
-        ("header = \"Time\"", "json = \"/time\"", "`once`: the time of `fresh` is not in what is signed"),
+        ("header = \"Time\"", "header = \"Other\"", "`once`: the time of `fresh` is not in what is signed"),
         ("once = true", "once = { json = \"/token\" }", "expected a boolean"),
         ("{body|sha256}", "{body|sha256|upper}", "there must be `hex`"),
         ("given_form = \"base64\"", "given_form = \"base65\"", "unknown variant `base65`"),
