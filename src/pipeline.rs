@@ -112,7 +112,7 @@ pub struct Desk {
     pub parking: Parking,
     /// Fetches what callbacks name.
     pub fetcher: Fetcher,
-    /// Tokens of callbacks that count once.
+    /// Callbacks that count once and are being taken.
     pub once: Once,
     /// Makes keys of names.
     pub names: Arc<dyn Pseudonymiser>,

@@ -316,3 +316,15 @@ fn the_demo_tells_its_account_and_keeps_to_its_folder() {
     assert!(account.contains("Honolulu       Sample 007  voice   defer"), "{account}");
     assert!(!account.contains('\u{1b}'), "no colour but on a terminal");
 }
+
+#[test]
+fn a_secret_in_the_address_of_a_callback_is_not_printed() {
+    let desk = Desk::new();
+    let callback = "GET /callbacks/sms/kannel/status?attempt=att_0198c0de000070008000000000000017&state=1&token=own-secret-of-0017 HTTP/1.1\n\n";
+    fs::write(desk.path().join("callback.http"), callback).expect("written");
+    let token = "callback_token=own-secret-of-0017";
+    let tried = ["provider", "try", "sms/kannel", "--set", token, "--callback", "callback.http"];
+    let said = desk.run(&tried).ok();
+    assert!(said.contains("signature    holds") && said.contains("token=[redacted]"), "{said}");
+    assert!(!said.contains("secret-of-0017"), "{said}");
+}

@@ -26,6 +26,8 @@ mod mail;
 mod month;
 #[path = "pipeline/numbers.rs"]
 mod numbers;
+#[path = "pipeline/once.rs"]
+mod once;
 #[path = "support/patience.rs"]
 mod patience;
 #[path = "pipeline/permits.rs"]

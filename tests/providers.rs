@@ -1,5 +1,7 @@
 //! Vendors as data: every manifest with every case, the vendors' own vectors and recorded requests, and faults.
 
+#[path = "providers/calls.rs"]
+mod calls;
 #[path = "providers/language.rs"]
 mod language;
 #[path = "providers/unseen.rs"]

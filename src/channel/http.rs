@@ -149,7 +149,7 @@ impl Http {
             let granted = self.manifest.granted(&self.settings, &answer);
             granted.unwrap_or_else(|| Err(no_token(FailureCause::Account, "token_unwanted")))
         };
-        self.bearer.lend(self.clock.now(), fetch).await.map(Some)
+        self.bearer.lend(&*self.clock, fetch).await.map(Some)
     }
 
     /// Asks something that nothing can overtake; none where no answer came.
@@ -164,7 +164,7 @@ impl Http {
             let response = self.exchange(written(request, None)?).await.ok()?;
             if let Some(lent) = &lent {
                 match response.status {
-                    UNAUTHORIZED => drop(self.bearer.refused(lent).await),
+                    UNAUTHORIZED => self.bearer.doubted(lent, self.clock.now()).await,
                     _ => self.bearer.worked(lent).await,
                 }
             }

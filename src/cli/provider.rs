@@ -18,6 +18,7 @@ use crate::provider::case::Case;
 use crate::provider::catalogue::{Catalogue, Vendor};
 use crate::provider::letter::Letter;
 use crate::provider::manifest::{Carrier, Manifest};
+use crate::provider::redact;
 use crate::provider::settings::{Given, SettingKind, Settings};
 use crate::provider::smpp;
 use crate::provider::smpp::pdu::{Body, Pdu};
@@ -282,8 +283,10 @@ fn listen(
         now: wanted.at.unwrap_or_else(|| MachineClock.now()),
         certificate: address.as_deref().zip(certificate.as_deref()),
     };
+    // A secret may stand in the address.
+    let address_called = redact::without_secrets(&request.url, &settings);
     let mut text =
-        format!("settings     {source}\ncallback     {kind}, {} {}\n", request.method, request.url);
+        format!("settings     {source}\ncallback     {kind}, {} {address_called}\n", request.method);
     let believed = manifest.verify_and_parse(kind, &request, &grounds);
     let heard = match &believed {
         Ok(heard) => {

@@ -1,63 +1,42 @@
-//! One-time tokens of callbacks: what was taken once is not taken again while it is fresh.
+//! Callbacks that count once, while one of them is being taken: the next like it must wait for what becomes of the first.
 //!
 //! # Decisions
-//! - 2026-11-23: they are kept in memory. What comes again after a restart finds an event that was recorded already, and
-//!   changes nothing.
+//! - 2026-11-23: what *was* taken stands in the store, so that a restart forgets nothing and nothing has to give way. Here is
+//!   only what is under way in this process. With several nodes it becomes a lease in Redis: losing it lets one callback be
+//!   taken twice, which finds its events recorded already.
 
-use crate::domain::time::Timestamp;
-use std::collections::{BTreeMap, VecDeque};
+use crate::domain::id::Pseudonym;
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// How many are remembered at most; the oldest give way.
-const PLACES: usize = 100_000;
-
-/// Tokens that were taken.
+/// What is being taken.
 #[derive(Debug, Default)]
 pub struct Once {
-    taken: Mutex<Taken>,
+    under_way: Mutex<BTreeSet<Pseudonym>>,
 }
 
-#[derive(Debug, Default)]
-struct Taken {
-    /// Until when each is remembered.
-    until: BTreeMap<String, Timestamp>,
-    /// In the order they came; may name one that was given back.
-    order: VecDeque<String>,
+/// A place that is held until it is dropped, however that comes about: its caller may hang up half-way.
+#[derive(Debug)]
+#[must_use = "the place is held only as long as this lives"]
+pub struct Place<'o> {
+    once: &'o Once,
+    of: Pseudonym,
 }
 
 impl Once {
-    /// Takes a token; `false` if it was taken before.
-    pub fn take(&self, token: &str, until: Timestamp, now: Timestamp) -> bool {
-        let mut taken = self.taken();
-        while taken.order.len() >= PLACES
-            || taken
-                .order
-                .front()
-                .is_some_and(|oldest| taken.until.get(oldest).is_none_or(|until| *until < now))
-        {
-            if let Some(oldest) = taken.order.pop_front() {
-                taken.until.remove(&oldest);
-            }
-        }
-        if taken.until.get(token).is_some_and(|until| *until >= now) {
-            return false;
-        }
-        if taken.until.insert(token.to_owned(), until).is_none() {
-            taken.order.push_back(token.to_owned());
-        }
-        true
+    /// Takes the place of a callback; none while another one like it holds it.
+    pub fn enter(&self, of: Pseudonym) -> Option<Place<'_>> {
+        self.under_way().insert(of).then(|| Place { once: self, of })
     }
 
-    /// Gives a token back: nothing came of the callback, and its vendor will send it again.
-    pub fn give_back(&self, token: &str) {
-        let mut taken = self.taken();
-        taken.until.remove(token);
-        // So that none stands in the order twice.
-        taken.order.retain(|other| other != token);
+    fn under_way(&self) -> MutexGuard<'_, BTreeSet<Pseudonym>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn taken(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.once.under_way().remove(&self.of);
     }
 }
 
@@ -65,30 +44,13 @@ impl Once {
 mod tests {
     use super::*;
 
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_millis(seconds * 1_000)
-    }
-
     #[test]
-    fn a_token_counts_once_while_it_is_fresh() {
+    fn a_place_is_held_by_one_at_a_time() {
         let once = Once::default();
-        assert!(once.take("a", at(10), at(0)) && once.take("b", at(10), at(0)));
-        assert!(!once.take("a", at(10), at(5)) && !once.take("a", at(20), at(10)));
-        assert!(once.take("a", at(30), at(11)), "forgotten");
-        once.give_back("a");
-        assert!(once.take("a", at(30), at(12)));
-        assert!(!once.take("a", at(30), at(13)));
-    }
-
-    #[test]
-    fn only_so_many_are_remembered() {
-        let once = Once::default();
-        for n in 0..=PLACES {
-            assert!(once.take(&n.to_string(), at(100), at(0)));
-        }
-        assert!(once.take("0", at(100), at(1)), "the oldest gave way");
-        assert!(!once.take(&PLACES.to_string(), at(100), at(1)));
-        let taken = once.taken();
-        assert!(taken.until.len() <= PLACES && taken.order.len() <= PLACES);
+        let (a, b) = (Pseudonym::from_bytes([1; 16]), Pseudonym::from_bytes([2; 16]));
+        let first = once.enter(a);
+        assert!(first.is_some() && once.enter(a).is_none() && once.enter(b).is_some());
+        drop(first);
+        assert!(once.enter(a).is_some(), "whoever hangs up leaves it");
     }
 }

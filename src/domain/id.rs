@@ -106,6 +106,17 @@ prefixed_id!(
     KeyId, "key"
 );
 
+impl AttemptId {
+    /// What somebody hands back to whom it was given: also without its prefix, for those who take 32 letters and digits at
+    /// most, and whichever way its digits are written.
+    pub fn handed_back(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let bare = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let whole = if bare { format!("att_{text}") } else { text.to_owned() };
+        whole.parse().ok()
+    }
+}
+
 impl CadenceId {
     /// The cadence that begins with a request.
     pub fn of(first: RequestId) -> Self {
@@ -238,5 +249,20 @@ mod tests {
         assert!(early < late);
         assert_eq!(early.to_string().parse::<AttemptId>(), Ok(early));
         assert!(early.to_string().parse::<RequestId>().is_err());
+    }
+
+    #[test]
+    fn an_attempt_comes_back_with_its_prefix_or_without() {
+        let id = AttemptId::new(Timestamp::from_millis(1_790_000_000_000), &[0xab; 10]);
+        let whole = id.to_string();
+        let bare = whole.trim_start_matches("att_");
+        for text in [&*whole, bare, &bare.to_uppercase(), &format!(" {bare}\n")] {
+            assert_eq!(AttemptId::handed_back(text), Some(id), "{text}");
+        }
+        for text in
+            ["", "att_", &bare[1..], &format!("req_{bare}"), &format!("{bare}0"), &bare.replace('a', "g")]
+        {
+            assert_eq!(AttemptId::handed_back(text), None, "{text}");
+        }
     }
 }

@@ -124,7 +124,13 @@ async fn receive(api: Api, request: Request, kind: Option<CallbackKind>) -> Resu
     let taken =
         api.pipeline().receive(channel, &vendor, kind, &callback).await.map_err(|refusal| match refusal {
             CallbackRefusal::Unauthenticated => {
-                Problem::new(ProblemKind::Unauthenticated, "the vendor's signature does not hold")
+                let problem =
+                    Problem::new(ProblemKind::Unauthenticated, "the vendor's signature does not hold");
+                if api.pipeline().wants_password(channel, &vendor, kind) {
+                    problem.asking_for_a_password()
+                } else {
+                    problem
+                }
             }
             CallbackRefusal::Unknown => Problem::not_found("provider or callback"),
             CallbackRefusal::Malformed => Problem::new(

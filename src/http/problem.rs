@@ -79,12 +79,18 @@ pub struct Problem {
     detail: Cow<'static, str>,
     errors: Vec<FieldFault>,
     decision: Option<Box<DecisionView>>,
+    challenge: HeaderValue,
 }
+
+/// What a caller without credentials is asked for, as a rule: an API key (RFC 6750, section 3).
+const BEARER: HeaderValue = HeaderValue::from_static("Bearer realm=\"dunwell\"");
+/// A user and a password (RFC 7617).
+const BASIC: HeaderValue = HeaderValue::from_static("Basic realm=\"dunwell\"");
 
 impl Problem {
     /// A problem with a sentence for people; the sentence must hold nothing personal.
     pub fn new(kind: ProblemKind, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new(), decision: None }
+        Self { kind, detail: detail.into(), errors: Vec::new(), decision: None, challenge: BEARER }
     }
 
     /// A body that is JSON but wrong, with every fault known.
@@ -99,7 +105,7 @@ impl Problem {
                 rest.len()
             )),
         };
-        Self { kind: ProblemKind::InvalidBody, detail, errors, decision: None }
+        Self { detail, errors, ..Self::new(ProblemKind::InvalidBody, "") }
     }
 
     /// Path or query parameters that are wrong; the pointers name them.
@@ -110,6 +116,11 @@ impl Problem {
     /// Something that does not exist, by what it is (`debtor`).
     pub fn not_found(what: &'static str) -> Self {
         Self::new(ProblemKind::NotFound, format!("there is no such {what}"))
+    }
+
+    /// For a caller that gives a user and a password, and some give them only to who asks.
+    pub fn asking_for_a_password(self) -> Self {
+        Self { challenge: BASIC, ..self }
     }
 
     /// Everything that is wrong, in one line for people.
@@ -177,8 +188,7 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
         match self.kind {
             ProblemKind::Unauthenticated => {
-                headers
-                    .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"dunwell\""));
+                headers.insert(header::WWW_AUTHENTICATE, self.challenge);
             }
             ProblemKind::Unavailable => {
                 headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);

@@ -18,6 +18,7 @@ use crate::provider::callback::{
     Inbound,
 };
 use crate::provider::dialect::Written;
+use crate::provider::signature::OneTime;
 use crate::storage::StorageError;
 
 /// Why a callback was not taken.
@@ -37,6 +38,12 @@ impl Pipeline {
     /// How many bytes such a callback may have; none where there is no such provider or callback.
     pub fn largest_callback(&self, channel: Channel, vendor: &str, kind: CallbackKind) -> Option<usize> {
         self.desk().carriers.find(channel, vendor)?.vendor().0.largest_callback(kind)
+    }
+
+    /// Whether such a callback must bring a user and a password.
+    pub fn wants_password(&self, channel: Channel, vendor: &str, kind: CallbackKind) -> bool {
+        let carrier = self.desk().carriers.find(channel, vendor);
+        carrier.is_some_and(|carrier| carrier.vendor().0.wants_password(kind))
     }
 
     /// A callback was refused for its size, before anything of it was read.
@@ -87,19 +94,45 @@ impl Pipeline {
             tracing::info!(provider = vendor, callback = kind.as_str(), passed_over, "callback.passed_over");
             self.metrics().callback(channel, vendor, "passed_over");
         }
-        let once = heard.once.clone().map(|once| (format!("{channel}/{vendor} {}", once.token), once.until));
-        if let Some((token, until)) = &once
-            && !self.desk().once.take(token, *until, now)
-        {
-            tracing::warn!(provider = vendor, callback = kind.as_str(), "callback.repeated");
-            self.metrics().callback(channel, vendor, "repeated");
+        match heard.once.clone() {
+            Some(once) => self.act_once(carrier, kind, request, heard, once).await,
+            None => self.act_on(carrier, kind, request, heard).await,
+        }
+    }
+
+    /// Acts on a callback that counts once, unless it was acted on before. While one is, its repetition is sent away: what
+    /// becomes of the first is not known yet. Where nothing does, because its vendor hangs up or the store fails, the next
+    /// one is the first. That it was taken is kept right after what it says: after a crash between the two it is taken again,
+    /// and finds the same events.
+    async fn act_once(
+        &self,
+        carrier: &Carrier,
+        kind: CallbackKind,
+        request: &CallbackRequest,
+        heard: Heard,
+        once: OneTime,
+    ) -> Result<Acknowledgement, CallbackRefusal> {
+        let (channel, vendor) = (carrier.channel, carrier.name.as_str());
+        let told = |result: &'static str| {
+            tracing::warn!(provider = vendor, callback = kind.as_str(), result, "callback.repeated");
+            self.metrics().callback(channel, vendor, result);
+        };
+        let signed = format!("{channel}/{vendor} {}", hex::encode(&once.signed));
+        let signed = self.desk().names.pseudonym("callback", &signed);
+        let Some(_place) = self.desk().once.enter(signed) else {
+            told("under_way");
+            return Err(CallbackRefusal::Unavailable);
+        };
+        let unavailable = |_| CallbackRefusal::Unavailable;
+        if self.read(move |store| store.reader()?.has_callback(signed)).await.map_err(unavailable)? {
+            told("repeated");
             return Ok(heard.acknowledge);
         }
-        let taken = self.act_on(carrier, kind, request, heard).await;
-        if let (Err(_), Some((token, _))) = (&taken, &once) {
-            self.desk().once.give_back(token);
-        }
-        taken
+        let answer = self.act_on(carrier, kind, request, heard).await?;
+        let keep =
+            move |unit: &mut Unit<'_>| unit.batch.keep_callback(signed, once.until, unit.now()).map(Ok);
+        self.file(keep).await.map_err(unavailable)?;
+        Ok(answer)
     }
 
     /// What follows from a callback that is believed, and what to answer.

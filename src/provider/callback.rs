@@ -285,6 +285,12 @@ impl Manifest {
         Some(self.callbacks.get(&kind)?.largest_bytes().unwrap_or(usual))
     }
 
+    /// Whether a callback is signed by a user and a password of HTTP (RFC 7617): some vendors give them only when asked.
+    pub fn wants_password(&self, kind: CallbackKind) -> bool {
+        let callback = self.callbacks.get(&kind);
+        callback.is_some_and(|callback| self.schemes(callback).any(Scheme::wants_password))
+    }
+
     /// The address of the certificate that must be fetched before a callback can be judged; only ever of a host that the
     /// manifest believes.
     pub fn certificate(&self, kind: CallbackKind, request: &CallbackRequest) -> Option<String> {

@@ -63,7 +63,8 @@ pub struct Dialect {
     pub voices: BTreeMap<String, String>,
     /// The most characters that it says in one piece; what is longer is said in several.
     pub longest_text: Option<usize>,
-    /// The whole, around `{ops}`.
+    /// The whole, around `{ops}`; or around `{ops}` and `{last_op}`, where the vendor has one place for what ends a document
+    /// and another for what comes before it.
     pub document: Spanned<Writing>,
     /// Says `{text}`.
     pub say: Spanned<Writing>,
@@ -114,7 +115,7 @@ impl Dialect {
         let hold = [&["seconds", "language", "voice"][..], PLACE].concat();
         let transfer = [&["to", "wait_seconds"][..], PLACE].concat();
         let always = [
-            ("document", &self.document, with(&["ops"])),
+            ("document", &self.document, with(&["ops", "last_op"])),
             ("say", &self.say, with(SPEECH)),
             ("ask", &self.ask, ask),
             ("transfer", &self.transfer, transfer),
@@ -155,8 +156,9 @@ impl Dialect {
             let templates = writing.get_ref().templates();
             let names = |wanted: &str| templates.iter().any(|template| template.names().any(|n| n == wanted));
             for needed in ["ops", "text", "prompt", "to"] {
-                let stands_for = name == "ask" && needed == "text";
-                if words.contains(&needed) && !names(needed) && !stands_for {
+                // A question is said as `{prompt}`, or by a vendor that takes words alone as `{text}`.
+                let said = name == "ask" && (needed == "text" || names("text"));
+                if words.contains(&needed) && !names(needed) && !said {
                     faults.push((writing.span(), format!("[dialect] `{name}` has no `{{{needed}}}`")));
                 }
             }
@@ -169,6 +171,11 @@ impl Dialect {
         }
         if detection == Detection::Later && self.hold.is_none() {
             let message = "[dialect] `hold` is missing: who took the call is told after the first document, which must wait for it";
+            faults.push((self.document.span(), message.to_owned()));
+        }
+        if self.ends_apart() && self.hang_up.is_none() {
+            let message =
+                "[dialect] `hang_up` is missing: `{last_op}` would be something else where a call ends";
             faults.push((self.document.span(), message.to_owned()));
         }
         if self.longest_text.is_some_and(|longest| longest < 100) {
@@ -193,38 +200,64 @@ impl Dialect {
             CallOp::Next(place),
             CallOp::HangUp,
         ];
-        let written = self.write(&ops, &Settings::default());
         let Writing::Xml(_) = self.document.get_ref() else { return None };
-        xml::fault(&written.body).map(|why| format!("[dialect]: its documents are not well-formed: {why}"))
+        // Where one thing ends a document, each of them does.
+        let documents: Vec<&[CallOp]> =
+            if self.ends_apart() { ops.chunks(1).collect() } else { vec![ops.as_slice()] };
+        let mut written = documents.into_iter().map(|ops| self.write(ops, &Settings::default()).body);
+        written
+            .find_map(|body| xml::fault(&body))
+            .map(|why| format!("[dialect]: its documents are not well-formed: {why}"))
+    }
+
+    /// Whether what ends a document has a place of its own.
+    fn ends_apart(&self) -> bool {
+        let templates = self.document.get_ref().templates();
+        templates.iter().any(|template| template.names().any(|name| name == "last_op"))
     }
 
     /// The document of these.
     pub fn write(&self, ops: &[CallOp], settings: &Settings) -> Written {
         let content_type = self.content_type.clone();
+        let apart = self.ends_apart();
+        // What comes behind one that makes the vendor ask again is for vendors that fall through.
+        let end = ops.iter().position(leads_on).filter(|_| apart);
+        let ops = end.and_then(|end| ops.get(..=end)).unwrap_or(ops);
         let body = match self.document.get_ref() {
             Writing::Xml(document) => {
-                let inner: String = ops.iter().map(|op| self.xml(op, settings)).collect();
-                let name = |name: &str| (name == "ops").then(|| Cow::from(inner.as_str()));
+                let mut inner: Vec<String> = ops.iter().flat_map(|op| self.xml(op, settings)).collect();
+                let last = if apart { inner.pop() } else { None }.unwrap_or_default();
+                let inner = inner.concat();
+                let name = |name: &str| match name {
+                    "ops" => Some(Cow::from(inner.as_str())),
+                    "last_op" => Some(Cow::from(last.as_str())),
+                    _ => None,
+                };
                 let whole =
                     document.render(Place::Plain, |n| name(n).or_else(|| escaped(settings.get(n)?.into())));
                 xml::without_empty_attributes(&whole)
             }
             Writing::Json(document) => {
-                let inner: Vec<Value> = ops.iter().flat_map(|op| self.json(op, settings)).collect();
+                let mut inner: Vec<Value> = ops.iter().flat_map(|op| self.json(op, settings)).collect();
+                let last = if apart { inner.pop() } else { None };
                 let value = |name: &str| settings.get(name).map(Cow::from);
-                let list = |name: &str| (name == "ops").then(|| inner.clone());
+                let whole = |name: &str| match name {
+                    "ops" => Some(Value::Array(inner.clone())),
+                    "last_op" => last.clone(),
+                    _ => None,
+                };
                 // A call that is to end has an empty document, and that is one too.
                 let empty = || Value::Array(Vec::new());
-                Filling { value: &value, list: &list }.fill(document).unwrap_or_else(empty).to_string()
+                Filling { value: &value, whole: &whole }.fill(document).unwrap_or_else(empty).to_string()
             }
         };
         Written { content_type, body }
     }
 
-    fn xml(&self, op: &CallOp, settings: &Settings) -> String {
-        let Some((writing, words)) = self.chosen(op) else { return String::new() };
-        let Writing::Xml(template) = writing else { return String::new() };
-        let prompt = match op {
+    fn xml(&self, op: &CallOp, settings: &Settings) -> Vec<String> {
+        let Some((writing, words)) = self.chosen(op) else { return Vec::new() };
+        let Writing::Xml(template) = writing else { return Vec::new() };
+        let prompt: String = match op {
             CallOp::Ask { speech, .. } => {
                 self.pieces(speech).map(|piece| self.xml_prompt(&piece, settings)).collect()
             }
@@ -346,6 +379,14 @@ impl Dialect {
     }
 }
 
+/// Whether the vendor asks what comes next once it is done.
+fn leads_on(op: &CallOp) -> bool {
+    match op {
+        CallOp::Ask { .. } | CallOp::Hold { .. } | CallOp::Transfer { .. } | CallOp::Next(_) => true,
+        CallOp::Say(_) | CallOp::Record | CallOp::HangUp => false,
+    }
+}
+
 fn json_of(
     writing: &Writing,
     words: &BTreeMap<&'static str, String>,
@@ -356,8 +397,8 @@ fn json_of(
     let value = |name: &str| {
         words.get(name).map(|v| Cow::from(v.as_str())).or_else(|| settings.get(name).map(Cow::from))
     };
-    let list = |name: &str| (name == "prompt").then(|| prompt.to_vec());
-    match (Filling { value: &value, list: &list }).fill(template) {
+    let whole = |name: &str| (name == "prompt").then(|| Value::Array(prompt.to_vec()));
+    match (Filling { value: &value, whole: &whole }).fill(template) {
         Some(Value::Array(items)) => items,
         Some(one) => vec![one],
         None => Vec::new(),

@@ -225,6 +225,32 @@ impl Extract {
         }
     }
 
+    /// Whether it reads where another one does, whatever it takes of what stands there.
+    pub(in crate::provider) fn has_place_of(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+
+    /// Whether what it reads lies within what a signature's message calls by this name (`body`, `header:Time`).
+    pub(in crate::provider) fn lies_within(&self, name: &str) -> bool {
+        let (place, key) = name.split_once(':').unwrap_or((name, ""));
+        let of_query = |own: &str| match place {
+            "url" | "query_string" | "sorted_query" | "pairs" => true,
+            place => place == "query" && key == own,
+        };
+        let of_body = |own: &str, of: &str| match place {
+            "body" | "sorted_form" | "pairs" => true,
+            place => place == of && key == own,
+        };
+        match &self.source {
+            Source::Header(own) => place == "header" && key.eq_ignore_ascii_case(own),
+            Source::Query(own) => of_query(own),
+            Source::Field(own) => of_body(own, "field"),
+            Source::Json(own) => of_body(own, "json"),
+            Source::Param(own) => of_query(own) || of_body(own, "field") || of_body(own, "json"),
+            Source::Text => name == "body",
+        }
+    }
+
     /// Whether it reads a query parameter.
     pub(in crate::provider) fn is_of_query(&self) -> bool {
         matches!(self.source, Source::Query(_))

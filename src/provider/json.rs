@@ -10,8 +10,8 @@ use std::borrow::Cow;
 pub(in crate::provider) struct Filling<'f, 'v> {
     /// What a name stands for.
     pub value: &'f dyn Fn(&str) -> Option<Cow<'v, str>>,
-    /// What stands in a list in the place of an element that is this name alone.
-    pub list: &'f dyn Fn(&str) -> Option<Vec<Value>>,
+    /// What stands in the place of a name that is alone there; several elements of a list, where it is one.
+    pub whole: &'f dyn Fn(&str) -> Option<Value>,
 }
 
 impl Filling<'_, '_> {
@@ -19,7 +19,10 @@ impl Filling<'_, '_> {
     pub(in crate::provider) fn fill(&self, template: &JsonTemplate) -> Option<Value> {
         match template {
             JsonTemplate::Literal(value) => Some(value.clone()),
-            JsonTemplate::Text(template) => self.text(template),
+            JsonTemplate::Text(template) => match self.whole(template) {
+                Some(whole) => Some(whole).filter(|value| *value != Value::Array(Vec::new())),
+                None => self.text(template),
+            },
             JsonTemplate::List(items) => {
                 let items: Vec<Value> = items.iter().flat_map(|item| self.items(item)).collect();
                 (!items.is_empty()).then_some(Value::Array(items))
@@ -38,8 +41,8 @@ impl Filling<'_, '_> {
 
     /// What stands in a list for one of its elements: several, where that is a list by itself.
     fn items(&self, item: &JsonTemplate) -> Vec<Value> {
-        let list = match item {
-            JsonTemplate::Text(template) => template.alone().and_then(|name| (self.list)(name)),
+        let whole = match item {
+            JsonTemplate::Text(template) => self.whole(template),
             JsonTemplate::Object { when, unless, value: Some(value), .. }
                 if self.holds(when.as_ref(), unless.as_ref()) =>
             {
@@ -47,7 +50,15 @@ impl Filling<'_, '_> {
             }
             JsonTemplate::Object { .. } | JsonTemplate::Literal(_) | JsonTemplate::List(_) => None,
         };
-        list.unwrap_or_else(|| self.fill(item).into_iter().collect())
+        match whole {
+            Some(Value::Array(items)) => items,
+            Some(one) => vec![one],
+            None => self.fill(item).into_iter().collect(),
+        }
+    }
+
+    fn whole(&self, template: &Template) -> Option<Value> {
+        template.alone().and_then(|name| (self.whole)(name))
     }
 
     fn holds(&self, when: Option<&Test>, unless: Option<&Test>) -> bool {

@@ -1,12 +1,15 @@
 //! How a manifest says that a callback is read: `[callbacks.…]`, from bytes to events.
 
 mod calls;
+mod instant;
 pub(in crate::provider) mod opened;
 mod polled;
 
+pub(in crate::provider) use instant::instant;
 pub(in crate::provider) use polled::PolledSpec;
 
 use crate::domain::call::AnsweredBy;
+use crate::domain::id::AttemptId;
 use crate::domain::outcome::FailureCause;
 use crate::domain::time::Timestamp;
 use crate::provider::acknowledge::{Acknowledgement, Answer, Handshake};
@@ -356,7 +359,7 @@ impl CallbackSpec {
         if kind == CallbackKind::Voice {
             return Ok(CallbackEvent::Call(self.call(event, provider_ref)));
         }
-        let attempt = self.attempt.find_map(event, |text| text.parse().ok());
+        let attempt = self.attempt.find_map(event, |text| AttemptId::handed_back(&text));
         if provider_ref.is_none() && attempt.is_none() && !self.asked {
             return Err(CallbackError::Malformed("it does not say which message it is about"));
         }
@@ -404,22 +407,6 @@ impl CallbackSpec {
     }
 }
 
-/// A vendor's time: seconds or milliseconds since 1970, RFC 3339, or a date and a time of UTC with a space between.
-pub(in crate::provider) fn instant(text: &str) -> Option<Timestamp> {
-    /// What is larger is not seconds: they would be of the year 5138.
-    const MILLISECONDS: f64 = 1e11;
-    let text = text.trim();
-    if let Ok(number) = text.parse::<f64>() {
-        let millis = if number.abs() >= MILLISECONDS { number } else { number * 1_000.0 };
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "saturates; what is so far off is refused as stale"
-        )]
-        return number.is_finite().then(|| Timestamp::from_millis(millis as i64));
-    }
-    text.parse().ok().or_else(|| format!("{}Z", text.replacen(' ', "T", 1)).parse().ok())
-}
-
 /// What a template may name of a callback: `url`, `url_without_query`, `host`, `path`, `query_string`, `method`, and
 /// `header:`, `query:`, `field:` and `json:` with a name.
 pub(in crate::provider) fn named(
@@ -465,19 +452,6 @@ pub(in crate::provider) fn allowed(address: &str, hosts: &[Pattern]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_read_in_every_form_that_vendors_write() {
-        let noon = Some(Timestamp::from_millis(1_789_997_600_000));
-        for text in
-            ["1789997600", "1789997600000", "1789997600.0", "2026-09-21T13:33:20Z", "2026-09-21 13:33:20"]
-        {
-            assert_eq!(instant(text), noon, "{text}");
-        }
-        for text in ["", "soon", "NaN", "inf", "2026-09-21"] {
-            assert_eq!(instant(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn only_believed_hosts_are_asked() {

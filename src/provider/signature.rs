@@ -101,8 +101,9 @@ pub struct Scheme {
     /// What is signed must also be meant for us: a shared vendor signs for every customer alike.
     #[serde(default)]
     require: Vec<Requirement>,
-    /// A token that counts once, while it is fresh: where a signature does not cover the body.
-    once: Option<Extract>,
+    /// What is signed counts once, while it is fresh: where a signature does not cover the body.
+    #[serde(default)]
+    once: bool,
 }
 
 /// A value of the callback that must be one of our settings.
@@ -113,11 +114,13 @@ struct Requirement {
     equals: Template,
 }
 
-/// A token that counts once.
+/// What counts once.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OneTime {
-    /// The token. It is not secret, and nobody's business either.
-    pub token: String,
+    /// SHA-256 of what was signed, byte for byte. A value read from the callback would not do: where two stand side by side
+    /// in what is signed, whoever moves the boundary between them has other values under the same signature. Nor would the
+    /// signature: on an elliptic curve each has a twin that holds as well.
+    pub signed: Vec<u8>,
     /// Until when it would be believed again.
     pub until: Timestamp,
 }
@@ -175,7 +178,8 @@ pub(in crate::provider) fn verify<'s>(
 ) -> Result<Option<OneTime>, Unbelievable> {
     let mut why = Unbelievable::Unsigned;
     for scheme in schemes.filter(|scheme| scheme.applies(document)) {
-        match scheme.verify(request, document, grounds).and_then(|()| scheme.meant(document, grounds)) {
+        let judged = scheme.verify(request, document, grounds);
+        match judged.and_then(|signed| scheme.meant(&signed, document, grounds)) {
             Ok(once) => return Ok(once),
             Err(Unbelievable::Unsigned) => {}
             Err(worse @ (Unbelievable::Stale | Unbelievable::Foreign)) => why = worse,
@@ -198,6 +202,14 @@ impl Scheme {
         self.when.iter().all(|condition| condition.holds(document))
     }
 
+    /// Whether it reads a user and a password of HTTP (RFC 7617).
+    pub(in crate::provider) fn wants_password(&self) -> bool {
+        let credentials = "cw==";
+        let headers = [("authorization".to_owned(), format!("Basic {credentials}"))];
+        let document = Document { headers: &headers, ..Document::default() };
+        self.given.read(&document).as_deref() == Some(credentials)
+    }
+
     /// Whether a certificate may be needed for it.
     pub(in crate::provider) fn wants_certificate(&self) -> bool {
         self.certificate.is_some()
@@ -210,12 +222,13 @@ impl Scheme {
         reading::allowed(&address, &wanted.hosts).then_some(address)
     }
 
+    /// What was signed, if one of the signatures holds.
     fn verify(
         &self,
         request: &CallbackRequest,
         document: &Document<'_>,
         grounds: &Grounds<'_>,
-    ) -> Result<(), Unbelievable> {
+    ) -> Result<Vec<u8>, Unbelievable> {
         let given = self.given(document);
         if given.is_empty() {
             return Err(Unbelievable::Unsigned);
@@ -234,7 +247,7 @@ impl Scheme {
         let mut why = Unbelievable::Forged;
         for (key, given) in keys.iter().flat_map(|key| given.iter().map(move |given| (key, given))) {
             match self.holds(key, given, request, document, grounds) {
-                Ok(()) => return Ok(()),
+                Ok(signed) => return Ok(signed),
                 Err(Unbelievable::Stale) => why = Unbelievable::Stale,
                 Err(Unbelievable::Forged | Unbelievable::Unsigned | Unbelievable::Foreign) => {}
             }
@@ -242,8 +255,13 @@ impl Scheme {
         Err(why)
     }
 
-    /// Whether what is signed is meant for us; and its token that counts once, if there is to be one.
-    fn meant(&self, document: &Document<'_>, grounds: &Grounds<'_>) -> Result<Option<OneTime>, Unbelievable> {
+    /// Whether what is signed is meant for us; and whether it counts once.
+    fn meant(
+        &self,
+        signed: &[u8],
+        document: &Document<'_>,
+        grounds: &Grounds<'_>,
+    ) -> Result<Option<OneTime>, Unbelievable> {
         let settings = grounds.settings;
         for required in &self.require {
             let given = required.equals.names().all(|name| settings.get(name).is_some());
@@ -254,14 +272,13 @@ impl Scheme {
                 return Err(Unbelievable::Foreign);
             }
         }
-        let (Some(once), Some(fresh)) = (&self.once, &self.fresh) else { return Ok(None) };
-        let token = once.read(document).filter(|token| !token.is_empty()).ok_or(Unbelievable::Unsigned)?;
+        let Some(fresh) = self.fresh.as_ref().filter(|_| self.once) else { return Ok(None) };
         // Signed at most so far ahead of now, and believed for as long after that.
         let until = grounds.now.plus(fresh.within).plus(fresh.within);
-        Ok(Some(OneTime { token, until }))
+        Ok(Some(OneTime { signed: Hash::Sha256.digest(signed), until }))
     }
 
-    /// Whether one signature holds under one key.
+    /// What was signed, if one signature holds under one key.
     fn holds(
         &self,
         key: &[u8],
@@ -269,14 +286,14 @@ impl Scheme {
         request: &CallbackRequest,
         document: &Document<'_>,
         grounds: &Grounds<'_>,
-    ) -> Result<(), Unbelievable> {
-        let messages = || self.messages(request, document, grounds.settings, key).into_iter();
+    ) -> Result<Vec<u8>, Unbelievable> {
+        let mut messages = self.messages(request, document, grounds.settings, key).into_iter();
         let mut claims = None;
-        let holds = match self.primitive.kind() {
-            Kind::Hmac(hash) => messages().any(|message| equal(&hash.hmac(key, &message), given)),
-            Kind::Digest(hash) => messages().any(|message| equal(&hash.digest(&message), given)),
-            Kind::Public(algorithm) => messages().any(|message| algorithm.holds(key, &message, given)),
-            Kind::Secret => equal(key, given),
+        let signed = match self.primitive.kind() {
+            Kind::Hmac(hash) => messages.find(|message| equal(&hash.hmac(key, message), given)),
+            Kind::Digest(hash) => messages.find(|message| equal(&hash.digest(message), given)),
+            Kind::Public(algorithm) => messages.find(|message| algorithm.holds(key, message, given)),
+            Kind::Secret => equal(key, given).then(Vec::new),
             Kind::Token(signing) => {
                 let token = String::from_utf8_lossy(given);
                 let found = token::claims(&token, signing, key, grounds.now).map_err(|bad| match bad {
@@ -293,19 +310,19 @@ impl Scheme {
                         .is_some_and(|(claimed, expected)| equal(claimed.as_bytes(), &expected))
                 });
                 claims = Some(found);
-                fits
+                let signed = token.trim().rsplit_once('.').map_or("", |(signed, _)| signed);
+                fits.then(|| signed.as_bytes().to_vec())
             }
         };
-        let Some(fresh) = self.fresh.as_ref().filter(|_| holds) else {
-            return if holds { Ok(()) } else { Err(Unbelievable::Forged) };
-        };
+        let signed = signed.ok_or(Unbelievable::Forged)?;
+        let Some(fresh) = &self.fresh else { return Ok(signed) };
         let at = match (&fresh.time, &fresh.claim) {
             (Some(time), _) => time.read(document),
             (None, Some(claim)) => claims.as_ref().and_then(|claims| claims.get(claim)).and_then(scalar),
             (None, None) => None,
         };
         let at = at.and_then(|text| reading::instant(&text));
-        if at.is_some_and(|at| fresh.allows(at, grounds.now)) { Ok(()) } else { Err(Unbelievable::Stale) }
+        if at.is_some_and(|at| fresh.allows(at, grounds.now)) { Ok(signed) } else { Err(Unbelievable::Stale) }
     }
 
     fn given(&self, document: &Document<'_>) -> Vec<Vec<u8>> {

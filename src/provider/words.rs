@@ -200,7 +200,7 @@ impl<'w> Words<'w> {
 
     /// The JSON value, or none where it comes out empty.
     pub(in crate::provider) fn json(&self, template: &JsonTemplate) -> Option<Value> {
-        Filling { value: &|name| self.get(name, 0), list: &|_| None }.fill(template)
+        Filling { value: &|name| self.get(name, 0), whole: &|_| None }.fill(template)
     }
 
     fn compute(&self, spec: &ValueSpec, depth: u8) -> String {

@@ -1,6 +1,6 @@
 //! Keys and roles: who may do what.
 
-use crate::support::gateway::{BOOTSTRAP_KEY, Gateway};
+use crate::support::gateway::{BOOTSTRAP_KEY, Gateway, Setup};
 use crate::support::http::Client;
 use crate::support::sample::{days_ago, noon, person};
 use serde_json::json;
@@ -106,4 +106,51 @@ fn history_says_who_did_it() {
     let text = history[0].to_string();
     assert!(text.contains("key:key_") || text.contains("key_"), "{text}");
     assert!(!text.contains(upstream.key.as_deref().expect("a key")), "{text}");
+}
+
+/// A vendor whose callbacks bring a user and a password.
+const BASIC: &str = r#"
+identity = { id = "basic", channel = "sms", name = "Basic", docs = "https://basic.example", tested_on = "2026-11-23" }
+settings.user = { help = "the user", required = true }
+settings.password = { help = "the password", required = true, secret = true }
+send = { method = "POST", url = "http://127.0.0.1:9/send", response = { accepted = { status = ["202"] } } }
+[[signatures.password]]
+primitive = "secret"
+keys = ["{user}:{password}"]
+given = { header = "Authorization", pattern = "^Basic (.+)$" }
+given_form = "base64"
+[callbacks.status]
+methods = ["POST"]
+encoding = "json"
+signature = "password"
+acknowledge = { status = 204 }
+reference = { json = "/id" }
+status = { json = "/state" }
+statuses = { ok = "delivered" }
+"#;
+
+#[test]
+fn a_vendor_that_gives_its_password_when_it_is_asked_is_asked() {
+    let channels = "[channels.sms]\nproviders = [\"basic\"]\n[providers.sms.basic]\nuser = \"vendor\"\npassword = { env = \"PASSWORD\" }\n";
+    let env = vec![("PASSWORD".to_owned(), "sample-0017".to_owned())];
+    let mut gateway = Gateway::unstarted(Setup { channels: channels.to_owned(), env });
+    let folder = gateway.dir().join("providers/sms/basic");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("manifest.toml"), BASIC).expect("written");
+    let config = std::fs::read_to_string(gateway.config_path()).expect("a configuration");
+    let shipped = format!("{}/providers", env!("CARGO_MANIFEST_DIR"));
+    assert!(config.contains(&shipped), "{config}");
+    let own = gateway.dir().join("providers").display().to_string();
+    std::fs::write(gateway.config_path(), config.replace(&shipped, &own)).expect("written");
+    gateway.run();
+    let call = |headers: &[(&str, &str)]| {
+        let body = br#"{"id":"m-1","state":"ok"}"#;
+        gateway.anyone().send("POST", "/callbacks/sms/basic/status", headers, body)
+    };
+    for headers in [&[][..], &[("Authorization", "Basic dmVuZG9yOndyb25n")]] {
+        let answer = call(headers);
+        assert_eq!(answer.status(), 401);
+        assert_eq!(answer.header("www-authenticate"), Some("Basic realm=\"dunwell\""));
+    }
+    assert_eq!(call(&[("Authorization", "Basic dmVuZG9yOnNhbXBsZS0wMDE3")]).status(), 204);
 }

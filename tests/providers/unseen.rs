@@ -132,7 +132,7 @@ given = { header = "Signature" }
 given_form = "base64"
 fresh = { time = { header = "Time" }, within = "PT5M" }
 require = [{ value = { json = "/account" }, equals = "acc-{account}" }]
-once = { json = "/token" }
+once = true
 [callbacks.status]
 methods = ["POST"]
 encoding = "json"
@@ -163,8 +163,10 @@ fn a_digest_in_bytes_is_signed_and_a_stranger_s_account_is_not_ours() {
     };
     let ours = r#"{"account":"acc-17","id":"1","state":"ok","token":"t1"}"#;
     let heard = judge(ours, ours).expect("ours");
-    let once = heard.once.expect("a token that counts once");
-    assert_eq!((once.token.as_str(), once.until.since(now).as_millis()), ("t1", 600_000));
+    let once = heard.once.expect("it counts once");
+    assert_eq!(once.until.since(now).as_millis(), 600_000);
+    let other = ours.replace("t1", "t2");
+    assert_ne!(judge(&other, &other).expect("ours").once, Some(once));
     for (body, sent, why) in [
         (ours, &*ours.replace("\"ok\"", "\"no\""), Unbelievable::Forged),
         (&*ours.replace("acc-17", "acc-18"), &*ours.replace("acc-17", "acc-18"), Unbelievable::Foreign),
@@ -173,13 +175,15 @@ fn a_digest_in_bytes_is_signed_and_a_stranger_s_account_is_not_ours() {
             &*ours.replace("\"account\"", "\"other\""),
             Unbelievable::Foreign,
         ),
-        (&*ours.replace("token", "other"), &*ours.replace("token", "other"), Unbelievable::Unsigned),
     ] {
         assert_eq!(judge(body, sent), Err(CallbackError::Unbelievable(why)), "{sent}");
     }
     for (from, to, words) in [
         ("acc-{account}", "{acount}", "no setting (did you mean `account`?)"),
         ("fresh = ", "# fresh = ", "`once` needs `fresh`"),
+        ("{header:Time}\\n", "", "`once`: the time of `fresh` is not in what is signed"),
+        ("header = \"Time\"", "header = \"Other\"", "`once`: the time of `fresh` is not in what is signed"),
+        ("once = true", "once = { json = \"/token\" }", "expected a boolean"),
         ("{body|sha256}", "{body|sha256|upper}", "there must be `hex`"),
         ("given_form = \"base64\"", "given_form = \"base65\"", "unknown variant `base65`"),
     ] {
@@ -191,11 +195,48 @@ fn a_digest_in_bytes_is_signed_and_a_stranger_s_account_is_not_ours() {
     }
 }
 
+/// What is signed has no mark between time and token (as Mailgun has it), and the body is not signed at all.
+#[test]
+fn whoever_moves_a_boundary_within_what_is_signed_says_nothing_new() {
+    let scheme = |text: &str| {
+        let text = text
+            .replace("{header:Time}\\n{url}\\n{body|sha256}", "{header:Time}{header:Token}")
+            .replace("require = [{ value = { json = \"/account\" }, equals = \"acc-{account}\" }]\n", "");
+        manifest("sms/x/manifest.toml", &text)
+    };
+    let now = Timestamp::from_millis(1_790_000_000_000);
+    let judge = |manifest: &Manifest, time: &str, token: &str| {
+        use base64::Engine;
+        let settings =
+            manifest.settings(&given(&[("secret", "s"), ("account", "17")]), "test").expect("settings");
+        let signature =
+            base64::prelude::BASE64_STANDARD.encode(Hash::Sha256.hmac(b"s", b"17900000001234567"));
+        let headers = [("Time", time), ("Token", token), ("Signature", &signature)];
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let url = "https://gw.example.com/callbacks/sms/x/status".to_owned();
+        let body = format!(r#"{{"id":"{time}","state":"ok"}}"#).into_bytes();
+        let request = CallbackRequest { method: "POST".to_owned(), url, headers, body };
+        manifest.verify_and_parse(CallbackKind::Status, &request, &Grounds::new(&settings, now))
+    };
+    let loose = scheme(BINARY);
+    let once = |time: &str, token: &str| judge(&loose, time, token).expect("it holds").once.expect("once");
+    // As milliseconds the time is fresh too, and the token another; but it is the same that was signed.
+    assert_eq!(once("1790000000", "1234567"), once("1790000000123", "4567"));
+    let strict = scheme(&BINARY.replace(
+        "fresh = { time = { header = \"Time\" }",
+        "fresh = { time = { header = \"Time\", pattern = \"^[0-9]{10}$\" }",
+    ));
+    assert!(judge(&strict, "1790000000", "1234567").is_ok());
+    let stale = Err(CallbackError::Unbelievable(Unbelievable::Stale));
+    assert_eq!(judge(&strict, "1790000000123", "4567"), stale);
+}
+
 #[test]
 fn where_our_account_is_not_given_nothing_is_ours() {
     let text = BINARY
         .replace("account = { help = \"x\", required = true }", "account = { help = \"x\" }")
         .replace("{header:Time}\\n{url}\\n{body|sha256}", "{body}")
+        .replace("once = true\n", "")
         .replace("acc-{account}", "{account}");
     let manifest = manifest("sms/x/manifest.toml", &text);
     let judge = |pairs: &[(&str, &str)], body: &str| {

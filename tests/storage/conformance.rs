@@ -509,6 +509,28 @@ fn api_keys_are_kept_listed_and_revoked_while_a_writer_lives() {
 }
 
 #[test]
+fn callbacks_that_count_once_are_kept_as_long_as_they_would_be_believed() {
+    everywhere(|house, store| {
+        let signed = |number: u8| Pseudonym::from_bytes([number; 16]);
+        let keep = |number: u8, until: i64, now: i64| {
+            let mut writer = house.open().writer().expect("the door");
+            let mut batch = writer.begin().expect("begins");
+            batch.keep_callback(signed(number), at(until), at(now)).expect("kept");
+            batch.commit().expect("commits");
+        };
+        let kept = || {
+            let reader = store.reader().expect("a reader");
+            [1, 2, 3].map(|number| reader.has_callback(signed(number)).expect("looks"))
+        };
+        keep(1, 10, 0);
+        keep(2, 30, 10);
+        assert_eq!(kept(), [true, true, false]);
+        keep(3, 40, 11);
+        assert_eq!(kept(), [false, true, true]);
+    });
+}
+
+#[test]
 fn pseudonyms_are_the_same_after_opening_again_and_other_in_another_store() {
     everywhere(|house, store| {
         let before: Pseudonym = store.pseudonymiser().pseudonym("debtor", "D-1");
@@ -653,8 +675,8 @@ fn projections(house: &House) -> Vec<Table> {
         .expect("counts");
     assert_eq!(
         all as usize,
-        tables.len() + 7,
-        "a new table belongs here, or is events, indexed, meta, api_keys, webhooks, webhook_backlog or migrations"
+        tables.len() + 8,
+        "a new table belongs here, or is events, indexed, meta, api_keys, webhooks, webhook_backlog, callbacks_taken or migrations"
     );
     let dump = |table: &'static str| -> Table {
         let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).expect("prepares");

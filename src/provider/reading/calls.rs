@@ -1,6 +1,7 @@
 //! What a call under way tells, and what its callback must say for that.
 
 use crate::domain::call::AnsweredBy;
+use crate::domain::id::AttemptId;
 use crate::provider::callback::{CallReport, DeliveryStatus};
 use crate::provider::extract::Document;
 use crate::provider::reading::CallbackSpec;
@@ -51,7 +52,7 @@ impl CallbackSpec {
         let keys = self.keys.read(event).unwrap_or_default();
         CallReport {
             provider_ref,
-            attempt: self.attempt.find_map(event, |text| text.parse().ok()),
+            attempt: self.attempt.find_map(event, |text| AttemptId::handed_back(&text)),
             state: self.state.read(event),
             answered_by: self.answered_by.read(event).map(who),
             keys: keys.chars().filter(|c| c.is_ascii_digit() || "*#".contains(*c)).take(32).collect(),

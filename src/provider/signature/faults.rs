@@ -1,6 +1,6 @@
 //! What is wrong with a signature's scheme, in words.
 
-use crate::provider::extract::Pattern;
+use crate::provider::extract::{Extract, Pattern};
 use crate::provider::placeholder::Template;
 use crate::provider::primitive::Kind;
 use crate::provider::settings::SettingSpec;
@@ -47,8 +47,7 @@ pub(in crate::provider) fn faults(scheme: &Scheme, settings: &BTreeMap<String, S
     if !matches!(kind, Kind::Token(_)) && !scheme.claims.is_empty() {
         faults.push("`claims` are of tokens: use a primitive that begins with `jwt_`".to_owned());
     }
-    let signed = scheme.message.iter().map(|message| &**message).chain(scheme.claims.values());
-    for name in signed.flat_map(Template::names) {
+    for name in signed(scheme) {
         if !scheme.knows(name) && !settings.contains_key(name) {
             let mut known: Vec<&str> = PARTS.to_vec();
             known.extend(scheme.parts.keys().chain(settings.keys()).map(String::as_str));
@@ -80,8 +79,8 @@ fn anchored(pattern: &Pattern) -> bool {
 /// What keeps it from saying for whom a callback is meant, and that it counts once.
 fn faults_of_meaning(scheme: &Scheme, settings: &BTreeMap<String, SettingSpec>) -> Vec<String> {
     let mut faults = Vec::new();
-    if scheme.once.is_some() && scheme.fresh.is_none() {
-        faults.push("`once` needs `fresh`: for how long must a token be remembered?".to_owned());
+    if scheme.once {
+        faults.extend(fault_of_once(scheme).map(str::to_owned));
     }
     for name in scheme.require.iter().flat_map(|required| required.equals.names()) {
         if !settings.contains_key(name) {
@@ -91,4 +90,27 @@ fn faults_of_meaning(scheme: &Scheme, settings: &BTreeMap<String, SettingSpec>) 
         }
     }
     faults
+}
+
+/// The names of what a signature covers.
+fn signed(scheme: &Scheme) -> impl Iterator<Item = &str> {
+    let templates = scheme.message.iter().map(|message| &**message).chain(scheme.claims.values());
+    templates.flat_map(Template::names)
+}
+
+/// Why what is signed cannot count once.
+fn fault_of_once(scheme: &Scheme) -> Option<&'static str> {
+    let Some(fresh) = &scheme.fresh else {
+        return Some("`once` needs `fresh`: for how long must what is signed be remembered?");
+    };
+    if matches!(scheme.primitive.kind(), Kind::Secret) {
+        return Some("`once`: primitive `secret` signs nothing that could count once");
+    }
+    let covers = |time: &Extract| {
+        let part = |name: &str| scheme.parts.get(name).is_some_and(|part| part.has_place_of(time));
+        signed(scheme).any(|name| part(name) || time.lies_within(name))
+    };
+    // Forgotten, it would be believed again under another time.
+    let unsigned = fresh.time.as_ref().is_some_and(|time| !covers(time));
+    unsigned.then_some("`once`: the time of `fresh` is not in what is signed, so that anybody could renew it")
 }

@@ -7,7 +7,11 @@ use rusqlite::{Connection, TransactionBehavior};
 
 /// The history's database.
 pub(super) const HISTORY: Schema = Schema {
-    versions: &[include_str!("migrations/0001_history.sql"), include_str!("migrations/0002_webhooks.sql")],
+    versions: &[
+        include_str!("migrations/0001_history.sql"),
+        include_str!("migrations/0002_webhooks.sql"),
+        include_str!("migrations/0003_callbacks.sql"),
+    ],
 };
 /// The wrapped keys' database.
 pub(super) const KEYS: Schema = Schema { versions: &[include_str!("keys/0001_keys.sql")] };
