@@ -60,7 +60,7 @@ impl Pipeline {
             let rest = match next {
                 Ok(Due { task: Task::Poll(attempt), debtor, .. }) => {
                     let patience = self.ask(carrier, poll, debtor, attempt).await;
-                    not_before = self.desk().clock.now().plus(patience.min(LONGEST));
+                    not_before = now.plus(patience.min(LONGEST));
                     pace
                 }
                 Ok(_) => continue,
@@ -96,7 +96,7 @@ impl Pipeline {
     async fn ask(&self, carrier: &Carrier, poll: &PollSpec, debtor: DebtorKey, attempt: AttemptId) -> Span {
         let now = self.desk().clock.now();
         let at_once = Span::millis(0);
-        let again = |after: Span| put(carrier, debtor, attempt, self.desk().clock.now().plus(after));
+        let again = |after: Span| put(carrier, debtor, attempt, now.plus(after));
         let (channel, name) = (carrier.channel, carrier.name.as_str());
         let provider = carrier.name.clone();
         let found = self.file(move |unit| open(unit, debtor, attempt, &provider).map(Ok)).await;
