@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 /// From here on a doubt is a stop: in logits, e to its power to one.
 const SURE: f64 = 2.0;
 /// Down from here a stop is a doubt.
-const AGAINST: f64 = -1.0;
+const AGAINST: f64 = -0.5;
 /// Words of the longest reply that is weighed: the tuning set has none longer.
 const LONGEST: usize = 48;
 /// So few words mean what they say: `stop` is not weighed.

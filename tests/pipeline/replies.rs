@@ -52,8 +52,9 @@ fn read_by(reader: &Reader, text: &str, language: &str) -> Reading {
     })
 }
 
+/// Whether it ends contact by the medium that it came by: "no letters, texts are fine" does not.
 fn stops(reading: &Reading) -> bool {
-    reading.stop.is_some()
+    reading.stop.as_ref().is_some_and(|stop| stop.here || stop.everything)
 }
 
 /// What is done about a reply, in one word.
@@ -117,8 +118,8 @@ impl Score {
         *score.confusion.entry((line.labels[0].clone(), done)).or_default() += 1;
         if meant_stop {
             score.stops += 1;
-            score.honoured += usize::from(stops(&reading));
-            if !stops(&reading) {
+            score.honoured += usize::from(reading.stop.is_some());
+            if reading.stop.is_none() {
                 score.unhonoured.push(line.text.clone());
                 if reading.doubt.is_some() {
                     score.held += 1;
@@ -315,16 +316,41 @@ fn the_second_set_written_blind() {
     assert!(percent(score.wrong.len() + score.finals.len(), score.others) <= 1.5, "wrongly honoured");
 }
 
+/// Wilder than the others by design: 334 of 395 stops honoured and 11 of 505 others wrongly when it came. The weights have learnt
+/// from it since, and from `broad`, which was written to teach them.
+#[test]
+fn the_third_set_written_blind() {
+    let score = measure(&lines("third"));
+    print("third", &score);
+    assert!(score.stops >= 360 && score.others >= 460);
+    assert!(percent(score.honoured, score.stops) >= 96.0, "stops honoured");
+    assert_eq!(score.lost.len(), 0, "a stop went by as harmless");
+    assert!(percent(score.wrong.len() + score.finals.len(), score.others) <= 1.5, "wrongly honoured");
+}
+
+/// Nothing was learnt from these. When they came, 208 of 209 stops were honoured; since the weights know `third` and `broad`,
+/// all of them are. Sums alone chose the bounds.
+#[test]
+fn the_fourth_set_written_blind() {
+    let score = measure(&lines("fourth"));
+    print("fourth", &score);
+    assert!(score.stops >= 200 && score.others >= 240);
+    assert!(percent(score.honoured, score.stops) >= 99.0, "stops honoured");
+    assert_eq!(score.lost.len(), 0, "a stop went by as harmless");
+    assert!(percent(score.wrong.len() + score.finals.len(), score.others) <= 2.0, "wrongly honoured");
+    assert!(percent(score.frozen.len(), score.understood) <= 20.0, "false freezes");
+}
+
 /// No phrase stands in both sets; the few that others had written too were taken out of theirs.
 #[test]
 fn the_sets_share_no_long_phrase() {
     let plain = |line: &Line| -> String {
         line.text.to_lowercase().chars().filter(|c| c.is_alphanumeric() || *c == ' ').collect()
     };
-    let tuned = ["tuning", "stops", "blind", "second"].map(lines);
+    let tuned = ["tuning", "stops", "blind", "second", "third", "broad"].map(lines);
     let tuned: BTreeSet<String> = tuned.iter().flatten().map(plain).collect();
-    let shared: Vec<String> =
-        lines("held-out").iter().map(plain).filter(|text| tuned.contains(text)).collect();
+    let apart = ["held-out", "fourth"].map(lines);
+    let shared: Vec<String> = apart.iter().flatten().map(plain).filter(|text| tuned.contains(text)).collect();
     // "stop", "ok" and their like belong in both; a sentence does not.
     let long: Vec<&String> = shared.iter().filter(|text| text.split_whitespace().count() > 5).collect();
     assert!(long.is_empty(), "{long:?}");
