@@ -69,10 +69,12 @@ impl Alone {
 }
 
 /// Each fifth of the sets, read by what the other four teach: the weights alone, and then the whole reading. The phrases were
-/// made with the sets of tuning and stops; those that were written blind tell what to expect.
+/// made with the sets of tuning and stops; those that were written blind tell what to expect, and those that were written to be
+/// as wild as can be tell what becomes of the worst.
 #[test]
 fn what_was_not_learnt_from_is_judged_too() {
-    let (mut alone, mut made_with, mut blind) = (Alone::default(), Score::default(), Score::default());
+    let mut alone = Alone::default();
+    let (mut made_with, mut blind, mut wild) = (Score::default(), Score::default(), Score::default());
     let (decided, undecided): (Vec<&Example>, Vec<&Example>) =
         CORPUS.examples.iter().partition(|example| example.stop.is_some());
     for fold in 0..5 {
@@ -83,7 +85,11 @@ fn what_was_not_learnt_from_is_judged_too() {
             if let Some(meant) = example.stop {
                 alone.add(meant, weigh(&stop, &CORPUS.shown(example)));
             }
-            let score = if matches!(example.set, "blind" | "second") { &mut blind } else { &mut made_with };
+            let score = match example.set {
+                "blind" | "second" => &mut blind,
+                "third" | "broad" => &mut wild,
+                _ => &mut made_with,
+            };
             score.add(&example.line, &reader);
         }
     }
@@ -102,10 +108,13 @@ fn what_was_not_learnt_from_is_judged_too() {
     );
     print("tuning and stops, by weights not learnt from them", &made_with);
     print("written blind, by weights not learnt from it", &blind);
+    print("written to be wild, by weights not learnt from it", &wild);
     assert!(percent(alone.right, alone.stops) >= 94.0 && percent(alone.wrong, alone.others) <= 8.5);
-    assert!(percent(alone.sure, alone.stops) >= 75.0 && percent(alone.surely_wrong, alone.others) <= 1.5);
+    assert!(percent(alone.sure, alone.stops) >= 70.0 && percent(alone.surely_wrong, alone.others) <= 1.5);
     judge(&made_with, 98.5, 1.5, 0);
-    judge(&blind, 97.0, 2.0, 1);
+    judge(&blind, 97.5, 2.0, 1);
+    // Of a hundred stops at their wildest some twelve wait for a person, and one or two go by.
+    judge(&wild, 84.0, 6.0, 60);
     assert!(percent(blind.frozen.len(), blind.understood) <= 25.0, "false freezes");
     for (intent, recall, precision) in
         [("help", 65.0, 90.0), ("start", 80.0, 100.0), ("complaint", 90.0, 65.0), ("call_back", 75.0, 75.0)]
