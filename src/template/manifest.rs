@@ -75,6 +75,11 @@ impl Manifest {
         if channels.is_empty() || channels.iter().any(|channel| !channel.is_dispatched()) {
             fault(written.channels.span().start, "channels must name email, sms, voice or portal".to_owned());
         }
+        if written.purpose == Purpose::ValidationNotice && written.says.contains(&Claim::Deadline) {
+            let what = "a validation notice may not want payment by a day, or it overshadows the right to dispute \
+                        (12 CFR 1006.38(b))";
+            fault(file.text.find("says").unwrap_or(0), what.to_owned());
+        }
         if (1..channels.len()).any(|end| channels[..end].contains(&channels[end])) {
             fault(written.channels.span().start, "channels names one twice".to_owned());
         }

@@ -164,6 +164,9 @@ impl<'a> Shelf<'a> {
                     limited::lint(file, &body, manifest, faults);
                 }
                 claims::lint(file, manifest, faults);
+                for file in self.included(file, language) {
+                    claims::lint(file, manifest, faults);
+                }
                 bodies.entry(leaf.channel).or_default().insert(leaf.ending, body);
             }
         }
@@ -196,10 +199,40 @@ impl<'a> Shelf<'a> {
         None
     }
 
+    /// Every partial that a file includes, and those that they do.
+    fn included(&self, file: &SourceFile, language: &str) -> Vec<&'a SourceFile> {
+        let (mut found, mut names): (Vec<&'a SourceFile>, Vec<&str>) =
+            (Vec::new(), names_included(&file.text));
+        while let Some(name) = names.pop() {
+            let named = |file: &&SourceFile| {
+                let path = file.path.strip_prefix("partials/").unwrap_or_default();
+                let path =
+                    path.strip_prefix(language).and_then(|path| path.strip_prefix('/')).unwrap_or(path);
+                path.strip_prefix(name).is_some_and(|kind| kind.starts_with('.'))
+            };
+            for partial in self.under("partials/").filter(named) {
+                if !found.iter().any(|known| known.path == partial.path) {
+                    found.push(partial);
+                    names.extend(names_included(&partial.text));
+                }
+            }
+        }
+        found
+    }
+
     fn under(&self, folder: &str) -> impl Iterator<Item = &'a SourceFile> {
         let folder = folder.to_owned();
         self.files.values().copied().filter(move |file| file.path.starts_with(&folder))
     }
+}
+
+/// The names in `{{> name}}`.
+fn names_included(text: &str) -> Vec<&str> {
+    let begins =
+        text.split("{{").skip(1).filter_map(|rest| rest.trim_start_matches(['~', '#']).strip_prefix('>'));
+    begins
+        .filter_map(|rest| rest.trim_start().split(|c: char| c.is_whitespace() || c == '}').next())
+        .collect()
 }
 
 /// What a message may speak of.
