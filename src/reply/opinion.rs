@@ -74,8 +74,9 @@ pub(in crate::reply) fn second(
             (odds, heaviest) = (weight, (sentence, Some(shown)));
         }
     }
-    if reading.stop.is_some() {
-        if odds < AGAINST && words.len() > SHORTEST {
+    if let Some(stop) = &reading.stop {
+        // "No calls, texts are fine" weighs little here, and closes the telephone all the same.
+        if (stop.here || stop.everything) && odds < AGAINST && words.len() > SHORTEST {
             reading.stop = None;
             reading.found.retain(|found| !matches!(found.intent, Intent::Stop | Intent::Cease));
             reading.doubt = Some(Doubt::MayBeStop);
