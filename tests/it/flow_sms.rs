@@ -1,7 +1,7 @@
 //! A text goes all the way: to a vendor judged by its own specification, and back by its signed callbacks.
 
 use crate::api_requests::settle;
-use crate::support::attempts::{count, in_time};
+use crate::support::attempts::count;
 use crate::support::eventually;
 use crate::support::gateway::Gateway;
 use crate::support::http::{Client, Message};
