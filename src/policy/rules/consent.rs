@@ -202,7 +202,14 @@ impl Consent {
         let ended = self.by_consent(case).chain(self.instead(case)).filter(|basis| basis.from <= at);
         match ended.max_by_key(Basis::rank).map(|basis| basis.what) {
             Some(What::Consent(granted, _)) => {
-                let words = format!("the debtor's consent of scope `{scope}` to {what} was revoked or has ended");
+                let end = match self.days {
+                    _ if next_stop(case, granted) <= at => "was revoked".to_owned(),
+                    Some(days) if last_of(case, granted, days) <= at => {
+                        format!("is older than {days} days, and nothing has renewed it")
+                    }
+                    Some(_) | None => "has ended".to_owned(),
+                };
+                let words = format!("the debtor's consent of scope `{scope}` to {what} {end}");
                 Words::plain(words).dated("granted_at", granted, at)
             }
             Some(What::Wrote(wrote)) => {
