@@ -155,6 +155,12 @@ struct Counted {
     falls: usize,
 }
 
+impl Counted {
+    fn proves_something(&self) -> bool {
+        self.attempts > 150 && self.hops > 50 && self.falls > 40
+    }
+}
+
 /// Reads the whole log naively and says what must hold of it.
 fn judge(bodies: &[(Timestamp, DebtorKey, EventBody)], counted: &mut Counted) {
     let mut attempts: BTreeMap<AttemptId, Attempted> = BTreeMap::new();
@@ -246,7 +252,11 @@ fn judge(bodies: &[(Timestamp, DebtorKey, EventBody)], counted: &mut Counted) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_fails_nothing_is_sent_twice_and_everything_ends() {
     let mut counted = Counted::default();
-    for seed in 1..=2 {
+    // How much a world brings about depends on how the threads run; another one makes up for a quiet one.
+    for seed in 1..=8 {
+        if seed > 2 && counted.proves_something() {
+            break;
+        }
         let (house, log) = world(seed).await;
         let mut rng = Rng(seed);
         let (mut asked, mut seen) = (Vec::new(), 0);
@@ -295,5 +305,5 @@ async fn whatever_fails_nothing_is_sent_twice_and_everything_ends() {
     }
     let Counted { attempts, hops, falls } = counted;
     println!("{attempts} attempts, {hops} after one that reached nobody, {falls} after another channel");
-    assert!(attempts > 150 && hops > 50 && falls > 40, "the worlds prove nothing: {attempts} {hops} {falls}");
+    assert!(counted.proves_something(), "the worlds prove nothing: {attempts} {hops} {falls}");
 }
