@@ -305,7 +305,7 @@ fn the_set_written_blind() {
 }
 
 /// Likewise, later: 345 of 350 stops honoured and 15 of 350 others wrongly when it came, 347 and 9 once the two bounds of
-/// `src/reply/weigh.rs` were set by its sums; the weights have learnt from it since.
+/// `src/reply/opinion.rs` were set by its sums; the weights have learnt from it since.
 #[test]
 fn the_second_set_written_blind() {
     let score = measure(&lines("second"));
