@@ -53,8 +53,8 @@ fn real_bounces_find_their_way_back() {
             ("soft.example", to(&busy)),
             ("recovery.example", back),
         ];
-        // It tells of a delay at the first try that fails, and has half a minute for it before it gives up.
-        let patient = "delay_warning_time = 1s\nmaximal_queue_lifetime = 30s";
+        // It tells of a delay at the first try that fails, and has some seconds for it before it gives up.
+        let patient = "delay_warning_time = 1s\nmaximal_queue_lifetime = 4s";
         let relay = Postfix::start(&routes, taking.address, patient);
         let gateway = Gateway::with(relay.setup(Some((door, protocol))));
         let client = gateway.admin();
