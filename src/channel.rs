@@ -11,12 +11,14 @@
 //! - 2026-11-22: an attempt is *uncertain* from the moment its gate opened until an answer was read, and only then.
 
 mod bearer;
+mod connections;
 pub mod egress;
 pub mod email;
 pub mod fetch;
 pub mod http;
 pub mod sandbox;
 pub mod smpp;
+mod tls;
 pub mod webhook;
 
 use crate::domain::message::{Content, Outgoing};
@@ -191,7 +193,8 @@ impl Transport {
         match self {
             Self::Smtp(smtp) => smtp.close().await,
             Self::Smpp(smpp) => smpp.close().await,
-            Self::Http(_) | Self::Sandbox(_) | Self::Portal => {}
+            Self::Http(http) => http.close(),
+            Self::Sandbox(_) | Self::Portal => {}
         }
     }
 }

@@ -12,8 +12,8 @@ use crate::coordination::once::Once;
 use crate::coordination::throttle::Throttles;
 use crate::domain::debtor::{CollectorRole, DebtType};
 use crate::domain::time::{Clock, Entropy};
-use crate::http;
 use crate::http::telemetry::Meters;
+use crate::http::{Setup, router_with};
 use crate::pipeline::carriers::{Carrier, CarrierParts, Carriers};
 use crate::pipeline::metrics::Metrics;
 use crate::pipeline::parking::Parking;
@@ -86,7 +86,7 @@ impl Gateway {
         pipeline.tell(webhooks).await?;
         let keyring = Keyring::open(config, store.clone())?;
         let faces = portal::router(pipeline.clone());
-        let setup = http::Setup {
+        let setup = Setup {
             pipeline: pipeline.clone(),
             gate: keyring.gate(),
             registry: Arc::new(registry),
@@ -97,7 +97,7 @@ impl Gateway {
             timer,
             entropy,
         };
-        let router = http::router_with(setup, faces);
+        let router = router_with(setup, faces);
         Ok(Self { store, keyring, pipeline, router })
     }
 

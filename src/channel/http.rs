@@ -1,6 +1,7 @@
 //! Requests to vendors over HTTP, as their manifests describe them.
 
 use crate::channel::bearer::{Bearer, Lent};
+use crate::channel::connections::{Answer, Connections, GatedBody, NoAnswer};
 use crate::channel::{ChannelError, Gate, failed, overtaken, wrong_content};
 use crate::domain::message::Outgoing;
 use crate::domain::outcome::{Failure, FailureCause, FailureClass, Outcome};
@@ -11,23 +12,21 @@ use crate::provider::response::HttpResponse;
 use crate::provider::send::Method;
 use crate::provider::settings::Settings;
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http::uri::Scheme;
+use http::{HeaderName, HeaderValue, Request, Uri, header};
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
+use url::Url;
 
-/// A connection that is not there by then is given up: less than the second within which a first byte must leave.
-const CONNECT: Duration = Duration::from_millis(900);
+/// Who we say we are.
+const USER_AGENT: &str = concat!("dunwell/", env!("CARGO_PKG_VERSION"));
 /// RFC 9110, section 15.5.2.
 const UNAUTHORIZED: u16 = 401;
-/// Idle connections are dropped before a vendor's usual keep-alive ends, so that none closes under a request.
-const IDLE: Duration = Duration::from_secs(15);
 
 /// A vendor asked over HTTP.
 pub struct Http {
-    client: reqwest::Client,
+    connections: Connections,
     manifest: Arc<Manifest>,
     settings: Settings,
     clock: Arc<dyn Clock>,
@@ -41,40 +40,6 @@ impl fmt::Debug for Http {
     }
 }
 
-/// A body that asks the gate before it gives itself away.
-struct GatedBody {
-    bytes: Option<Bytes>,
-    gate: Arc<Gate>,
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("overtaken before the first byte left")]
-struct Overtaken;
-
-impl http_body::Body for GatedBody {
-    type Data = Bytes;
-    type Error = Overtaken;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Overtaken>>> {
-        match self.bytes.take() {
-            Some(bytes) if self.gate.pass() => Poll::Ready(Some(Ok(Frame::data(bytes)))),
-            Some(_) => Poll::Ready(Some(Err(Overtaken))),
-            None => Poll::Ready(None),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.bytes.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
-    }
-}
-
 impl Http {
     /// A client of its own for each provider: its connections are never shared.
     pub(in crate::channel) fn new(
@@ -82,19 +47,9 @@ impl Http {
         settings: Settings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ChannelError> {
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .connect_timeout(CONNECT)
-            .pool_idle_timeout(IDLE)
-            .tcp_nodelay(true)
-            .tcp_keepalive(Duration::from_secs(60))
-            .no_proxy()
-            .user_agent(concat!("dunwell/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| ChannelError::Start(error.to_string()))?;
+        let connections = Connections::new()?;
         let deadline = manifest.limits.deadline.to_std();
-        Ok(Self { client, manifest, settings, clock, deadline, bearer: Bearer::default() })
+        Ok(Self { connections, manifest, settings, clock, deadline, bearer: Bearer::default() })
     }
 
     pub(in crate::channel) async fn send(&self, message: &Outgoing, gate: &Arc<Gate>) -> Outcome {
@@ -124,7 +79,7 @@ impl Http {
         }
         let response = match self.exchange(request).await {
             Ok(response) => response,
-            Err(error) => return without_answer(gate, &error),
+            Err(fault) => return without_answer(gate, fault),
         };
         match (&lent, response.status) {
             // Not sent again at once: the gate was passed, and a stop may have come since.
@@ -173,65 +128,75 @@ impl Http {
         tokio::time::timeout(self.deadline, asked).await.ok()?
     }
 
-    async fn exchange(&self, request: reqwest::Request) -> Result<HttpResponse, reqwest::Error> {
-        let mut response = self.client.execute(request).await?;
-        let headers = response.headers().iter();
+    /// Closes the connections that nobody uses.
+    pub(in crate::channel) fn close(&self) {
+        self.connections.close();
+    }
+
+    async fn exchange(&self, request: Request<GatedBody>) -> Result<HttpResponse, NoAnswer> {
+        // An answer that breaks off is read as far as it came: its status stands, its reference may be missing.
+        let Answer { head, body } =
+            self.connections.exchange(request, self.manifest.limits.answer_bytes).await?;
+        let headers = head.headers.iter();
         let headers = headers
             .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
             .collect();
-        let mut body = Vec::new();
-        // An answer that breaks off is read as far as it came: its status stands, its reference may be missing.
-        while let Ok(Some(chunk)) = response.chunk().await {
-            let room = self.manifest.limits.answer_bytes.saturating_sub(body.len());
-            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-            if chunk.len() >= room {
-                break;
-            }
-        }
-        Ok(HttpResponse { status: response.status().as_u16(), headers, body, received_at: self.clock.now() })
+        Ok(HttpResponse { status: head.status.as_u16(), headers, body, received_at: self.clock.now() })
     }
 }
 
-/// The request as the client takes it. Where there is no body to ask the gate, it is asked here; what carries no message has
-/// none.
-fn written(request: HttpRequest, gate: Option<&Arc<Gate>>) -> Option<reqwest::Request> {
+/// The request as the connection takes it. Where there is no body to ask the gate, it is asked here; what carries no message
+/// has none.
+fn written(request: HttpRequest, gate: Option<&Arc<Gate>>) -> Option<Request<GatedBody>> {
     let method = match request.method {
-        Method::Get => reqwest::Method::GET,
-        Method::Post => reqwest::Method::POST,
-        Method::Put => reqwest::Method::PUT,
-        Method::Patch => reqwest::Method::PATCH,
+        Method::Get => http::Method::GET,
+        Method::Post => http::Method::POST,
+        Method::Put => http::Method::PUT,
+        Method::Patch => http::Method::PATCH,
     };
-    let mut out = reqwest::Request::new(method, url::Url::parse(&request.url).ok()?);
+    let address = address(&request.url)?;
+    let bytes = (!request.body.is_empty()).then(|| Bytes::from(request.body));
+    if let (Some(gate), None) = (gate, &bytes) {
+        gate.pass();
+    }
+    let mut out = Request::new(GatedBody { bytes, gate: gate.cloned() });
+    *out.method_mut() = method;
+    *out.uri_mut() = address;
     for (name, value) in &request.headers {
-        let name = reqwest::header::HeaderName::from_bytes(name.as_bytes()).ok()?;
-        let mut value = reqwest::header::HeaderValue::from_str(value).ok()?;
-        value.set_sensitive(name == reqwest::header::AUTHORIZATION);
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        let mut value = HeaderValue::from_str(value).ok()?;
+        value.set_sensitive(name == header::AUTHORIZATION);
         out.headers_mut().append(name, value);
     }
-    match gate {
-        Some(gate) if request.body.is_empty() => {
-            gate.pass();
-        }
-        Some(gate) => {
-            let body = GatedBody { bytes: Some(request.body.into()), gate: Arc::clone(gate) };
-            *out.body_mut() = Some(reqwest::Body::wrap(body));
-        }
-        None => *out.body_mut() = Some(request.body.into()),
+    let ours = [(header::ACCEPT, "*/*"), (header::USER_AGENT, USER_AGENT)];
+    for (name, value) in ours {
+        out.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     Some(out)
 }
 
+/// Where a request goes. Credentials have no place in an address: a manifest has `[send.auth]` for them.
+fn address(url: &str) -> Option<Uri> {
+    let address = Uri::try_from(url).or_else(|_| {
+        // What stands in an address as it must not, a blank in a setting's path, is written as it should be.
+        Url::parse(url).map_or_else(|_| Uri::try_from(""), |url| Uri::try_from(url.as_str()))
+    });
+    let address = address.ok()?;
+    let known = address.scheme() == Some(&Scheme::HTTPS) || address.scheme() == Some(&Scheme::HTTP);
+    (known && !address.authority()?.as_str().contains('@')).then_some(address)
+}
+
 /// What it means that no answer came.
-fn without_answer(gate: &Gate, error: &reqwest::Error) -> Outcome {
+fn without_answer(gate: &Gate, fault: NoAnswer) -> Outcome {
     if gate.refused() {
         return overtaken();
     }
-    let code = if error.is_connect() { "connect" } else { "connection_lost" };
-    if gate.passed() && !error.is_connect() {
-        failed(FailureClass::Uncertain, FailureCause::Provider, code)
-    } else {
-        failed(FailureClass::NeverLeft, FailureCause::Provider, code)
-    }
+    let (class, code) = match fault {
+        NoAnswer::NotConnected => (FailureClass::NeverLeft, "connect"),
+        NoAnswer::Lost if gate.passed() => (FailureClass::Uncertain, "connection_lost"),
+        NoAnswer::Lost => (FailureClass::NeverLeft, "connection_lost"),
+    };
+    failed(class, FailureCause::Provider, code)
 }
 
 fn late(gate: &Gate) -> Outcome {

@@ -3,6 +3,7 @@
 //! Two files: the history, and `keys.db` with the wrapped keys.
 
 mod access;
+mod attempts;
 mod audit;
 mod callbacks;
 mod chain;

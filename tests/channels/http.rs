@@ -78,7 +78,7 @@ async fn the_vendors_own_specification_accepts_our_requests_and_refuses_broken_o
 }
 
 /// The manifest with minutes to answer in.
-fn patient() -> Arc<Manifest> {
+pub fn patient() -> Arc<Manifest> {
     altered("", "")
 }
 

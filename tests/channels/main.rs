@@ -5,6 +5,7 @@
 
 #[path = "../it/support/centre.rs"]
 mod centre;
+mod connections;
 mod email;
 mod http;
 mod inside;

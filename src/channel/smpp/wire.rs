@@ -1,12 +1,10 @@
 //! The socket: TCP, TLS where it is wanted, and whole units cut out of what comes in.
 
-use crate::channel::ChannelError;
+use crate::channel::{ChannelError, tls};
 use crate::provider::smpp::pdu::{HEAD, LONGEST};
 use crate::provider::smpp::plan::Plan;
 use bytes::{Buf, BytesMut};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls_platform_verifier::BuilderVerifierExt;
+use rustls::pki_types::ServerName;
 use std::io;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadHalf, WriteHalf};
@@ -28,25 +26,8 @@ pub(in crate::channel::smpp) fn connector(plan: &Plan) -> Result<Option<TlsConne
     if !plan.tls {
         return Ok(None);
     }
-    let wrong = |error: rustls::Error| ChannelError::Start(error.to_string());
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider);
-    let builder = builder.with_safe_default_protocol_versions().map_err(wrong)?;
-    let config = match &plan.ca_pem {
-        Some(pem) => {
-            let bad = || ChannelError::Setting("ca_pem", "is not a certificate in PEM".to_owned());
-            let mut roots = rustls::RootCertStore::empty();
-            for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-                roots.add(certificate.map_err(|_| bad())?).map_err(|_| bad())?;
-            }
-            if roots.is_empty() {
-                return Err(bad());
-            }
-            builder.with_root_certificates(roots)
-        }
-        None => builder.with_platform_verifier().map_err(wrong)?,
-    };
-    Ok(Some(TlsConnector::from(Arc::new(config.with_no_client_auth()))))
+    let config = tls::config(plan.ca_pem.as_deref())?;
+    Ok(Some(TlsConnector::from(Arc::new(config))))
 }
 
 /// Opens the socket.

@@ -1,4 +1,5 @@
 //! The indexes whose keys fall anywhere: a debtor's events, a request by upstream's identifier, an attempt by its provider's.
+//! With them the attempts themselves, whose beginning and end as a rule come close together.
 //!
 //! Kept up to date with each commit, they would cost every message six pages of the disk. So they follow in bulk: what was
 //! written since is found through memory, the tables take it in sorted order every [`FULL`] events, and after a crash the
@@ -7,16 +8,17 @@
 //! A reader asks the tail before it asks the tables: what is taken over in between is then found twice, and counted once. The
 //! tail may also name what is not committed yet; whoever reads does not find that leaf, and stops there.
 
+use super::attempts;
 use super::connection::failed;
-use super::rows::{Count, attempt, int, limit, unreadable};
-use crate::domain::event::{AttemptSent, Stream};
+use super::rows::{Count, int, limit, unreadable};
+use crate::domain::event::{EventBody, Stream};
 use crate::domain::id::{AttemptId, Pseudonym, RequestId};
+use crate::domain::time::Timestamp;
 use crate::ledger::entry::Entry;
 use crate::storage::seal::{stream_bytes, stream_from};
 use crate::storage::{AttemptRow, StorageError};
 use rusqlite::{Connection, OptionalExtension};
-use serde::Deserialize;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Events in the tail before the tables take them over: some megabytes of memory, a tenth of a second's work.
@@ -44,6 +46,21 @@ struct Tail {
     streams: HashMap<Stream, Vec<Place>>,
     requests: HashMap<Pseudonym, (RequestId, u64)>,
     references: HashMap<String, Vec<(AttemptId, u64)>>,
+    attempts: HashMap<AttemptId, Attempted>,
+}
+
+/// An attempt, and the leaves that began and ended it.
+#[derive(Clone)]
+struct Attempted {
+    row: AttemptRow,
+    begun: u64,
+    ended: Option<u64>,
+}
+
+impl Attempted {
+    fn row(&self) -> AttemptRow {
+        AttemptRow { open: self.ended.is_none(), ..self.row.clone() }
+    }
 }
 
 impl Index {
@@ -122,9 +139,42 @@ impl Index {
             .map_err(unreadable("request_keys"))
     }
 
+    /// An attempt by our identifier.
+    pub(super) fn attempt(
+        &self,
+        connection: &Connection,
+        attempt: AttemptId,
+    ) -> Result<Option<AttemptRow>, StorageError> {
+        let newer = self.read().attempts.get(&attempt).map(Attempted::row);
+        newer.map_or_else(|| attempts::by_id(connection, attempt), |row| Ok(Some(row)))
+    }
+
+    /// The attempts whose end is still to be recorded, oldest first.
+    pub(super) fn open_attempts(&self, connection: &Connection) -> Result<Vec<AttemptRow>, StorageError> {
+        let newer = self.newer_attempts(|_| true);
+        let mut rows = with_newer(attempts::open(connection)?, newer);
+        rows.retain(|row| row.open);
+        Ok(rows)
+    }
+
+    /// The attempts over a provider since a moment, oldest first.
+    pub(super) fn attempts_since(
+        &self,
+        connection: &Connection,
+        provider: &str,
+        since: Timestamp,
+    ) -> Result<Vec<AttemptRow>, StorageError> {
+        let newer = self.newer_attempts(|row| row.provider == provider && row.started_at >= since);
+        Ok(with_newer(attempts::since(connection, provider, since)?, newer))
+    }
+
+    fn newer_attempts(&self, wanted: impl Fn(&AttemptRow) -> bool) -> Vec<AttemptRow> {
+        self.read().attempts.values().filter(|known| wanted(&known.row)).map(Attempted::row).collect()
+    }
+
     /// An attempt by the identifier that its provider gave it. One that counts its messages anew may give an identifier
     /// twice, and then means the newer.
-    pub(super) fn attempt(
+    pub(super) fn by_reference(
         &self,
         connection: &Connection,
         provider: &str,
@@ -132,7 +182,7 @@ impl Index {
     ) -> Result<Option<AttemptRow>, StorageError> {
         let newer = self.read().references.get(reference).cloned().unwrap_or_default();
         for (id, _) in newer.iter().rev() {
-            let found = attempt(connection, *id)?.filter(|row| row.provider == provider);
+            let found = self.attempt(connection, *id)?.filter(|row| row.provider == provider);
             if found.is_some() {
                 return Ok(found);
             }
@@ -143,7 +193,7 @@ impl Index {
             .query_row((provider, reference), |row| row.get(0))
             .optional()
             .map_err(unreadable("provider_refs"))?;
-        known.map_or(Ok(None), |id| attempt(connection, AttemptId::from_bytes(id)))
+        known.map_or(Ok(None), |id| self.attempt(connection, AttemptId::from_bytes(id)))
     }
 
     /// Takes in an event that is being written.
@@ -161,6 +211,16 @@ impl Index {
         self.write().references.entry(reference.to_owned()).or_default().push((attempt, leaf));
     }
 
+    /// Takes in an attempt that begins at a leaf.
+    pub(super) fn add_attempt(&self, row: AttemptRow, leaf: u64) {
+        self.write().attempt(row, leaf);
+    }
+
+    /// Takes in that an attempt has ended, at a leaf. `false` where only the table can know it.
+    pub(super) fn end_attempt(&self, attempt: AttemptId, leaf: u64) -> bool {
+        self.write().ended(attempt, leaf)
+    }
+
     /// Forgets what was written from a leaf on: it was not committed.
     pub(super) fn forget_from(&self, leaf: u64) {
         let mut tail = self.write();
@@ -173,6 +233,10 @@ impl Index {
         tail.references.retain(|_, attempts| {
             attempts.retain(|(_, at)| *at < leaf);
             !attempts.is_empty()
+        });
+        tail.attempts.retain(|_, known| {
+            known.ended = known.ended.filter(|at| *at < leaf);
+            known.begun < leaf
         });
     }
 
@@ -207,11 +271,13 @@ impl Index {
     }
 }
 
-/// What the tail has to know of an accepted request.
-#[derive(Deserialize)]
-struct Order {
-    request: RequestId,
-    request_key: Pseudonym,
+/// The rows of the table, and instead of some what is newer; oldest first.
+fn with_newer(mut rows: Vec<AttemptRow>, newer: Vec<AttemptRow>) -> Vec<AttemptRow> {
+    let known: HashSet<AttemptId> = newer.iter().map(|row| row.attempt).collect();
+    rows.retain(|row| !known.contains(&row.attempt));
+    rows.extend(newer);
+    rows.sort_by_key(|row| (row.started_at, row.attempt));
+    rows
 }
 
 impl Tail {
@@ -225,7 +291,9 @@ impl Tail {
         let mut tail = Self { from, end: from, ..Self::default() };
         let mut statement = connection
             .prepare(
-                "SELECT leaf, stream, seq, CASE WHEN type IN ('request.accepted', 'attempt.sent') THEN entry END
+                "SELECT leaf, stream, seq,
+                        CASE WHEN type = 'request.accepted' OR type = 'delivery.updated' OR type GLOB 'attempt.*'
+                             THEN entry END
                  FROM events WHERE leaf >= ?1 ORDER BY leaf",
             )
             .map_err(failed)?;
@@ -245,16 +313,35 @@ impl Tail {
 
     fn entry(&mut self, leaf: u64, bytes: &[u8]) -> Option<()> {
         let entry = Entry::parse(bytes).ok()?;
-        if entry.type_name == "request.accepted" {
-            let order: Order = serde_json::from_str(entry.clear).ok()?;
-            self.requests.insert(order.request_key, (order.request, leaf));
-        } else {
-            let sent: AttemptSent = serde_json::from_str(entry.clear).ok()?;
-            if let Some(reference) = sent.provider_ref {
-                self.references.entry(reference).or_default().push((sent.attempt, leaf));
+        let body = EventBody::read(entry.type_name, entry.clear.as_bytes(), None).ok()?;
+        match &body {
+            EventBody::RequestAccepted(order, _) => {
+                self.requests.insert(order.request_key, (order.request, leaf));
             }
+            EventBody::AttemptSent(sent, _) => {
+                if let Some(reference) = &sent.provider_ref {
+                    self.references.entry(reference.clone()).or_default().push((sent.attempt, leaf));
+                }
+            }
+            _ => {}
+        }
+        if let Some(attempt) = attempts::begun(entry.stream, entry.at, &body) {
+            self.attempt(attempt, leaf);
+        }
+        if let Some(attempt) = attempts::ended(&body) {
+            // One that the table had already was ended there, in the commit that said so.
+            self.ended(attempt, leaf);
         }
         Some(())
+    }
+
+    fn attempt(&mut self, row: AttemptRow, leaf: u64) {
+        self.attempts.insert(row.attempt, Attempted { row, begun: leaf, ended: None });
+    }
+
+    fn ended(&mut self, attempt: AttemptId, leaf: u64) -> bool {
+        let known = self.attempts.get_mut(&attempt);
+        known.map(|known| known.ended.get_or_insert(leaf)).is_some()
     }
 
     fn event(&mut self, stream: Stream, place: Place) {
@@ -283,6 +370,10 @@ impl Tail {
         for (key, (request, _)) in requests {
             insert.execute((key.as_bytes(), request.as_bytes()))?;
         }
+        // Before what is looked up through them.
+        let mut attempts: Vec<_> = self.attempts.values().collect();
+        attempts.sort_unstable_by_key(|known| known.row.attempt);
+        attempts.into_iter().try_for_each(|known| attempts::put(connection, &known.row()))?;
         let mut references: Vec<_> = self.references.iter().collect();
         references.sort_unstable();
         let mut insert = connection.prepare_cached(

@@ -4,8 +4,8 @@
 use super::connection::failed;
 use super::rows::int;
 use crate::domain::contact::{Contact, ContactSource};
-use crate::domain::event::{Actor, AttemptStart, EventBody, Inbound, Stream};
-use crate::domain::id::{AccountKey, AttemptId, PermitId, PointKey};
+use crate::domain::event::{Actor, EventBody, Inbound, Stream};
+use crate::domain::id::{AccountKey, PermitId, PointKey};
 use crate::domain::time::Timestamp;
 use crate::storage::seal::{KeyId, stream_bytes};
 use crate::storage::{PermitStatus, StorageError};
@@ -57,17 +57,12 @@ impl Projector<'_> {
             EventBody::PermitReturned(given, _) => self.permit_ended(given.permit, PermitStatus::Returned),
             // What a request names is on file, and so known already.
             EventBody::RequestAccepted(..) => Ok(()),
-            EventBody::AttemptStarted(start, _) => self.attempt(start),
-            EventBody::AttemptSent(sent, _) => {
-                // What its provider calls it goes into the index.
-                self.settled(sent.attempt)
-            }
-            EventBody::AttemptFailed(end, _)
-            | EventBody::AttemptUnknown(end, _)
-            | EventBody::AttemptAbandoned(end, _) => self.settled(end.attempt),
-            EventBody::DeliveryUpdated(update, _) if update.status.is_settled() => {
-                self.settled(update.attempt)
-            }
+            // Attempts go into the index, with what their providers call them.
+            EventBody::AttemptStarted(..)
+            | EventBody::AttemptSent(..)
+            | EventBody::AttemptFailed(..)
+            | EventBody::AttemptUnknown(..)
+            | EventBody::AttemptAbandoned(..) => Ok(()),
             EventBody::InboundReceived(inbound, _) => self.inbound(inbound),
             EventBody::ReplyHeld(hold, _) => self.run(
                 "INSERT INTO reviews (review, stream, channel, point, opened_at) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -157,23 +152,6 @@ impl Projector<'_> {
 
     fn permit_ended(&self, permit: PermitId, status: PermitStatus) -> rusqlite::Result<()> {
         self.run("UPDATE permits SET status = ?2 WHERE permit = ?1", (permit.as_bytes(), status.as_str()))
-    }
-
-    fn attempt(&self, start: &AttemptStart) -> rusqlite::Result<()> {
-        self.run(
-            "INSERT INTO attempts VALUES (?1, ?2, ?3, ?4, ?5, 1)",
-            (
-                start.attempt.as_bytes(),
-                self.stream(),
-                start.request.as_bytes(),
-                &start.provider,
-                self.place.at.millis(),
-            ),
-        )
-    }
-
-    fn settled(&self, attempt: AttemptId) -> rusqlite::Result<()> {
-        self.run("UPDATE attempts SET open = 0 WHERE attempt = ?1 AND open = 1", [attempt.as_bytes()])
     }
 
     fn inbound(&self, inbound: &Inbound) -> rusqlite::Result<()> {

@@ -200,22 +200,22 @@ impl Reader {
 
     /// Every attempt whose end was never recorded: after a crash, those in doubt.
     pub fn open_attempts(&self) -> Result<Vec<AttemptRow>, StorageError> {
-        rows::open_attempts(self.history())
+        self.database.index.open_attempts(self.history())
     }
 
     /// Every attempt over a provider that was made at this moment or later, oldest first.
     pub fn attempts_since(&self, provider: &str, since: Timestamp) -> Result<Vec<AttemptRow>, StorageError> {
-        rows::attempts_since(self.history(), provider, since)
+        self.database.index.attempts_since(self.history(), provider, since)
     }
 
     /// An attempt by our identifier.
     pub fn attempt(&self, attempt: AttemptId) -> Result<Option<AttemptRow>, StorageError> {
-        rows::attempt(self.history(), attempt)
+        self.database.index.attempt(self.history(), attempt)
     }
 
     /// An attempt by the identifier that its provider gave it.
     pub fn provider_ref(&self, provider: &str, reference: &str) -> Result<Option<AttemptRow>, StorageError> {
-        self.database.index.attempt(self.history(), provider, reference)
+        self.database.index.by_reference(self.history(), provider, reference)
     }
 
     /// Every debtor that a contact point is or was on file for.

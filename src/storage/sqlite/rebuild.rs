@@ -3,7 +3,7 @@
 use super::connection::failed;
 use super::rows::{Count, int};
 use super::writer::Writer;
-use super::{keyring, project, requests, rows};
+use super::{attempts, keyring, project, requests, rows};
 use crate::domain::event::{AttemptSent, Event, EventBody, Stream};
 use crate::domain::id::DebtorKey;
 use crate::ledger::entry::Entry;
@@ -72,6 +72,12 @@ impl Writer {
             let place =
                 project::Place { stream: entry.stream, seq: entry.seq, at: entry.at, actor: &entry.actor };
             project::event(&self.history, &place, &body, erased)?;
+            if let Some(attempt) = attempts::begun(entry.stream, entry.at, &body) {
+                attempts::put(&self.history, &attempt).map_err(failed)?;
+            }
+            if let Some(attempt) = attempts::ended(&body) {
+                attempts::end(&self.history, attempt).map_err(failed)?;
+            }
             if let EventBody::AttemptSent(sent, _) = &body {
                 self.refer(sent).map_err(failed)?;
             }

@@ -3,14 +3,12 @@
 use super::connection::failed;
 use crate::domain::channel::Channel;
 use crate::domain::event::{Event, EventBody, ReviewResolution, Stream};
-use crate::domain::id::{
-    AccountKey, AttemptId, DebtorKey, PermitId, PointKey, Pseudonym, RequestId, ReviewId,
-};
+use crate::domain::id::{AccountKey, DebtorKey, PermitId, PointKey, Pseudonym, ReviewId};
 use crate::domain::time::Timestamp;
 use crate::ledger::LeafHash;
 use crate::ledger::entry::Entry;
 use crate::storage::seal::{DataKey, KeyId, Place, key_of, stream_from};
-use crate::storage::{AttemptRow, PermitRow, PermitStatus, ReportedRow, ReviewRow, StorageError};
+use crate::storage::{PermitRow, PermitStatus, ReportedRow, ReviewRow, StorageError};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use zeroize::Zeroizing;
@@ -119,7 +117,7 @@ pub(super) fn event(leaf: u64, entry: &Entry<'_>, keys: &[DataKey]) -> Result<Ev
     Ok(Event { actor: entry.actor.clone(), at: entry.at, body, seq: entry.seq })
 }
 
-fn one<T>(
+pub(super) fn one<T>(
     connection: &Connection,
     table: &'static str,
     sql: &'static str,
@@ -130,7 +128,7 @@ fn one<T>(
     statement.query_row(params, read).optional().map_err(unreadable(table))
 }
 
-fn many<T>(
+pub(super) fn many<T>(
     connection: &Connection,
     table: &'static str,
     sql: &'static str,
@@ -165,41 +163,6 @@ pub(super) fn with_account(
 ) -> Result<Vec<DebtorKey>, StorageError> {
     let sql = "SELECT stream FROM accounts WHERE account = ?1 ORDER BY stream";
     many(connection, "accounts", sql, [account.0.as_bytes()], debtor)
-}
-
-fn attempt_row(row: &Row<'_>) -> rusqlite::Result<AttemptRow> {
-    Ok(AttemptRow {
-        debtor: debtor(row)?,
-        attempt: AttemptId::from_bytes(row.get(1)?),
-        request: RequestId::from_bytes(row.get(2)?),
-        provider: row.get(3)?,
-        started_at: Timestamp::from_millis(row.get(4)?),
-        open: row.get(5)?,
-    })
-}
-
-pub(super) fn attempt(
-    connection: &Connection,
-    attempt: AttemptId,
-) -> Result<Option<AttemptRow>, StorageError> {
-    let sql = "SELECT stream, attempt, request, provider, started_at, open FROM attempts WHERE attempt = ?1";
-    one(connection, "attempts", sql, [attempt.as_bytes()], attempt_row)
-}
-
-pub(super) fn open_attempts(connection: &Connection) -> Result<Vec<AttemptRow>, StorageError> {
-    let sql = "SELECT stream, attempt, request, provider, started_at, open FROM attempts
-               WHERE open = 1 ORDER BY started_at";
-    many(connection, "attempts", sql, [], attempt_row)
-}
-
-pub(super) fn attempts_since(
-    connection: &Connection,
-    provider: &str,
-    since: Timestamp,
-) -> Result<Vec<AttemptRow>, StorageError> {
-    let sql = "SELECT stream, attempt, request, provider, started_at, open FROM attempts
-               WHERE provider = ?1 AND started_at >= ?2 ORDER BY started_at";
-    many(connection, "attempts", sql, (provider, since.millis()), attempt_row)
 }
 
 pub(super) fn inbound_ref(

@@ -3,7 +3,7 @@
 use super::connection::{failed, is_conflict};
 use super::rows::int;
 use super::writer::{Writer, Written, slot};
-use super::{Chain, Database, index, keyring, project, requests, rows};
+use super::{Chain, Database, attempts, index, keyring, project, requests, rows};
 use crate::domain::event::{Actor, Event, EventBody, Stream};
 use crate::domain::id::{
     AccountKey, AttemptId, DebtorKey, PermitId, PointKey, Pseudonym, RequestId, ReviewId,
@@ -98,7 +98,8 @@ impl<'w> Batch<'w> {
         let place = project::Place { stream: chain.stream, seq: appended.seq, at, actor };
         let projected = project::event(&self.writer.history, &place, body, erased_key);
         self.spoil_on(projected)?;
-        self.find_later(body, chain.stream, &appended);
+        let found = self.find_later(body, chain.stream, at, &appended);
+        self.spoil_on(found)?;
         chain.head.advance(leaf_hash);
         self.next_leaf += 1;
         chain.as_of = self.next_leaf;
@@ -107,7 +108,13 @@ impl<'w> Batch<'w> {
     }
 
     /// Enters into the index what leads to an event.
-    fn find_later(&self, body: &EventBody, stream: Stream, appended: &Appended) {
+    fn find_later(
+        &self,
+        body: &EventBody,
+        stream: Stream,
+        at: Timestamp,
+        appended: &Appended,
+    ) -> Result<(), StorageError> {
         let index = &self.writer.database.index;
         index.add_event(stream, index::Place { seq: appended.seq, leaf: appended.leaf });
         if let EventBody::RequestAccepted(order, _) = body {
@@ -117,6 +124,16 @@ impl<'w> Batch<'w> {
             && let Some(reference) = &sent.provider_ref
         {
             index.add_reference(reference, sent.attempt, appended.leaf);
+        }
+        if let Some(attempt) = attempts::begun(stream, at, body) {
+            index.add_attempt(attempt, appended.leaf);
+        }
+        match attempts::ended(body) {
+            // One that the table has already.
+            Some(attempt) if !index.end_attempt(attempt, appended.leaf) => {
+                attempts::end(&self.writer.history, attempt).map_err(failed("ending an attempt"))
+            }
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -191,7 +208,7 @@ impl<'w> Batch<'w> {
     /// An attempt by our identifier.
     pub fn attempt(&mut self, attempt: AttemptId) -> Result<Option<AttemptRow>, StorageError> {
         self.sound()?;
-        rows::attempt(&self.writer.history, attempt)
+        self.writer.database.index.attempt(&self.writer.history, attempt)
     }
 
     /// An attempt by the identifier that its provider gave it.
@@ -201,7 +218,7 @@ impl<'w> Batch<'w> {
         reference: &str,
     ) -> Result<Option<AttemptRow>, StorageError> {
         self.sound()?;
-        self.writer.database.index.attempt(&self.writer.history, provider, reference)
+        self.writer.database.index.by_reference(&self.writer.history, provider, reference)
     }
 
     /// Whether something that came in from a provider was recorded before: the streams it stands in.
