@@ -28,6 +28,8 @@ use tower::Service;
 const CONNECT: Duration = Duration::from_millis(900);
 /// Idle connections are dropped before a vendor's usual keep-alive ends, so that none closes under a request.
 const IDLE: Duration = Duration::from_secs(15);
+/// A body so long fits into a socket at once, in bytes: whoever answers a longer one early may have left a part of it unread.
+const SHORT: u64 = 16 * 1_024;
 /// A peer that has gone without a word is noticed.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
@@ -83,11 +85,10 @@ pub(in crate::channel) struct Answer {
     pub body: Vec<u8>,
 }
 
-/// A connection and what moves it.
+/// A connection, and what moves it until it ends.
 struct Connection {
     sender: http1::SendRequest<GatedBody>,
-    driver: http1::Connection<MaybeHttpsStream<TokioIo<TcpStream>>, GatedBody>,
-    ended: bool,
+    driver: Option<http1::Connection<MaybeHttpsStream<TokioIo<TcpStream>>, GatedBody>>,
 }
 
 /// Whom a connection leads to.
@@ -140,9 +141,10 @@ impl Connections {
     pub async fn exchange(&self, mut request: Request<GatedBody>, most: usize) -> Result<Answer, NoAnswer> {
         let address = std::mem::take(request.uri_mut());
         let origin = aim(&mut request, &address).ok_or(NoAnswer::NotConnected)?;
+        let short = request.body().size_hint().upper().is_some_and(|length| length <= SHORT);
         while let Some(mut connection) = self.idle(&origin).await {
             match connection.ask(request).await {
-                Ok(response) => return self.read(origin, connection, response, most).await,
+                Ok(response) => return self.read(origin, connection, response, most, short).await,
                 // It was closed while it lay there, and nothing of the request was written.
                 Err(Some(unsent)) => request = unsent,
                 Err(None) => return Err(NoAnswer::Lost),
@@ -150,7 +152,7 @@ impl Connections {
         }
         let mut connection = self.connect(address).await.ok_or(NoAnswer::NotConnected)?;
         match connection.ask(request).await {
-            Ok(response) => self.read(origin, connection, response, most).await,
+            Ok(response) => self.read(origin, connection, response, most, short).await,
             Err(_) => Err(NoAnswer::Lost),
         }
     }
@@ -166,7 +168,7 @@ impl Connections {
             poll_fn(|cx| connector.poll_ready(cx)).await.ok()?;
             let stream = connector.call(address).await.ok()?;
             let (sender, driver) = http1::Builder::new().writev(false).handshake(stream).await.ok()?;
-            Some(Connection { sender, driver, ended: false })
+            Some(Connection { sender, driver: Some(driver) })
         };
         tokio::time::timeout(CONNECT, opened).await.ok()?
     }
@@ -191,6 +193,7 @@ impl Connections {
         mut connection: Connection,
         response: Response<Incoming>,
         most: usize,
+        short: bool,
     ) -> Result<Answer, NoAnswer> {
         let (head, mut rest) = response.into_parts();
         let mut body = Vec::new();
@@ -202,7 +205,7 @@ impl Connections {
                 return Ok(Answer { head, body });
             }
         }
-        if connection.is_ready().await {
+        if (short || head.status.is_success()) && connection.is_ready().await {
             self.keep(origin, connection);
         }
         Ok(Answer { head, body })
@@ -269,7 +272,7 @@ impl Connection {
             Poll::Ready(())
         })
         .await;
-        !self.ended && self.sender.is_ready()
+        self.driver.is_some() && self.sender.is_ready()
     }
 
     /// Moves the connection on while something is waited for that comes over it.
@@ -287,8 +290,9 @@ impl Connection {
     }
 
     fn advance(&mut self, cx: &mut Context<'_>) {
-        if !self.ended {
-            self.ended = Pin::new(&mut self.driver).poll(cx).is_ready();
+        // Once it has ended it is let go of: only then a request that it never took comes back.
+        if self.driver.as_mut().is_some_and(|driver| Pin::new(driver).poll(cx).is_ready()) {
+            self.driver = None;
         }
     }
 }

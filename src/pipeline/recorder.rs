@@ -182,12 +182,28 @@ fn land(
     answers: &UnboundedSender<Answers>,
     sound: &AtomicBool,
 ) {
+    let _farewell = Farewell { landed, sound };
     while let Ok(Flight { written, effects, commands }) = arrivals.recv() {
         let durable = landing.land(&written, effects);
         sound.fetch_and(durable, Ordering::Relaxed);
         // Whoever does not listen any more has ended, and what waits for it with it.
         let _ended = landed.send(Call::Landed(durable));
         let _ended = answers.send(Answers { commands, durable });
+    }
+}
+
+/// Tells the recorder's thread that nothing becomes durable any more, should the disk's thread panic.
+struct Farewell<'a> {
+    landed: &'a Sender<Call>,
+    sound: &'a AtomicBool,
+}
+
+impl Drop for Farewell<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.sound.store(false, Ordering::Relaxed);
+            let _ended = self.landed.send(Call::Landed(false));
+        }
     }
 }
 
@@ -276,7 +292,7 @@ fn work(mut bench: Bench, outward: &Outward, mut line: Line<'_>) {
         match made {
             Ok(Ok(Some(Ended { written, effects, in_force }))) => {
                 bench.in_force = in_force;
-                destroy_keys(&mut bench.writer, &written);
+                destroy_keys(&mut bench.writer);
                 line.in_flight = outward.flights.send(Flight { written, effects, commands }).is_ok();
                 continue;
             }
@@ -294,6 +310,9 @@ fn work(mut bench: Bench, outward: &Outward, mut line: Line<'_>) {
         let _ended = outward.answers.send(Answers { commands, durable: false });
     }
     line.landed();
+    if !line.sound {
+        return;
+    }
     if let Err(error) = bench.writer.settle() {
         tracing::warn!(error = %error, "recorder.indexes_left_behind");
     }
@@ -330,12 +349,12 @@ fn batch(
 }
 
 /// The keys of whoever was erased go once the erasure is durable, and before anybody hears of it.
-fn destroy_keys(writer: &mut Writer, written: &Written) {
+fn destroy_keys(writer: &mut Writer) {
     if !writer.owes_erasures() {
         return;
     }
-    // A disk that fails here fails again where the batch lands, and is told there.
-    if let Err(error) = written.sync().and_then(|()| writer.finish_erasures()) {
+    // The disk's thread hears of a disk that fails here too, where the batch lands.
+    if let Err(error) = writer.sync().and_then(|()| writer.finish_erasures()) {
         tracing::error!(error = %error, "recorder.keys_not_destroyed");
     }
 }
@@ -393,5 +412,16 @@ mod tests {
         drop(calls);
         line.landed();
         assert!(!line.sound && !line.in_flight);
+    }
+
+    #[test]
+    fn a_disk_thread_that_panics_is_heard_of() {
+        let (calls, inbox) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let _farewell = Farewell { landed: &calls, sound: &AtomicBool::new(true) };
+            panic!("sample");
+        });
+        assert!(thread.join().is_err());
+        assert!(matches!(inbox.recv(), Ok(Call::Landed(false))));
     }
 }

@@ -11,6 +11,7 @@ mod connection;
 mod copy;
 mod index;
 mod keyring;
+mod moved;
 mod project;
 mod read;
 mod rebuild;
@@ -26,6 +27,7 @@ use crate::storage::seal::{Lookup, Wrapping};
 use crate::storage::{Settings, StorageError};
 use connection::{Pool, Role};
 use index::Index;
+use moved::Moved;
 use rusqlite::{Connection, OptionalExtension};
 use secrecy::ExposeSecret;
 use std::path::{Path, PathBuf};
@@ -51,6 +53,7 @@ pub struct Database {
     lookup: Arc<Lookup>,
     entropy: Arc<dyn Entropy>,
     index: Index,
+    moved: Moved,
     pool: Pool,
     checkpointer: Mutex<Option<Connection>>,
 }
@@ -83,8 +86,10 @@ impl Database {
         let secret = wrapping.unwrap(LOOKUP_PLACE, &wrapped).ok_or(StorageError::WrongMasterKey)?;
         let lookup = Arc::new(Lookup::new(&secret));
         let pool = Pool::new(path.clone(), keys_path.clone(), settings.readers.max(1));
-        let index = Index::open(&connection::open(&path, Role::Reader)?)?;
-        Ok(Self { path, keys_path, wrapping, lookup, entropy, index, pool, checkpointer: Mutex::new(None) })
+        let reader = connection::open(&path, Role::Reader)?;
+        let (index, moved) = (Index::open(&reader)?, Moved::open(&reader)?);
+        let checkpointer = Mutex::new(None);
+        Ok(Self { path, keys_path, wrapping, lookup, entropy, index, moved, pool, checkpointer })
     }
 
     pub(in crate::storage) fn lookup(&self) -> Arc<Lookup> {

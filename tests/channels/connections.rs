@@ -5,6 +5,7 @@ use dunwell::channel::{Gate, Transport};
 use dunwell::domain::outcome::{FailureClass, Outcome};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -17,6 +18,11 @@ struct Vendor {
 
 impl Vendor {
     async fn answering(each: usize) -> Self {
+        Self::holding(0, each).await
+    }
+
+    /// One that answers nobody before so many have asked.
+    async fn holding(least: usize, each: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
         let base = format!("http://{}", listener.local_addr().expect("address"));
         let (connections, requests) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -24,7 +30,7 @@ impl Vendor {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 connections.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(converse(stream, each, Arc::clone(&requests)));
+                tokio::spawn(converse(stream, least, each, Arc::clone(&requests)));
             }
         });
         vendor
@@ -45,12 +51,15 @@ impl Vendor {
     }
 }
 
-async fn converse(mut stream: TcpStream, each: usize, requests: Arc<AtomicUsize>) {
+async fn converse(mut stream: TcpStream, least: usize, each: usize, requests: Arc<AtomicUsize>) {
     for _ in 0..each {
         if !whole(&mut stream).await {
             return;
         }
         requests.fetch_add(1, Ordering::SeqCst);
+        while requests.load(Ordering::SeqCst) < least {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         let body = r#"{"sid":"SM00000000000000000000000000000001","status":"queued"}"#;
         let answer = format!(
             "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
@@ -111,8 +120,29 @@ async fn a_connection_that_was_closed_while_idle_costs_no_message() {
         assert!(taken(&transport).await);
         assert_eq!(vendor.counted(), (sent, sent), "each left once");
         // One turn of the runtime, so that the vendor's farewell is heard.
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
+}
+
+/// More than a task may read in one turn: some of them look open until the next.
+#[tokio::test]
+async fn many_that_were_closed_while_idle_cost_no_message() {
+    const MANY: usize = 200;
+    let vendor = Vendor::holding(MANY, 1).await;
+    let transport = Arc::new(vendor.transport());
+    let mut sends = tokio::task::JoinSet::new();
+    for sent in 1..=MANY {
+        let transport = Arc::clone(&transport);
+        sends.spawn(async move { taken(&transport).await });
+        // No more at once than a socket keeps waiting to be accepted.
+        while sent.is_multiple_of(50) && vendor.counted().1 < sent {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    assert!(sends.join_all().await.into_iter().all(|taken| taken));
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert!(taken(&transport).await);
+    assert_eq!(vendor.counted(), (MANY + 1, MANY + 1), "each left once");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use crate::events::{
     account, at, attempt, attempt_sent, attempt_started, debtor_updated, inbound, permit, point, pseudonym,
     request, request_accepted, review, samples,
 };
-use crate::fixture::{Backend, House, debtor, record, stream};
+use crate::fixture::{Backend, Dice, House, debtor, record, stream};
 use dunwell::domain::channel::{Channel, Priority};
 use dunwell::domain::event::{
     Access, Actor, EventBody, Nothing, PauseEnd, ReplyRelease, ReviewResolution, Sealed, Stream,
@@ -16,6 +16,7 @@ use dunwell::ledger::LeafHash;
 use dunwell::storage::{
     ApiKeyRow, HistoryFilter, PermitStatus, RequestFilter, RequestRow, SealedPart, StorageError, Store,
 };
+use std::collections::BTreeMap;
 
 fn everywhere(check: impl Fn(&House, &Store)) {
     for backend in Backend::ALL {
@@ -636,7 +637,10 @@ fn a_rebuilt_store_equals_the_one_that_grew() {
     );
     writer.settle().expect("settles");
     let grown = projections(&house);
-    assert!(grown.iter().all(|(table, rows)| !rows.is_empty() || *table == "pauses"), "{grown:?}");
+    assert!(
+        grown.iter().all(|(table, rows)| !rows.is_empty() || ["pauses", "moved"].contains(table)),
+        "{grown:?}"
+    );
     house
         .by_hand()
         .execute_batch(
@@ -659,6 +663,7 @@ fn projections(house: &House) -> Vec<Table> {
         "stream_index",
         "request_keys",
         "requests",
+        "moved",
         "points",
         "accounts",
         "attempts",
@@ -712,6 +717,156 @@ fn instants_before_1970_are_kept() {
         record(&mut writer, stream(1), &[EventBody::ReplyReleased(release, Sealed::Gone)]);
         assert_eq!(store.reader().expect("a reader").review(review()).expect("looks"), None);
     });
+}
+
+/// Lists are the same whether a row stands in the table, has moved since, or both.
+#[test]
+fn requests_are_listed_alike_whether_or_not_the_table_has_them() {
+    for seed in 0..24 {
+        let house = House::embedded();
+        let dice = Dice::new(seed);
+        let mut known: BTreeMap<RequestId, RequestRow> = BTreeMap::new();
+        for _ in 0..3 {
+            let store = house.open();
+            let mut writer = store.writer().expect("the door");
+            for _ in 0..1 + dice.roll() % 12 {
+                let mut batch = writer.begin().expect("begins");
+                let given_up = dice.roll().is_multiple_of(5);
+                for _ in 0..1 + dice.roll() % 4 {
+                    let number = u8::try_from(1 + dice.roll() % 30).expect("small");
+                    let status = RequestStatus::ALL[dice.roll() as usize % RequestStatus::ALL.len()];
+                    let row = row(number, status);
+                    if !known.contains_key(&row.request) {
+                        let mut chain = batch.chain(Stream::Debtor(row.debtor)).expect("a chain");
+                        let accepted = request_accepted(row.request, "crm", row.request_key);
+                        batch
+                            .append(&mut chain, row.accepted_at, &Actor::Gateway, &accepted)
+                            .expect("appends");
+                    }
+                    batch.put_request(row.clone());
+                    if !given_up {
+                        known.insert(row.request, row);
+                    }
+                }
+                if given_up {
+                    drop(batch);
+                } else {
+                    batch.commit().expect("commits");
+                }
+                if dice.roll().is_multiple_of(4) {
+                    writer.settle().expect("settles");
+                }
+                compare(&store, &known);
+            }
+        }
+        compare(&house.open(), &known);
+    }
+}
+
+fn compare(store: &Store, known: &BTreeMap<RequestId, RequestRow>) {
+    let reader = store.reader().expect("a reader");
+    let any = RequestFilter { limit: 100, ..RequestFilter::default() };
+    let filters = [
+        any.clone(),
+        RequestFilter { limit: 3, ..any.clone() },
+        RequestFilter {
+            statuses: vec![RequestStatus::Sent, RequestStatus::Accepted],
+            limit: 2,
+            ..any.clone()
+        },
+        RequestFilter { channel: Some(Channel::Email), ..any.clone() },
+        RequestFilter { campaign: Some(pseudonym(0xca)), limit: 2, ..any.clone() },
+        RequestFilter { debtors: Some(vec![debtor(1), debtor(2)]), limit: 4, ..any.clone() },
+        RequestFilter { accepted_since: Some(at(5)), accepted_until: Some(at(20)), ..any.clone() },
+        RequestFilter { after: known.keys().nth(2).copied(), limit: 4, ..any },
+    ];
+    for filter in &filters {
+        let passes = |row: &&RequestRow| {
+            (filter.statuses.is_empty() || filter.statuses.contains(&row.status))
+                && filter.channel.is_none_or(|channel| row.channel == Some(channel))
+                && filter.campaign.is_none_or(|campaign| row.campaign == Some(campaign))
+                && filter.debtors.as_ref().is_none_or(|debtors| debtors.contains(&row.debtor))
+                && filter.accepted_since.is_none_or(|since| row.accepted_at >= since)
+                && filter.accepted_until.is_none_or(|until| row.accepted_at < until)
+                && filter.after.is_none_or(|after| row.request > after)
+        };
+        let expected: Vec<&RequestRow> = known.values().filter(passes).collect();
+        let page = reader.requests(filter).expect("a page");
+        let listed: Vec<&RequestRow> = page.items.iter().collect();
+        assert_eq!(listed, expected[..expected.len().min(filter.limit)], "{filter:?}");
+        let next = expected.get(filter.limit.wrapping_sub(1)).filter(|_| expected.len() > filter.limit);
+        assert_eq!(page.next, next.map(|row| row.request), "{filter:?}");
+    }
+    for (id, row) in known {
+        assert_eq!(reader.request(*id).expect("looks").as_ref(), Some(row));
+    }
+    let mut open: Vec<&RequestRow> =
+        known.values().filter(|row| row.status.is_open() || row.due_at.is_some()).collect();
+    open.sort_by_key(|row| (row.due_at, row.request));
+    let mut walked = Vec::new();
+    reader.open_requests(|row| walked.push(row)).expect("walks");
+    assert_eq!(walked.iter().collect::<Vec<_>>(), open);
+}
+
+/// The table takes over what moved before the memory of it grows large, also within a commit that moves some more.
+#[test]
+fn requests_are_taken_over_once_they_are_many() {
+    const MANY: u32 = 32_768;
+    let house = House::embedded();
+    let store = house.open();
+    let mut writer = store.writer().expect("the door");
+    let numbered = |number: u32, status: RequestStatus| RequestRow {
+        request: RequestId::new(at(i64::from(number)), &[7; 10]),
+        ..row(3, status)
+    };
+    let mut batch = writer.begin().expect("begins");
+    (0..MANY).for_each(|number| batch.put_request(numbered(number, RequestStatus::Accepted)));
+    batch.commit().expect("commits");
+    let mut batch = writer.begin().expect("begins");
+    batch.put_request(numbered(5, RequestStatus::Sent));
+    batch.put_request(numbered(MANY, RequestStatus::Accepted));
+    batch.commit().expect("commits");
+    let by_hand = house.by_hand();
+    let count = |sql: &str| -> u32 { by_hand.query_row(sql, [], |row| row.get(0)).expect("counts") };
+    assert_eq!(count("SELECT count(*) FROM moved"), 0);
+    assert_eq!(count("SELECT count(*) FROM requests"), MANY + 1);
+    assert_eq!(count("SELECT count(*) FROM requests WHERE status = 'sent'"), 1);
+    drop(by_hand);
+    let again = numbered(6, RequestStatus::Cancelled);
+    let mut batch = writer.begin().expect("begins");
+    batch.put_request(again.clone());
+    batch.commit().expect("commits");
+    let reader = store.reader().expect("a reader");
+    assert_eq!(reader.request(again.request).expect("looks"), Some(again));
+    let fifth = numbered(5, RequestStatus::Sent);
+    assert_eq!(reader.request(fifth.request).expect("looks"), Some(fifth));
+}
+
+/// A store that was opened while another process still wrote begins with what that one left.
+#[test]
+fn a_writer_begins_with_what_the_one_before_it_left() {
+    let house = House::embedded();
+    let (before, request) = (house.open(), RequestId::new(at(1), &[1; 10]));
+    let mut writer = before.writer().expect("the door");
+    record(&mut writer, stream(1), &[attempt_started(attempt(), request, "Hello.")]);
+    let mut batch = writer.begin().expect("begins");
+    batch.put_request(row(1, RequestStatus::Dispatching));
+    batch.commit().expect("commits");
+    let after = house.open();
+    writer.settle().expect("settles");
+    drop(writer);
+    let mut writer = after.writer().expect("the door");
+    record(&mut writer, stream(1), &[attempt_sent(attempt(), "SM0123")]);
+    let mut batch = writer.begin().expect("begins");
+    batch.put_request(row(1, RequestStatus::Sent));
+    batch.commit().expect("commits");
+    drop(writer);
+    for store in [after, house.open()] {
+        let reader = store.reader().expect("a reader");
+        assert!(reader.open_attempts().expect("lists").is_empty());
+        let row = row(1, RequestStatus::Sent);
+        assert_eq!(reader.request(row.request).expect("looks"), Some(row));
+    }
 }
 
 /// What the indexes on disk do not have yet is found all the same: before and after they took it over, and after the process

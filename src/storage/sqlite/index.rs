@@ -6,7 +6,8 @@
 //! log's tail says again what the tables lack.
 //!
 //! A reader asks the tail before it asks the tables: what is taken over in between is then found twice, and counted once. The
-//! tail may also name what is not committed yet; whoever reads does not find that leaf, and stops there.
+//! tail may also name what is not committed yet: whoever reads a stream or a request does not find that leaf, and stops there;
+//! an attempt may seem begun or ended a moment before it durably is.
 
 use super::attempts;
 use super::connection::failed;
@@ -69,9 +70,12 @@ impl Index {
         Ok(Self { tail: RwLock::new(Tail::read(connection)?) })
     }
 
-    /// Reads the tail again if the log has grown since, by another process.
+    /// Reads the tail again if another process has written since, or has brought the tables up to date.
     pub(super) fn catch_up(&self, connection: &Connection, log_size: u64) -> Result<(), StorageError> {
-        if self.read().end != log_size {
+        let tail = self.read();
+        let known = (tail.from, tail.end);
+        drop(tail);
+        if known != (indexed(connection)?, log_size) {
             *self.write() = Tail::read(connection)?;
         }
         Ok(())
@@ -271,6 +275,12 @@ impl Index {
     }
 }
 
+/// The first leaf that the tables lack.
+fn indexed(connection: &Connection) -> Result<u64, StorageError> {
+    let leaf = connection.query_row("SELECT leaf FROM indexed", [], |row| row.get::<_, Count>(0));
+    leaf.map(|Count(leaf)| leaf).map_err(failed("reading the log's end"))
+}
+
 /// The rows of the table, and instead of some what is newer; oldest first.
 fn with_newer(mut rows: Vec<AttemptRow>, newer: Vec<AttemptRow>) -> Vec<AttemptRow> {
     let known: HashSet<AttemptId> = newer.iter().map(|row| row.attempt).collect();
@@ -284,10 +294,7 @@ impl Tail {
     /// What the log has and the tables lack.
     fn read(connection: &Connection) -> Result<Self, StorageError> {
         let failed = failed("reading the log's end");
-        let from = connection
-            .query_row("SELECT leaf FROM indexed", [], |row| row.get::<_, Count>(0))
-            .map_err(failed)?
-            .0;
+        let from = indexed(connection)?;
         let mut tail = Self { from, end: from, ..Self::default() };
         let mut statement = connection
             .prepare(

@@ -2,7 +2,7 @@
 
 use super::connection::{ReadPair, failed};
 use super::rows::{Count, int};
-use super::{Database, keyring, requests, rows};
+use super::{Database, keyring, rows};
 use crate::domain::event::{Event, Pause, Stream};
 use crate::domain::id::{
     AccountKey, AttemptId, DebtorKey, PermitId, PointKey, Pseudonym, RequestId, ReviewId,
@@ -178,24 +178,24 @@ impl Reader {
 
     /// A request by our identifier.
     pub fn request(&self, request: RequestId) -> Result<Option<RequestRow>, StorageError> {
-        requests::by_id(self.history(), request)
+        self.database.moved.by_id(self.history(), request)
     }
 
     /// A request by the keyed hash of upstream's identifier.
     pub fn request_by_key(&self, key: Pseudonym) -> Result<Option<RequestRow>, StorageError> {
         let request = self.database.index.request(self.history(), key)?;
-        request.map_or(Ok(None), |request| requests::by_id(self.history(), request))
+        request.map_or(Ok(None), |request| self.request(request))
     }
 
     /// A page of requests, oldest first.
     pub fn requests(&self, filter: &RequestFilter) -> Result<Page<RequestRow, RequestId>, StorageError> {
-        requests::list(self.history(), &self.database.index, filter)
+        self.database.moved.list(self.history(), &self.database.index, filter)
     }
 
     /// Walks every request that is still open or has something due: those that wait for a fact (no `due_at`), then those due
     /// first.
     pub fn open_requests(&self, each: impl FnMut(RequestRow)) -> Result<(), StorageError> {
-        requests::each_open(self.history(), each)
+        self.database.moved.each_open(self.history(), each)
     }
 
     /// Every attempt whose end was never recorded: after a crash, those in doubt.

@@ -12,7 +12,7 @@ use crate::storage::{RequestRow, StorageError};
 use rusqlite::OptionalExtension;
 
 const PROJECTIONS: &str = "
-    DELETE FROM requests; DELETE FROM points; DELETE FROM accounts; DELETE FROM attempts;
+    DELETE FROM requests; DELETE FROM moved; DELETE FROM points; DELETE FROM accounts; DELETE FROM attempts;
     DELETE FROM inbound_refs; DELETE FROM reported; DELETE FROM permits;
     DELETE FROM reviews; DELETE FROM pauses; DELETE FROM erasures;";
 /// The indexes, before the projections that are looked up through them.

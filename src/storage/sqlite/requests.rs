@@ -1,14 +1,15 @@
-//! The contact requests as lists and the scheduler see them. The pipeline folds them; the store keeps the last state.
+//! The table of contact requests as lists and the scheduler see them. The pipeline folds them; the store keeps the last state,
+//! and [`super::moved`] what the table lacks of it.
 
 use super::connection::failed;
 use super::index::Index;
-use super::rows::{DebtorColumn, Word, limit, unreadable};
+use super::rows::{DebtorColumn, Word, unreadable};
 use crate::domain::channel::{Channel, Priority};
 use crate::domain::event::Stream;
 use crate::domain::id::{Pseudonym, RequestId};
 use crate::domain::request::RequestStatus;
 use crate::domain::time::Timestamp;
-use crate::storage::{Page, RequestFilter, RequestRow, StorageError};
+use crate::storage::{RequestFilter, RequestRow, StorageError};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 
 const TABLE: &str = "requests";
@@ -31,7 +32,7 @@ macro_rules! filtered {
               AND (?2 IS NULL OR status IN (SELECT value FROM json_each(?2)))
               AND (?3 IS NULL OR channel = ?3)
               AND accepted_at >= ?5 AND accepted_at < ?6
-              ORDER BY request LIMIT ?7"
+              ORDER BY request"
         )
     };
 }
@@ -52,6 +53,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<RequestRow> {
     })
 }
 
+/// Whether it is still to be looked at: one that was sent may fall back to another channel.
+pub(super) fn is_open(row: &RequestRow) -> bool {
+    row.status.is_open() || row.due_at.is_some()
+}
+
 pub(super) fn put(connection: &Connection, row: &RequestRow) -> Result<(), StorageError> {
     let failed = failed("keeping a request");
     connection
@@ -70,8 +76,7 @@ pub(super) fn put(connection: &Connection, row: &RequestRow) -> Result<(), Stora
             row.body_digest,
             row.debtor.0.as_bytes(),
             row.status.as_str(),
-            // One that was sent and may fall back to another channel is still to be looked at.
-            row.status.is_open() || row.due_at.is_some(),
+            is_open(row),
             row.channel.map(Channel::as_str),
             row.campaign.as_ref().map(Pseudonym::as_bytes),
             row.accepted_at.millis(),
@@ -106,59 +111,70 @@ pub(super) fn each_open(
     Ok(())
 }
 
-/// A page of a list, oldest first.
-pub(super) fn list(
+/// Whether a filter lets a row pass.
+pub(super) fn matches(filter: &RequestFilter, row: &RequestRow) -> bool {
+    filter.debtors.as_ref().is_none_or(|debtors| debtors.contains(&row.debtor))
+        && (filter.statuses.is_empty() || filter.statuses.contains(&row.status))
+        && filter.channel.is_none_or(|channel| row.channel == Some(channel))
+        && filter.campaign.is_none_or(|campaign| row.campaign == Some(campaign))
+        && filter.accepted_since.is_none_or(|since| row.accepted_at >= since)
+        && filter.accepted_until.is_none_or(|until| row.accepted_at < until)
+        && filter.after.is_none_or(|after| row.request > after)
+}
+
+/// Walks the rows that a filter lets pass, oldest first (of each debtor, where debtors are named), until `each` has counted one
+/// more than it asks for.
+pub(super) fn each_matching(
     connection: &Connection,
     index: &Index,
     filter: &RequestFilter,
-) -> Result<Page<RequestRow, RequestId>, StorageError> {
-    let mut items = Vec::new();
+    mut each: impl FnMut(RequestRow) -> bool,
+) -> Result<(), StorageError> {
     match (&filter.debtors, filter.campaign) {
-        (Some(debtors), _) => {
-            for debtor in debtors {
-                let leaves = index.leaves(connection, &Stream::Debtor(*debtor), 0, usize::MAX)?;
-                items.extend(matching(connection, BY_DEBTOR, filter, Some(&leaves))?);
-            }
-            items.sort_by_key(|row| row.request);
-        }
-        (None, Some(_)) => items = matching(connection, BY_CAMPAIGN, filter, None)?,
-        (None, None) => items = matching(connection, BY_ID, filter, None)?,
+        (Some(debtors), _) => debtors.iter().try_for_each(|debtor| {
+            let leaves = index.leaves(connection, &Stream::Debtor(*debtor), 0, usize::MAX)?;
+            walk(connection, BY_DEBTOR, filter, Some(&leaves), &mut each)
+        }),
+        (None, Some(_)) => walk(connection, BY_CAMPAIGN, filter, None, &mut each),
+        (None, None) => walk(connection, BY_ID, filter, None, &mut each),
     }
-    let more = items.len() > filter.limit;
-    items.truncate(filter.limit);
-    let next = items.last().filter(|_| more).map(|row| row.request);
-    Ok(Page { items, next })
 }
 
-const BY_ID: &str = filtered!("?8 IS NULL");
+const BY_ID: &str = filtered!("?7 IS NULL");
 /// A debtor's requests stand in its chain; an index of their own would cost every request a page.
 const BY_DEBTOR: &str = filtered!(
     "request IN (SELECT unhex(substr(json_extract(CAST(entry AS TEXT), '$.clear.request'), 5)) FROM events
-                 WHERE leaf IN (SELECT value FROM json_each(?8)) AND type = 'request.accepted')
+                 WHERE leaf IN (SELECT value FROM json_each(?7)) AND type = 'request.accepted')
      AND (?4 IS NULL OR campaign = ?4)"
 );
-const BY_CAMPAIGN: &str = filtered!("campaign = ?4 AND ?8 IS NULL");
+const BY_CAMPAIGN: &str = filtered!("campaign = ?4 AND ?7 IS NULL");
 
-fn matching(
+fn walk(
     connection: &Connection,
     sql: &'static str,
     filter: &RequestFilter,
     leaves: Option<&[u64]>,
-) -> Result<Vec<RequestRow>, StorageError> {
+    each: &mut impl FnMut(RequestRow) -> bool,
+) -> Result<(), StorageError> {
     let statuses: Vec<&str> = filter.statuses.iter().map(|status| status.as_str()).collect();
     let statuses = (!statuses.is_empty()).then(|| serde_json::json!(statuses).to_string());
     let after = filter.after.map_or([0; 16], |request| *request.as_bytes());
-    let params: [&dyn ToSql; 8] = [
+    let params: [&dyn ToSql; 7] = [
         &after,
         &statuses,
         &filter.channel.map(Channel::as_str),
         &filter.campaign.as_ref().map(Pseudonym::as_bytes),
         &filter.accepted_since.map_or(i64::MIN, Timestamp::millis),
         &filter.accepted_until.map_or(i64::MAX, Timestamp::millis),
-        &limit(filter.limit.saturating_add(1)),
         &leaves.map(|leaves| serde_json::json!(leaves).to_string()),
     ];
     let mut statement = connection.prepare_cached(sql).map_err(failed("listing requests"))?;
-    let rows = statement.query_map(params, read).map_err(unreadable(TABLE))?;
-    rows.collect::<Result<_, _>>().map_err(unreadable(TABLE))
+    let mut counted = 0;
+    for row in statement.query_map(params, read).map_err(unreadable(TABLE))? {
+        counted += usize::from(each(row.map_err(unreadable(TABLE))?));
+        if counted > filter.limit {
+            break;
+        }
+    }
+    Ok(())
 }

@@ -11,6 +11,7 @@ pub(super) const HISTORY: Schema = Schema {
         include_str!("migrations/0001_history.sql"),
         include_str!("migrations/0002_webhooks.sql"),
         include_str!("migrations/0003_callbacks.sql"),
+        include_str!("migrations/0004_moved.sql"),
     ],
 };
 /// The wrapped keys' database.

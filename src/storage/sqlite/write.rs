@@ -1,9 +1,10 @@
 //! What one commit holds: commands that become durable together.
 
 use super::connection::{failed, is_conflict};
+use super::moved::Moved;
 use super::rows::int;
 use super::writer::{Writer, Written, slot};
-use super::{Chain, Database, attempts, index, keyring, project, requests, rows};
+use super::{Chain, Database, attempts, index, keyring, project, rows};
 use crate::domain::event::{Actor, Event, EventBody, Stream};
 use crate::domain::id::{
     AccountKey, AttemptId, DebtorKey, PermitId, PointKey, Pseudonym, RequestId, ReviewId,
@@ -172,7 +173,7 @@ impl<'w> Batch<'w> {
         self.sound()?;
         match self.writer.dirty.get(&request) {
             Some(row) => Ok(Some(row.clone())),
-            None => requests::by_id(&self.writer.history, request),
+            None => self.writer.database.moved.by_id(&self.writer.history, request),
         }
     }
 
@@ -267,28 +268,30 @@ impl<'w> Batch<'w> {
 
     fn end(&mut self) -> Result<Written, StorageError> {
         self.sound()?;
-        let flushed = self.flush();
-        self.spoil_on(flushed)?;
-        let full = self.writer.database.index.is_full();
-        if full {
-            let folded = self.writer.database.index.fold(&self.writer.history);
-            self.spoil_on(folded)?;
-        }
+        let kept = self.keep_keys();
+        self.spoil_on(kept)?;
+        let full = self.writer.database.index.is_full() || self.writer.database.moved.is_full();
+        let followed = if full {
+            self.writer.fold()
+        } else {
+            let Writer { history, dirty, packed, .. } = &mut *self.writer;
+            Moved::note(history, dirty.values(), packed)
+        };
+        self.spoil_on(followed)?;
         self.writer.run("COMMIT", "committing a batch")?;
         self.ended = true;
         self.writer.next_leaf = self.next_leaf;
         if full {
-            self.writer.database.index.clear(self.next_leaf);
+            self.writer.clear();
+        } else {
+            self.writer.database.moved.take(self.writer.dirty.drain());
         }
         self.writer.owes_erasures |= self.erased;
         Ok(Written { log: Arc::clone(&self.writer.log) })
     }
 
-    /// Requests into the history's transaction, then the new keys: durable before what they seal.
-    fn flush(&mut self) -> Result<(), StorageError> {
-        for row in self.writer.dirty.values() {
-            requests::put(&self.writer.history, row)?;
-        }
+    /// The new keys: durable before what they seal.
+    fn keep_keys(&mut self) -> Result<(), StorageError> {
         if self.new_keys.is_empty() {
             return Ok(());
         }

@@ -25,10 +25,14 @@ pub struct Writer {
     pub(super) nonces: Nonces,
     /// The requests that the batch has touched; the room is kept from batch to batch.
     pub(super) dirty: HashMap<RequestId, RequestRow>,
+    /// The same as the store keeps them.
+    pub(super) packed: Vec<u8>,
     /// The log's length when something was last written to one of the streams that share a slot.
     pub(super) written: Vec<u64>,
     /// The write-ahead log, to be synced past the connection.
     pub(super) log: Arc<File>,
+    /// The same, opened once more: the system tells a failure once to each who opened it, and this one takes none away.
+    pub(super) own_log: File,
     /// Whether keys of erased debtors may be left.
     pub(super) owes_erasures: bool,
     _lock: Lock,
@@ -48,8 +52,12 @@ impl Written {
     /// Whether it is on the disk cannot be known any more, and trying again says nothing: a system that could not write a page
     /// may forget that it had to. The store must be closed and opened anew.
     pub fn sync(&self) -> Result<(), StorageError> {
-        self.log.sync_data().map_err(|_| StorageError::Database { doing: "syncing the log", code: 0 })
+        sync(&self.log)
     }
+}
+
+fn sync(log: &File) -> Result<(), StorageError> {
+    log.sync_data().map_err(|_| StorageError::Database { doing: "syncing the log", code: 0 })
 }
 
 /// Slots of streams: several times as many as there are chains at hand.
@@ -70,7 +78,9 @@ impl Writer {
             .map(|count| count.0)
             .map_err(failed("finding the log's end"))?;
         database.index.catch_up(&history, next_leaf)?;
+        database.moved.catch_up(&history)?;
         let log = Arc::new(connection::write_ahead_log(&database.path)?);
+        let own_log = connection::write_ahead_log(&database.path)?;
         let mut writer = Self {
             database,
             history,
@@ -80,8 +90,10 @@ impl Writer {
             sealed: Vec::with_capacity(4096),
             nonces: Nonces::new(),
             dirty: HashMap::new(),
+            packed: Vec::new(),
             written: vec![0; SLOTS],
             log,
+            own_log,
             owes_erasures: true,
             _lock: lock,
         };
@@ -99,15 +111,28 @@ impl Writer {
     /// Leaves the indexes up to date, so that the next start need not read the log's end. To be called when nothing more will
     /// be written.
     pub fn settle(&mut self) -> Result<(), StorageError> {
-        if self.database.index.is_empty() {
+        if self.database.index.is_empty() && self.database.moved.is_empty() {
             return Ok(());
         }
         self.run("BEGIN IMMEDIATE", "bringing the indexes up to date")?;
-        let folded = self.database.index.fold(&self.history);
+        self.dirty.clear();
+        let folded = self.fold();
         self.run(if folded.is_ok() { "COMMIT" } else { "ROLLBACK" }, "bringing the indexes up to date")?;
         folded?;
-        self.database.index.clear(self.next_leaf);
+        self.clear();
         Ok(())
+    }
+
+    /// Brings the tables that follow in bulk up to date, in an open transaction; once it is committed, [`Self::clear`].
+    pub(super) fn fold(&self) -> Result<(), StorageError> {
+        self.database.moved.fold(&self.history, &self.dirty)?;
+        self.database.index.fold(&self.history)
+    }
+
+    /// Forgets what the tables have now.
+    pub(super) fn clear(&self) {
+        self.database.moved.clear();
+        self.database.index.clear(self.next_leaf);
     }
 
     /// How many events the log has.
@@ -121,6 +146,14 @@ impl Writer {
             .and_then(|mut statement| statement.execute([]))
             .map(|_| ())
             .map_err(failed(doing))
+    }
+
+    /// Waits until the disk has everything written so far; [`Written::sync`] still has to be asked, and may fail too.
+    ///
+    /// # Errors
+    /// As [`Written::sync`].
+    pub fn sync(&self) -> Result<(), StorageError> {
+        sync(&self.own_log)
     }
 
     /// Destroys the keys of erasures that are in the history but not yet done: those of the last commits, or of one that
