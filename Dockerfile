@@ -3,7 +3,7 @@ FROM rust:1.95-bookworm AS build
 WORKDIR /build
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/build/target \
-    cargo build --release --locked --bin dunwell && cp target/release/dunwell /usr/local/bin/dunwell
+    cargo build --profile dist --locked --bin dunwell && cp target/dist/dunwell /usr/local/bin/dunwell
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates \

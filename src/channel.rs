@@ -8,6 +8,8 @@
 //!   connection; so a stop that comes while we connect is still in time. A request without a body (GET) has no such
 //!   moment: its gate is asked before connecting, which takes 900 ms at most. Over SMTP it is asked after the relay's `354`,
 //!   over SMPP by the one task that writes, right before the PDU.
+//! - 2026-11-23: messages go over `hyper` and not `reqwest`, which hands each request to a task of its own and its answer back:
+//!   a message's sending took 46 us of CPU in place of 80. Webhooks and what callbacks name stay with `reqwest`.
 //! - 2026-11-22: an attempt is *uncertain* from the moment its gate opened until an answer was read, and only then.
 
 mod bearer;

@@ -1,7 +1,7 @@
 //! Connections to a vendor over HTTP/1.1: each carries one request at a time, and is kept a while for the next.
 //!
 //! Whoever asks moves the connection on as well, in one task. A message is so spared being handed to a task that writes it,
-//! and its answer being handed back: half of what a request costs.
+//! and its answer being handed back.
 
 use crate::channel::{ChannelError, Gate, tls};
 use bytes::Bytes;
