@@ -164,6 +164,12 @@ impl DebtorState {
         self.requests.iter().map(|(id, request)| (id, &**request)).filter(|(_, request)| request.is_open())
     }
 
+    /// Whether the words of an event with this type name are kept after [`Self::forget_words`]: those of all others need not be
+    /// opened to fold a history.
+    pub fn keeps_words_of(type_name: &str) -> bool {
+        matches!(type_name, "debtor.updated" | "request.accepted")
+    }
+
     /// Takes in one event.
     pub fn apply(&mut self, event: Event) {
         let at = event.at;

@@ -279,7 +279,7 @@ impl<'a> Unit<'a> {
 
     fn entry(&mut self, key: DebtorKey) -> Result<&Entry, StorageError> {
         if !self.roster.touch(key) {
-            let (chain, events) = self.batch.load(Stream::Debtor(key))?;
+            let (chain, events) = self.batch.load_for_state(Stream::Debtor(key))?;
             let mut state = DebtorState::fold(events);
             state.forget_words();
             self.roster.insert(key, Entry { state, chain, relatives: None });

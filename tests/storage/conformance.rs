@@ -11,6 +11,7 @@ use dunwell::domain::event::{
 };
 use dunwell::domain::id::{KeyId, Pseudonym, Pseudonymiser, RequestId};
 use dunwell::domain::request::RequestStatus;
+use dunwell::domain::state::DebtorState;
 use dunwell::domain::time::{Span, Timestamp};
 use dunwell::ledger::LeafHash;
 use dunwell::storage::{
@@ -806,6 +807,39 @@ fn compare(store: &Store, known: &BTreeMap<RequestId, RequestRow>) {
     let mut walked = Vec::new();
     reader.open_requests(|row| walked.push(row)).expect("walks");
     assert_eq!(walked.iter().collect::<Vec<_>>(), open);
+}
+
+/// A state needs few words; what it keeps of a history is the same whether the others were opened or not.
+#[test]
+fn a_history_is_folded_alike_without_the_words_that_no_state_keeps() {
+    everywhere(|_, store| {
+        let mut writer = store.writer().expect("the door");
+        let told: Vec<EventBody> =
+            samples().into_iter().filter(|body| !matches!(body, EventBody::DebtorErased(..))).collect();
+        record(&mut writer, stream(1), &told);
+        let mut batch = writer.begin().expect("begins");
+        let (_, all) = batch.load(stream(1)).expect("loads");
+        let (_, few) = batch.load_for_state(stream(1)).expect("loads");
+        assert!(few.iter().any(|event| event.body.sealed_json().expect("JSON").is_none()));
+        for (all, few) in all.iter().zip(&few) {
+            assert_eq!(all.body.clear_json().expect("JSON"), few.body.clear_json().expect("JSON"));
+        }
+        let folded = |events| {
+            let mut state = DebtorState::fold(events);
+            state.forget_words();
+            state
+        };
+        let (all, few) = (folded(all), folded(few));
+        assert_eq!(all.debtor_id, few.debtor_id);
+        assert!(all.file.is_some() && all.file == few.file);
+        for (all, few) in all.requests.values().zip(few.requests.values()) {
+            assert_eq!(all.secret, few.secret);
+        }
+        assert!(!all.attempts.is_empty());
+        for (all, few) in all.attempts.values().zip(few.attempts.values()) {
+            assert_eq!(all.message, few.message);
+        }
+    });
 }
 
 /// The table takes over what moved before the memory of it grows large, also within a commit that moves some more.

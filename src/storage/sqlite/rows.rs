@@ -111,9 +111,17 @@ pub(super) fn open_sealed(
 /// An entry in the domain's words.
 pub(super) fn event(leaf: u64, entry: &Entry<'_>, keys: &[DataKey]) -> Result<Event, StorageError> {
     let sealed = open_sealed(leaf, entry, keys)?;
-    let body =
-        EventBody::read(entry.type_name, entry.clear.as_bytes(), sealed.as_ref().map(|json| json.as_slice()))
-            .map_err(|_| StorageError::Unreadable { leaf })?;
+    event_with(leaf, entry, sealed.as_ref())
+}
+
+/// An entry in the domain's words, with its personal part or without.
+pub(super) fn event_with(
+    leaf: u64,
+    entry: &Entry<'_>,
+    sealed: Option<&Zeroizing<Vec<u8>>>,
+) -> Result<Event, StorageError> {
+    let body = EventBody::read(entry.type_name, entry.clear.as_bytes(), sealed.map(|json| json.as_slice()))
+        .map_err(|_| StorageError::Unreadable { leaf })?;
     Ok(Event { actor: entry.actor.clone(), at: entry.at, body, seq: entry.seq })
 }
 

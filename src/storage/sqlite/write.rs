@@ -9,6 +9,7 @@ use crate::domain::event::{Actor, Event, EventBody, Stream};
 use crate::domain::id::{
     AccountKey, AttemptId, DebtorKey, PermitId, PointKey, Pseudonym, RequestId, ReviewId,
 };
+use crate::domain::state::DebtorState;
 use crate::domain::time::Timestamp;
 use crate::ledger::chain::Head;
 use crate::ledger::entry::Draft;
@@ -39,6 +40,19 @@ impl<'w> Batch<'w> {
 
     /// A stream's whole history and the end at which it is continued.
     pub fn load(&mut self, stream: Stream) -> Result<(Chain, Vec<Event>), StorageError> {
+        self.load_opening(stream, |_| true)
+    }
+
+    /// The same with the words that a debtor's state keeps, and no others: a message is not opened only to be forgotten.
+    pub fn load_for_state(&mut self, stream: Stream) -> Result<(Chain, Vec<Event>), StorageError> {
+        self.load_opening(stream, DebtorState::keeps_words_of)
+    }
+
+    fn load_opening(
+        &mut self,
+        stream: Stream,
+        opens: impl Fn(&str) -> bool,
+    ) -> Result<(Chain, Vec<Event>), StorageError> {
         self.sound()?;
         let keys = self.keys_of(&stream)?;
         let leaves = self.writer.database.index.leaves(&self.writer.history, &stream, 0, usize::MAX)?;
@@ -47,7 +61,11 @@ impl<'w> Batch<'w> {
         let mut events = Vec::with_capacity(leaves.len());
         rows::each_at(&self.writer.history, &stream, &leaves, |leaf, hash, entry| {
             newest = rows::sealed_with(&entry).or(newest);
-            events.push(rows::event(leaf, &entry, &keys)?);
+            events.push(if opens(entry.type_name) {
+                rows::event(leaf, &entry, &keys)?
+            } else {
+                rows::event_with(leaf, &entry, None)?
+            });
             head = Head { seq: entry.seq, last: hash };
             Ok(())
         })?;
