@@ -455,9 +455,22 @@ mod tests {
 
     #[test]
     fn only_believed_hosts_are_asked() {
-        let hosts = [Pattern::try_from(r"^sns\.[a-z0-9-]+\.amazonaws\.com$".to_owned()).expect("pattern")];
+        let text = include_str!("../../providers/email/ses/manifest.toml");
+        let hosts = text.lines().filter_map(|line| line.split_once("hosts = ['")?.1.split_once('\''));
+        let hosts = hosts.map(|(host, _)| Pattern::try_from(host.to_owned()).expect("a pattern"));
+        let hosts: Vec<Pattern> = hosts.collect();
+        assert_eq!(hosts.len(), 5);
         for (address, good) in [
             ("https://sns.us-east-1.amazonaws.com/a.pem", true),
+            ("https://sns.us-gov-west-1.amazonaws.com/a.pem", true),
+            ("https://sns.ap-southeast-12.amazonaws.com/a.pem", true),
+            ("https://sns.cn-north-1.amazonaws.com.cn/a.pem", true),
+            // Buckets of that name are anybody's.
+            ("https://sns.s3.amazonaws.com/a.pem", false),
+            ("https://sns.s3-us-west-2.amazonaws.com/a.pem", false),
+            ("https://sns.s3.us-west-2.amazonaws.com/a.pem", false),
+            ("https://sns.s3-website-us-west-2.amazonaws.com/a.pem", false),
+            ("https://sns.s3-accelerate.amazonaws.com/a.pem", false),
             ("http://sns.us-east-1.amazonaws.com/a.pem", false),
             ("https://sns.us-east-1.amazonaws.com:8443/a.pem", false),
             ("https://sns.us-east-1.amazonaws.com.example.com/a.pem", false),
@@ -466,7 +479,9 @@ mod tests {
             ("https://example.com/sns.us-east-1.amazonaws.com", false),
             ("", false),
         ] {
-            assert_eq!(allowed(address, &hosts), good, "{address}");
+            for host in hosts.chunks(1) {
+                assert_eq!(allowed(address, host), good, "{address}");
+            }
         }
     }
 }
