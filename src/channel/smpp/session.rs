@@ -199,6 +199,9 @@ impl Session {
             Body::Other(0x0000_0102) => {}
             Body::Other(command) if command & 0x8000_0000 != 0 => {}
             Body::Bind(_) | Body::Submit(_) | Body::Other(_) => {
+                // `data_sm` (section 4.7) may bear what somebody wrote: a centre must be told to hand that over by `deliver_sm`.
+                let (command, _) = pdu::head(frame).unwrap_or_default();
+                tracing::error!(command = format!("{command:#010x}"), "smpp.not_understood");
                 self.say(Pdu { status: INVALID_COMMAND, sequence, body: Body::GenericNack }).await;
             }
         }
