@@ -50,7 +50,10 @@ impl Place {
                     }
                 }
                 (None, Some(tag), '>') if ends(tag) => {
-                    self.element = element_of(tag);
+                    // A comment in a style sheet does not end it.
+                    if has_attributes(tag) {
+                        self.element = element_of(tag);
+                    }
                     self.tag = None;
                     if REFUSED.contains(&self.element.as_str()) {
                         objection = Some(format!("<{}> is not allowed", self.element));
@@ -150,6 +153,7 @@ mod tests {
             ("<mj-image alt=\"", Kind::Text, true),
             ("<mj-button href=\"", Kind::Url, true),
             ("<mj-button href=\"", Kind::Text, false),
+            ("<style><!-- x --> p { color: ", Kind::Text, false),
             ("<!-- don't --><a href=\"", Kind::Text, false),
             ("<!-- don't --><a title=\"", Kind::Text, true),
             ("<!-- a > b's -><a title=\"", Kind::Text, false),
