@@ -7,6 +7,7 @@
 //!   which identifier its receipt will name it. Such identifiers are kept in memory, like receipts that come too early.
 
 mod link;
+mod repeats;
 mod session;
 #[cfg(test)]
 mod stalls;

@@ -2,7 +2,11 @@
 
 use crate::provider::charset;
 
-/// Decodes `application/x-www-form-urlencoded` text, empty values kept, in order.
+/// How many pairs are read. More are nobody's form: held in memory they take a hundred times their own size, and whoever sends
+/// them need not be believed yet.
+const PAIRS: usize = 1000;
+
+/// Decodes `application/x-www-form-urlencoded` text, empty values kept, in order. None where they are very many.
 pub fn form_pairs(text: &str) -> Vec<(String, String)> {
     form_pairs_in(text, None)
 }
@@ -11,6 +15,9 @@ pub fn form_pairs(text: &str) -> Vec<(String, String)> {
 pub fn form_pairs_in(text: &str, label: Option<&str>) -> Vec<(String, String)> {
     let decode = |part: &str| charset::decode(&unescaped(part), label).into_owned();
     let pairs = text.split('&').filter(|pair| !pair.is_empty());
+    if pairs.clone().nth(PAIRS).is_some() {
+        return Vec::new();
+    }
     pairs
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
         .map(|(k, v)| (decode(k), decode(v)))
@@ -56,5 +63,12 @@ mod tests {
             ]
         );
         assert_eq!(form_pairs_in("t=%00%F1", Some("utf-16be"))[0].1, "ñ");
+    }
+
+    #[test]
+    fn a_form_of_very_many_fields_is_none() {
+        assert_eq!(form_pairs(&"a=1&&".repeat(1000)).len(), 1000);
+        assert_eq!(form_pairs(&"a=1&".repeat(1001)), []);
+        assert_eq!(form_pairs(&"a&".repeat(16 << 20)).capacity(), 0);
     }
 }

@@ -201,6 +201,10 @@ fn check_kind(kind: SettingKind, value: &str) -> Result<String, String> {
         SettingKind::Boolean if matches!(value, "true" | "false") => Ok(value.to_owned()),
         SettingKind::Boolean => Err("is neither true nor false".to_owned()),
         SettingKind::Url => match url::Url::parse(value) {
+            // Every request would be refused for it.
+            Ok(url) if has_user(&url, value) => {
+                Err("has a user name or a password in it, which have no place in an address".to_owned())
+            }
             Ok(url)
                 if matches!(url.scheme(), "https" | "http") && url.query().is_none() && url.has_host() =>
             {
@@ -209,6 +213,12 @@ fn check_kind(kind: SettingKind, value: &str) -> Result<String, String> {
             _ => Err("is not an https address without a query".to_owned()),
         },
     }
+}
+
+/// Whether an address names somebody, or leaves a place for it (RFC 3986, section 3.2.1).
+fn has_user(url: &url::Url, written: &str) -> bool {
+    let authority = written.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
+    !url.username().is_empty() || url.password().is_some() || authority.is_some_and(|it| it.contains('@'))
 }
 
 impl fmt::Debug for Settings {
@@ -259,5 +269,24 @@ mod tests {
         assert!(faults.iter().all(|fault| !fault.message.contains("S3CRET")), "{faults:?}");
         let faults = check(&[("from", "a"), ("base_url", "ftp://example.com")]).expect_err("invalid");
         assert_eq!(faults.len(), 2, "{faults:?}");
+    }
+
+    #[test]
+    fn an_address_holds_no_user_and_no_password() {
+        for given in [
+            "https://sample-user@api.example.com",
+            "https://sample-user:sample-pass@api.example.com/a",
+            "https://:sample-pass@api.example.com",
+            "https://@api.example.com",
+            "https:sample-user@api.example.com",
+        ] {
+            let faults = check(&[("token", "abcd"), ("from", "a"), ("base_url", given)]).expect_err(given);
+            let said: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();
+            let [said] = said[..] else { panic!("{said:?}") };
+            assert!(said.starts_with("setting `base_url` ") && said.contains("password"), "{said}");
+            assert!(!said.contains("sample") && !said.contains("example"), "{said}");
+        }
+        let settings = check(&[("token", "abcd"), ("from", "a"), ("base_url", "https://example.com/@a/")]);
+        assert_eq!(settings.expect("valid").get("base_url"), Some("https://example.com/@a"));
     }
 }

@@ -10,7 +10,8 @@
 //! - 2026-11-23: email is written in MJML alone. Hand-written HTML beside it would need the head, the dark colours and
 //!   the table scaffolding a second time, and nobody would look at both.
 //! - 2026-11-23: nothing is included by `mj-include`; shared pieces are partials, as everywhere. The toolkit gets a
-//!   loader that has nothing, and no font that it could link to: a letter makes its reader's program fetch nothing.
+//!   loader that has nothing, and no font that it could link to, and [`outline`] refuses images and styles from elsewhere: a letter makes its
+//!   reader's program fetch nothing.
 
 mod lean;
 mod masked;

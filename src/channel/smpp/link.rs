@@ -1,6 +1,7 @@
 //! The connection kept up: it is opened, bound, and opened again when it is lost.
 
 use crate::channel::smpp::Taker;
+use crate::channel::smpp::repeats::Repeats;
 use crate::channel::smpp::session::Session;
 use crate::channel::smpp::wire;
 use crate::channel::{ChannelError, Gate};
@@ -66,6 +67,7 @@ pub(in crate::channel::smpp) struct Link {
     begun: AtomicBool,
     state: watch::Sender<State>,
     aliases: Mutex<Aliases>,
+    pub repeats: Arc<Repeats>,
 }
 
 impl Link {
@@ -79,6 +81,7 @@ impl Link {
             begun: AtomicBool::new(false),
             state: watch::Sender::new(State::Opening),
             aliases: Mutex::default(),
+            repeats: Arc::default(),
         })
     }
 
@@ -172,7 +175,7 @@ impl Link {
                 Ok(_) | Err(_) => {}
             }
         }
-        Ok((Session::new(Arc::downgrade(self), &self.plan, writer), frames))
+        Ok((Session::new(self, writer), frames))
     }
 
     /// Takes leave, within its time.

@@ -2,13 +2,13 @@
 
 use crate::channel::smpp::Taker;
 use crate::channel::smpp::link::{Link, Part};
+use crate::channel::smpp::repeats::{Answers, Mark};
 use crate::channel::smpp::wire::{Frames, Writer};
 use crate::channel::{Gate, failed, overtaken};
 use crate::domain::id::AttemptId;
 use crate::domain::outcome::{FailureCause, FailureClass, Outcome};
 use crate::provider::callback::{CallbackEvent, Delivery, DeliveryStatus};
 use crate::provider::smpp::pdu::{self, Body, INVALID_COMMAND, OK, Pdu, REJECTED, ShortMessage, TRY_AGAIN};
-use crate::provider::smpp::plan::Plan;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -38,11 +38,14 @@ struct Line {
     bytes: Vec<u8>,
     /// Asked right before the first byte of a message; with the sequence number by which it waits.
     gate: Option<(Arc<Gate>, u32)>,
+    /// Of a text that this answers.
+    answers: Option<Mark>,
 }
 
 /// What somebody wrote, by which number it is acknowledged, and who records it.
 struct Text {
     sequence: u32,
+    mark: Mark,
     event: CallbackEvent,
     taker: Taker,
 }
@@ -73,12 +76,14 @@ pub(in crate::channel::smpp) struct Session {
 
 impl Session {
     /// Takes the writing half into its keeping.
-    pub fn new(link: Weak<Link>, plan: &Plan, writer: Writer) -> Arc<Self> {
+    pub fn new(link: &Arc<Link>, writer: Writer) -> Arc<Self> {
+        let plan = &link.plan;
+        let answers = link.repeats.connection();
         let (lines, to_write) = mpsc::channel(LINES);
         let (texts, to_take) = mpsc::channel(TEXTS);
         let over = CancellationToken::new();
         let session = Arc::new(Self {
-            link,
+            link: Arc::downgrade(link),
             enquire_link: plan.enquire_link,
             lines,
             texts,
@@ -90,8 +95,8 @@ impl Session {
             waiting: Mutex::new(Some(BTreeMap::new())),
         });
         let writing = Arc::downgrade(&session);
-        tokio::spawn(write(writing, writer, to_write, plan.enquire_link, over));
-        tokio::spawn(take(Arc::downgrade(&session), to_take));
+        tokio::spawn(write(writing, writer, to_write, plan.enquire_link, over, answers.clone()));
+        tokio::spawn(take(Arc::downgrade(&session), to_take, answers));
         session
     }
 
@@ -110,7 +115,7 @@ impl Session {
             return never_left("connection_lost");
         }
         let bytes = Pdu::new(sequence, Body::Submit(Box::new(part.message))).write();
-        let line = Line { bytes, gate: Some((Arc::clone(gate), sequence)) };
+        let line = Line { bytes, gate: Some((Arc::clone(gate), sequence)), answers: None };
         let Ok(Ok(())) = tokio::time::timeout_at(deadline, self.lines.send(line)).await else {
             self.give_up(sequence);
             return never_left("connection_lost");
@@ -199,6 +204,9 @@ impl Session {
             Body::Other(0x0000_0102) => {}
             Body::Other(command) if command & 0x8000_0000 != 0 => {}
             Body::Bind(_) | Body::Submit(_) | Body::Other(_) => {
+                // `data_sm` (section 4.7) may bear what somebody wrote: a centre must be told to hand that over by `deliver_sm`.
+                let (command, _) = pdu::head(frame).unwrap_or_default();
+                tracing::error!(command = format!("{command:#010x}"), "smpp.not_understood");
                 self.say(Pdu { status: INVALID_COMMAND, sequence, body: Body::GenericNack }).await;
             }
         }
@@ -254,7 +262,7 @@ impl Session {
         // What people write is recorded in the order they wrote it; receipts move only forward, in whatever order.
         if matches!(event, CallbackEvent::Inbound(_)) {
             // Where nobody takes any more the connection is over, and the centre keeps it.
-            let _ = self.texts.send(Text { sequence, event, taker }).await;
+            let _ = self.texts.send(Text { sequence, mark: Mark::of(message), event, taker }).await;
             return;
         }
         let Ok(place) = Arc::clone(&self.receipts).acquire_owned().await else { return };
@@ -283,8 +291,18 @@ impl Session {
     }
 
     async fn say(&self, pdu: Pdu) {
+        self.line(Line { bytes: pdu.write(), gate: None, answers: None }).await;
+    }
+
+    /// Acknowledges what somebody wrote.
+    async fn acknowledge(&self, sequence: u32, mark: Mark) {
+        let bytes = Pdu::new(sequence, Body::DeliverAnswer).write();
+        self.line(Line { bytes, gate: None, answers: Some(mark) }).await;
+    }
+
+    async fn line(&self, line: Line) {
         // Where the writer is gone, so is the connection: the reader is told.
-        let _ = self.lines.send(Line { bytes: pdu.write(), gate: None }).await;
+        let _ = self.lines.send(line).await;
     }
 
     /// From 1 to 0x7fffffff, and around (section 3.2).
@@ -330,18 +348,25 @@ impl Session {
 /// Has what people write recorded, one after another and beside the reader, so that no answer waits behind it. It is acknowledged
 /// once it is durable. Where that takes too long the connection is given up without a word on it: put off alone, it would come
 /// again behind what was written after it, and an old START would lift a newer STOP.
-async fn take(session: Weak<Session>, mut texts: mpsc::Receiver<Text>) {
-    while let Some(Text { sequence, event, taker }) = texts.recv().await {
+async fn take(session: Weak<Session>, mut texts: mpsc::Receiver<Text>, answers: Answers) {
+    while let Some(Text { sequence, mark, event, taker }) = texts.recv().await {
         let since = Instant::now();
         loop {
+            let turn = answers.turn().await;
             // The centre hands it over again, to the connection after this one.
             let Some(session) = session.upgrade().filter(|session| !session.over.is_cancelled()) else {
                 return;
             };
-            if taker(event.clone()).await {
-                session.say(Pdu::new(sequence, Body::DeliverAnswer)).await;
+            let repeated = answers.is_repeated(&mark, Instant::now());
+            if repeated || taker(event.clone()).await {
+                if !repeated {
+                    answers.recorded(&mark, Instant::now());
+                }
+                drop(turn);
+                session.acknowledge(sequence, mark).await;
                 break;
             }
+            drop(turn);
             if since.elapsed() >= PATIENCE {
                 return session.over.cancel();
             }
@@ -359,9 +384,10 @@ async fn write(
     mut lines: mpsc::Receiver<Line>,
     patience: Duration,
     over: CancellationToken,
+    answers: Answers,
 ) {
     loop {
-        let Line { bytes, gate } = tokio::select! {
+        let Line { bytes, gate, answers: answered } = tokio::select! {
             biased;
             Some(line) = lines.recv() => line,
             () = over.cancelled() => break,
@@ -380,6 +406,10 @@ async fn write(
         };
         if !matches!(tokio::time::timeout(patience, written).await, Ok(Ok(()))) {
             break;
+        }
+        // What is written to a connection that is over arrives nowhere.
+        if let Some(mark) = answered.filter(|_| !over.is_cancelled()) {
+            answers.written(&mark);
         }
     }
     over.cancel();

@@ -7,13 +7,14 @@ use crate::channel::smpp::session::Session;
 use crate::channel::smpp::wire::{self, Frames, Writer};
 use crate::domain::fault::SourceFile;
 use crate::domain::outcome::{FailureClass, Outcome};
+use crate::provider::callback::CallbackEvent;
 use crate::provider::manifest::Manifest;
 use crate::provider::smpp::pdu::{Address, Body, Pdu, ShortMessage};
 use crate::provider::smpp::plan::Plan;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, timeout};
 
 /// Far longer than anything takes, even on a busy machine.
@@ -29,6 +30,10 @@ struct Bound {
 }
 
 fn bound(room: usize, enquire_link: &str, taker: Taker) -> Bound {
+    bound_over(link(enquire_link, taker), room)
+}
+
+fn link(enquire_link: &str, taker: Taker) -> Arc<Link> {
     let text = include_str!("../../../providers/sms/smpp/manifest.toml").to_owned();
     let file = SourceFile { path: "sms/smpp/manifest.toml".to_owned(), text };
     let manifest = Arc::new(Manifest::read(&file).expect("a manifest"));
@@ -44,10 +49,15 @@ fn bound(room: usize, enquire_link: &str, taker: Taker) -> Bound {
     let settings = manifest.settings(&given, "test").expect("settings");
     let link = Arc::new(Link::new(Plan::new(&manifest, &settings).expect("a plan")).expect("a link"));
     link.listen(taker);
+    link
+}
+
+/// One more connection, over the same link.
+fn bound_over(link: Arc<Link>, room: usize) -> Bound {
     let (near, far) = tokio::io::duplex(room);
     let (frames, writer) = wire::halves(Box::new(near));
     let (heard, says) = wire::halves(Box::new(far));
-    let session = Session::new(Arc::downgrade(&link), &link.plan, writer);
+    let session = Session::new(&link, writer);
     Bound { session, frames, heard, says, _link: link }
 }
 
@@ -153,4 +163,39 @@ async fn an_answer_does_not_wait_behind_what_somebody_wrote() {
     drop(says);
     drop(heard);
     timeout(PATIENCE, running).await.expect("it ends").expect("it ends well");
+}
+
+#[tokio::test]
+async fn what_was_recorded_and_not_answered_is_not_recorded_again() {
+    let (hold, held) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (recorder, mut records) = mpsc::unbounded_channel();
+    let (holds, holding) = (Arc::clone(&hold), Arc::clone(&held));
+    let slow: Taker = Arc::new(move |event| {
+        let (holds, holding, recorder) = (Arc::clone(&holds), Arc::clone(&holding), recorder.clone());
+        Box::pin(async move {
+            holding.add_permits(1);
+            let CallbackEvent::Inbound(said) = event else { return false };
+            holds.acquire().await.is_ok() && recorder.send(said.text).is_ok()
+        })
+    });
+    let link = link("60", slow);
+    let deliver = |sequence, words: &str| Pdu::new(sequence, Body::Deliver(Box::new(message(words)))).write();
+    // The connection is lost while the first one is being recorded.
+    let Bound { session, frames, heard, mut says, .. } = bound_over(Arc::clone(&link), 4_096);
+    let running = tokio::spawn(Arc::clone(&session).run(frames));
+    says.write_all(&deliver(1, "START")).await.expect("written");
+    let _ = timeout(PATIENCE, held.acquire()).await.expect("it is being recorded");
+    drop((says, heard));
+    assert_eq!(timeout(PATIENCE, running).await.expect("it ends").expect("it ends well"), "hung_up");
+    // The centre has it still, behind what was written since; the third is a new one.
+    let Bound { session, frames, mut heard, mut says, .. } = bound_over(Arc::clone(&link), 4_096);
+    let _running = tokio::spawn(session.run(frames));
+    hold.add_permits(1);
+    for (sequence, words) in [(7, "STOP"), (8, "START"), (9, "START")] {
+        says.write_all(&deliver(sequence, words)).await.expect("written");
+        let answer = next(&mut heard).await.expect("an answer");
+        assert_eq!((answer.sequence, answer.status, answer.body), (sequence, 0, Body::DeliverAnswer));
+    }
+    let recorded: Vec<String> = std::iter::from_fn(|| records.try_recv().ok()).collect();
+    assert_eq!(recorded, ["START", "STOP", "START"]);
 }

@@ -24,9 +24,7 @@ impl Plan {
     ///
     /// The dates of a receipt bear no zone, so they are not read.
     pub fn hear(&self, message: &ShortMessage) -> Option<CallbackEvent> {
-        let is_receipt =
-            RECEIPTS.contains(&(message.esm_class & KIND)) || message.tlv(RECEIPTED_MESSAGE_ID).is_some();
-        if is_receipt {
+        if RECEIPTS.contains(&(message.esm_class & KIND)) || tells_a_state(message) {
             self.receipt(message).map(CallbackEvent::Delivery)
         } else {
             Some(self.inbound(message))
@@ -114,6 +112,14 @@ impl Plan {
             _ => String::from_utf8_lossy(words).into_owned(),
         }
     }
+}
+
+/// Whether it is a receipt although its `esm_class` does not say so. That it names a message is not enough: some centres put on a
+/// handset's words which message they answer.
+fn tells_a_state(message: &ShortMessage) -> bool {
+    message.tlv(RECEIPTED_MESSAGE_ID).is_some()
+        && (message.tlv(MESSAGE_STATE).is_some()
+            || field(&String::from_utf8_lossy(words(message)), "stat").is_some())
 }
 
 /// A `data_coding` without the class that says where a handset shows it (3GPP TS 23.038, section 4).
@@ -222,6 +228,35 @@ mod tests {
         ] {
             let address = Address { ton, npi: 1, value: value.to_owned() };
             assert_eq!(plan(home).address(&address), number, "{home}: {ton} {value}");
+        }
+    }
+
+    #[test]
+    fn a_receipt_says_what_became_of_a_message() {
+        let plan = plan("+1");
+        let message = |esm_class, words: &str, more: &[(u16, &[u8])]| {
+            let mut tlvs = vec![(RECEIPTED_MESSAGE_ID, b"m1\0".to_vec())];
+            tlvs.extend(more.iter().map(|(tag, value)| (*tag, value.to_vec())));
+            let short_message = words.as_bytes().to_vec();
+            ShortMessage { esm_class, short_message, tlvs, ..ShortMessage::default() }
+        };
+        // Of nothing that became of a message it is the handset's own words, whatever they answer.
+        for words in ["STOP", "", "text:stat:DELIVRD", "thermostat:broken"] {
+            let heard = plan.hear(&message(0, words, &[]));
+            assert!(
+                matches!(&heard, Some(CallbackEvent::Inbound(said)) if said.text == words),
+                "{words}: {heard:?}"
+            );
+        }
+        for receipt in [
+            message(0, "", &[(MESSAGE_STATE, &[2])]),
+            message(0, "id:m1 stat:DELIVRD err:000", &[]),
+            message(4, "stat:DELIVRD", &[]),
+        ] {
+            let heard = plan.hear(&receipt);
+            let Some(CallbackEvent::Delivery(delivery)) = &heard else { panic!("no receipt: {heard:?}") };
+            assert_eq!(delivery.provider_ref.as_deref(), Some("m1"));
+            assert_eq!(delivery.status, DeliveryStatus::Delivered);
         }
     }
 

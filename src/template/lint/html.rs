@@ -42,19 +42,26 @@ impl Place {
                     self.value.clear();
                 }
                 (Some(_), _, c) => self.value.push(c),
-                (None, Some(tag), '"' | '\'') => {
+                (None, Some(tag), '"' | '\'') if has_attributes(tag) => {
                     self.attribute = attribute_of(tag);
                     self.quote = Some(c);
                     if self.attribute.starts_with("on") {
                         objection = Some(format!("the script attribute `{}` is not allowed", self.attribute));
                     }
                 }
-                (None, Some(tag), '>') => {
-                    self.element = element_of(tag);
+                (None, Some(tag), '>') if ends(tag) => {
+                    // A comment in a style sheet does not end it.
+                    if has_attributes(tag) {
+                        self.element = element_of(tag);
+                    }
                     self.tag = None;
                     if REFUSED.contains(&self.element.as_str()) {
                         objection = Some(format!("<{}> is not allowed", self.element));
                     }
+                }
+                // A `<` among words begins nothing.
+                (None, Some(tag), c) if tag.is_empty() && !begins(c) => {
+                    self.tag = (c == '<').then(String::new);
                 }
                 (None, Some(tag), c) => tag.push(c),
                 (None, None, '<') => self.tag = Some(String::new()),
@@ -96,6 +103,22 @@ impl Place {
     }
 }
 
+/// Whether this may stand right behind a `<` that begins something (WHATWG HTML, section 13.2.5.6).
+fn begins(c: char) -> bool {
+    c.is_ascii_alphabetic() || matches!(c, '!' | '/' | '?')
+}
+
+/// Whether it is an element's: in a comment, or in what browsers take for one, a quote is a quote and hides nothing.
+fn has_attributes(tag: &str) -> bool {
+    tag.strip_prefix('/').unwrap_or(tag).starts_with(|c: char| c.is_ascii_alphabetic())
+}
+
+/// Whether a `>` ends it. A comment ends as browsers read it (WHATWG HTML, sections 13.2.5.43 to 13.2.5.52).
+fn ends(tag: &str) -> bool {
+    let Some(comment) = tag.strip_prefix("!--") else { return true };
+    matches!(comment, "" | "-") || comment.ends_with("--") || comment.ends_with("--!")
+}
+
 fn attribute_of(tag: &str) -> String {
     let name = tag.trim_end().trim_end_matches('=').trim_end();
     name.rsplit(|c: char| c.is_whitespace() || c == '=').next().unwrap_or_default().to_ascii_lowercase()
@@ -130,6 +153,20 @@ mod tests {
             ("<mj-image alt=\"", Kind::Text, true),
             ("<mj-button href=\"", Kind::Url, true),
             ("<mj-button href=\"", Kind::Text, false),
+            ("<style><!-- x --> p { color: ", Kind::Text, false),
+            ("<!-- don't --><a href=\"", Kind::Text, false),
+            ("<!-- don't --><a title=\"", Kind::Text, true),
+            ("<!-- a > b's -><a title=\"", Kind::Text, false),
+            ("<!-- \"", Kind::Text, false),
+            ("<!--><a href='", Kind::Text, false),
+            ("<!-- x' --!><a href='", Kind::Text, false),
+            ("<!--'-->x", Kind::Text, true),
+            ("<!DOCTYPE html don't><a href=\"", Kind::Text, false),
+            ("<?xml don't?><a href=\"", Kind::Text, false),
+            ("</ don't><a href=\"", Kind::Text, false),
+            ("I <3 you, don't <a href=\"", Kind::Text, false),
+            ("1 <<a href=\"", Kind::Text, false),
+            ("1 < 2, ", Kind::Text, true),
         ];
         for (before, kind, fits) in table {
             let mut place = Place::default();
@@ -145,6 +182,10 @@ mod tests {
             "<img onload=\"x()\">",
             "<a href=\" JavaScript:x()\">",
             "<iframe src=\"https://x.example\">",
+            "<!-- don't --><script>x</script>",
+            "<!--><script>x</script>",
+            "<!---><script>x</script>",
+            "<!----!><script>x</script>",
         ] {
             assert!(Place::default().feed(text).is_some(), "{text}");
         }

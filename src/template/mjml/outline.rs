@@ -28,6 +28,8 @@ const ATTRIBUTES: &str = "align alt background-color border border-bottom border
     white-space width word-break";
 
 const FETCHES: &str = "a style may fetch nothing";
+/// Attributes of HTML that name what is fetched at once.
+const FETCHED: [&str; 4] = ["background", "poster", "src", "srcset"];
 
 /// Disclosures must be read.
 const HIDDEN: &str = "{{disclosures}} stands in <mj-text>, where it is read";
@@ -275,8 +277,14 @@ impl<'a> Outline<'a> {
             if tags.filter_map(|index| self.masked.kind(index)).any(|kind| kind == Kind::Slot) {
                 self.fault(at, HIDDEN);
             }
-            if key == "style" && value.contains("url(") {
+            if key.eq_ignore_ascii_case("style") && fetches(value) {
                 self.fault(at, FETCHES);
+            }
+            if FETCHED.iter().any(|known| key.eq_ignore_ascii_case(known)) && !is_within(value) {
+                self.fault(
+                    at,
+                    "a letter may fetch nothing: an image stands in it as `data:`, or goes with it as `cid:`",
+                );
             }
             found.push((key, value));
             rest = after.trim_start();
@@ -304,9 +312,7 @@ impl<'a> Outline<'a> {
             }
             match self.element() {
                 "mj-title" => self.plain(at, text.trim()),
-                "mj-style" | "style" if text.contains("@import") || text.contains("url(") => {
-                    self.fault(at, FETCHES);
-                }
+                "mj-style" | "style" if fetches(text) => self.fault(at, FETCHES),
                 _ => {}
             }
         } else if !blank {
@@ -317,6 +323,18 @@ impl<'a> Outline<'a> {
             );
         }
     }
+}
+
+/// Whether a style, as far as it is written here, fetches anything.
+fn fetches(style: &str) -> bool {
+    let style = style.to_ascii_lowercase();
+    ["@import", "url(", "image-set("].iter().any(|known| style.contains(known))
+}
+
+/// Whether an image's address is of the letter itself (RFC 2397, RFC 2392).
+fn is_within(address: &str) -> bool {
+    let address = address.trim_start().to_ascii_lowercase();
+    ["data:", "cid:"].iter().any(|own| address.starts_with(own))
 }
 
 #[cfg(test)]
@@ -368,10 +386,22 @@ mod tests {
             ("<mj-raw>{{disclosures}}</mj-raw>", "{{disclosures}} stands in <mj-text>"),
             ("<mj-text><p title=\"{{disclosures}}\">x</p></mj-text>", "{{disclosures}} stands in <mj-text>"),
             ("<mj-text><p style=\"background:url(x)\">x</p></mj-text>", "a style may fetch nothing"),
+            ("<mj-text><p style=\"background:URL(x)\">x</p></mj-text>", "a style may fetch nothing"),
+            ("<mj-text><p Style=\"background:url(x)\">x</p></mj-text>", "a style may fetch nothing"),
+            ("<mj-raw><style>p{background:Url(x)}</style></mj-raw>", "a style may fetch nothing"),
+            ("<mj-image alt=\"\" src=\"https://x.example/a.png\" />", "a letter may fetch nothing"),
+            ("<mj-image alt=\"\" src=\"{{x}}\" />", "a letter may fetch nothing"),
+            (
+                "<mj-text><img alt=\"\" SRC=\" HTTP://x.example/a.png\"></mj-text>",
+                "a letter may fetch nothing",
+            ),
+            ("<mj-text><img alt=\"\" src=\"//x.example/a.png\"></mj-text>", "a letter may fetch nothing"),
+            ("<mj-text><img alt=\"\" srcset=\"a.png 2x\"></mj-text>", "a letter may fetch nothing"),
+            ("<mj-text><td background=\"//x.example/a.png\">x</td></mj-text>", "a letter may fetch nothing"),
             ("<mj-raw><style>p{ {{x}} }</style></mj-raw>", "a style sheet is the same for everybody"),
             ("<mj-raw><!--[if mso]>x<![endif]--></mj-raw>", "no conditional comment is needed"),
-            ("<mj-image src=\"https://x.example/a.png\" />", "an image needs an alt"),
-            ("<mj-text><img src=\"https://x.example/a.png\"></mj-text>", "an image needs an alt"),
+            ("<mj-image src=\"data:image/png;base64,AA==\" />", "an image needs an alt"),
+            ("<mj-text><img src=\"cid:a\"></mj-text>", "an image needs an alt"),
             ("<mj-section background-url=\"x\"></mj-section>", "`<mj-section>` has no place here"),
             ("<mj-spacer background-url=\"x\" />", "`background-url` is no attribute"),
         ];
@@ -401,6 +431,7 @@ mod tests {
             ("<mj-title> </mj-title><mj-preview>P</mj-preview>", "f:1: there are no words in <mj-title>"),
             (&format!("{both}<mj-font name=\"x\" />"), "f:2: `<mj-font>` has no place"),
             (&format!("{both}<mj-style>@import 'x';</mj-style>"), "f:2: a style may fetch nothing"),
+            (&format!("{both}<mj-style>@IMPORT 'x';</mj-style>"), "f:2: a style may fetch nothing"),
             (&format!("{both}{{{{#if a}}}}{{{{/if}}}}"), "f:2: no condition may stand here"),
             (
                 "<mj-title>T</mj-title><mj-preview>{{disclosures}}</mj-preview>",
