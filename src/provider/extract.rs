@@ -127,6 +127,11 @@ impl Extracts {
         Self(vec![Extract { source: Source::Param(name.to_owned()), pattern: None }])
     }
 
+    /// Whether what stands there has a form that is known.
+    pub(in crate::provider) fn is_of_a_form(&self) -> bool {
+        self.0.iter().any(|extract| extract.pattern.is_some())
+    }
+
     /// Every place to look in.
     pub(in crate::provider) fn each(&self) -> impl Iterator<Item = &Extract> {
         self.0.iter()

@@ -388,10 +388,10 @@ impl CallbackSpec {
         let headers =
             self.headers.read_whole(event).map(|written| letter::headers(&written)).unwrap_or_default();
         let letter = Letter { subject: self.subject.read(event), html: self.html.read(event), headers };
-        // By it a repetition is known: one that somebody took away would lift a newer stop. A letter may have none (RFC 5322,
-        // section 3.6).
-        if provider_ref.is_none() && !self.reference.is_empty() && !self.is_letter() {
-            return Err(CallbackError::Malformed("it has no identifier where the manifest says"));
+        // By it a repetition is known: one that somebody took away would lift a newer stop. A manifest that knows its form
+        // demands it; a letter may have none (RFC 5322, section 3.6).
+        if provider_ref.is_none() && self.reference.is_of_a_form() && !self.is_letter() {
+            return Err(CallbackError::Malformed("it has no identifier of the form that the manifest says"));
         }
         let text = self.text.read_even_empty(event).or_else(|| letter.html.as_ref().map(|_| String::new()));
         Ok(Inbound {

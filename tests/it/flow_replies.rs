@@ -6,9 +6,6 @@ use crate::support::sample::{Person, decide, noon, person};
 use crate::support::vendor::{ACCOUNT_SID, AUTH_TOKEN, Twilio, signature};
 use serde_json::{Value, json};
 
-/// The vendor's identifier of a text that is alone in its test.
-const SID: &str = "SM00000000000000000000000000000001";
-
 /// Posts a text from a handset as Twilio does, signed with this token.
 fn text(gateway: &Gateway, sid: &str, from: &str, body: &str, token: &str) -> Message {
     let fields = [
@@ -92,7 +89,7 @@ fn several_meanings_all_take_effect() {
     let sample = person(1);
     sample.enter(&client, noon());
     let words = "I don't owe this. My lawyer is Jane Roe, 614-555-0134. Stop texting me.";
-    say(&gateway, SID, &sample.phone, words);
+    say(&gateway, "SM1", &sample.phone, words);
     let inbound = last(&client, &sample, "inbound.received");
     assert!(inbound.to_string().contains(r#""intents":["dispute","attorney","stop"]"#), "{inbound}");
     let recorded = types(&client, &sample);
@@ -115,7 +112,7 @@ fn a_promise_keeps_its_amount_and_bars_nothing() {
     let client = gateway.admin();
     let sample = person(1);
     sample.enter(&client, noon());
-    say(&gateway, SID, &sample.phone, "Thanks, I'll pay $75.50 tomorrow");
+    say(&gateway, "SM1", &sample.phone, "Thanks, I'll pay $75.50 tomorrow");
     let promise = last(&client, &sample, "promise.received").to_string();
     assert!(promise.contains(r#"{"amount":"75.50","currency":"USD"}"#), "{promise}");
     assert!(promise.contains("\"due_on\":\"20"), "{promise}");
@@ -128,7 +125,7 @@ fn what_nobody_understands_freezes_the_address_and_waits_for_a_person() {
     let client = gateway.admin();
     let sample = person(1);
     sample.enter(&client, noon());
-    say(&gateway, SID, &sample.phone, "mi abuela tiene un tractor");
+    say(&gateway, "SM1", &sample.phone, "mi abuela tiene un tractor");
     assert_ne!(decide(&client, &sample.query("sms"))["outcome"], "allow");
     let reviews = client.get("/v1/reviews").expect(200);
     let review = &reviews["items"][0];
@@ -145,7 +142,7 @@ fn a_wrong_number_is_not_used_again_by_any_means() {
     let client = gateway.admin();
     let sample = person(1);
     sample.enter(&client, noon());
-    say(&gateway, SID, &sample.phone, "Sorry, you have the wrong number");
+    say(&gateway, "SM1", &sample.phone, "Sorry, you have the wrong number");
     let recorded = types(&client, &sample);
     assert!(recorded.iter().any(|kind| kind == "contact_point.invalid"), "{recorded:?}");
     assert!(!recorded.iter().any(|kind| kind == "opt_out.received" || kind == "reply.held"), "{recorded:?}");

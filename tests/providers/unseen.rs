@@ -105,9 +105,8 @@ fn a_list_of_faults_is_a_fault() {
 
 #[test]
 fn letters_arrive_whatever_they_are_written_in() {
-    let body = |text: &[u8]| {
-        [br#"{"messages":[{"kind":"text","id":"m1","from":"+1","text":""#, text, br#""}]}"#].concat()
-    };
+    let body =
+        |text: &[u8]| [br#"{"messages":[{"kind":"text","from":"+1","text":""#, text, br#""}]}"#].concat();
     for (query, text) in
         [("", &b"ma\xf1ana"[..]), ("", "mañana".as_bytes()), ("&coding=iso-8859-15", b"ma\xf1ana")]
     {
