@@ -110,6 +110,8 @@ pub struct AttemptState {
     pub failure: Option<AttemptFailure>,
     /// How a call ended, as far as is known.
     pub result: Option<ContactResult>,
+    /// Whether a receipt said that it failed, also where its status did not move back.
+    pub came_back: bool,
     /// The receipts recorded of it: the provider's word and code, so that the same one again is known.
     pub receipts: Vec<(String, Option<String>)>,
     /// The message as sent; gone after erasure.
@@ -334,7 +336,7 @@ impl DebtorState {
         if let Some(request) = self.requests.get_mut(&id) {
             request.become_(status);
         }
-        cadence::settle(&mut self.cadences, &self.requests, id, at);
+        cadence::settle(&mut self.cadences, &self.requests, &self.attempts, id, at);
     }
 
     fn decided(&mut self, record: DecisionRecord, at: Timestamp) {
@@ -350,7 +352,7 @@ impl DebtorState {
             Outcome::Block if liftable => request.become_(RequestStatus::Deferred),
             Outcome::Block => request.become_(RequestStatus::Blocked),
         }
-        cadence::settle(&mut self.cadences, &self.requests, id, at);
+        cadence::settle(&mut self.cadences, &self.requests, &self.attempts, id, at);
     }
 
     fn start(&mut self, start: AttemptStart, message: Sealed<AttemptSecret>, at: Timestamp) {
@@ -370,6 +372,7 @@ impl DebtorState {
                 finished_at: None,
                 failure: None,
                 result: None,
+                came_back: false,
                 receipts: Vec::new(),
                 message,
             }),
@@ -392,6 +395,7 @@ impl DebtorState {
     fn deliver(&mut self, update: DeliveryUpdate, at: Timestamp) {
         if let Some(attempt) = self.attempts.get_mut(&update.attempt) {
             attempt.receipts.push((update.reported.clone(), update.code.clone()));
+            attempt.came_back |= update.cause.is_some();
         }
         if let Some(attempt) = self.attempts.get_mut(&update.attempt)
             && update.status == AttemptStatus::Failed
@@ -445,6 +449,6 @@ impl DebtorState {
         } else {
             request.look_back(status, others);
         }
-        cadence::settle(&mut self.cadences, &self.requests, of, at);
+        cadence::settle(&mut self.cadences, &self.requests, &self.attempts, of, at);
     }
 }
