@@ -281,7 +281,7 @@ impl<'w> Batch<'w> {
             self.writer.database.index.clear(self.next_leaf);
         }
         self.writer.owes_erasures |= self.erased;
-        Ok(Written { log: Arc::clone(&self.writer.log) })
+        Ok(Written { log: Arc::clone(&self.writer.log), log_size: self.next_leaf })
     }
 
     /// Requests into the history's transaction, then the new keys: durable before what they seal.

@@ -39,6 +39,7 @@ pub struct Writer {
 #[derive(Clone)]
 pub struct Written {
     pub(super) log: Arc<File>,
+    pub(super) log_size: u64,
 }
 
 impl Written {
@@ -49,6 +50,11 @@ impl Written {
     /// may forget that it had to. The store must be closed and opened anew.
     pub fn sync(&self) -> Result<(), StorageError> {
         self.log.sync_data().map_err(|_| StorageError::Database { doing: "syncing the log", code: 0 })
+    }
+
+    /// How many events the log has with it.
+    pub fn log_size(&self) -> u64 {
+        self.log_size
     }
 }
 
