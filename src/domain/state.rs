@@ -156,6 +156,24 @@ impl DebtorState {
         self.outline.points.iter().find(|point| point.point == key)
     }
 
+    /// The stops that close a point over a channel at an instant: those that no consent lifts then. Some may be about some
+    /// accounts only.
+    pub fn stops_at(
+        &self,
+        channel: Channel,
+        point: PointKey,
+        at: Timestamp,
+    ) -> impl Iterator<Item = &OptOut> {
+        let closes = move |stop: &&OptOut| {
+            stop.channel.covers(channel) && stop.point.is_none_or(|closed| closed == point)
+        };
+        let lifted = move |stop: &OptOut| {
+            let mut given = self.consents.iter().filter(|given| given.in_force(at));
+            given.any(|given| stop.is_lifted_by(given, channel, Some(point), &[]))
+        };
+        self.opt_outs.iter().filter(closes).filter(move |stop| !lifted(stop))
+    }
+
     /// Whether every account is on file.
     pub fn owes(&self, accounts: &[AccountKey]) -> bool {
         accounts.iter().all(|key| self.outline.accounts.iter().any(|account| account.account == *key))
