@@ -21,9 +21,9 @@ use crate::domain::channel::words;
 use crate::domain::consent::covers_any;
 use crate::domain::debtor::AccountStatus;
 use crate::domain::event::EventBody;
-use crate::domain::id::{AccountKey, CadenceId, RequestId};
+use crate::domain::id::{AccountKey, AttemptId, CadenceId, RequestId};
 use crate::domain::request::{ChannelChoice, RequestOrder, RequestStatus};
-use crate::domain::state::{DebtorState, RequestState};
+use crate::domain::state::{AttemptState, DebtorState, RequestState};
 use crate::domain::time::{Span, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -220,6 +220,7 @@ pub struct CadenceState {
 pub type Cadences = BTreeMap<CadenceId, Box<CadenceState>>;
 
 type Requests = BTreeMap<RequestId, Box<RequestState>>;
+type Attempts = BTreeMap<AttemptId, Box<AttemptState>>;
 
 /// What follows in a cadence once a step of it went out or ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -263,9 +264,12 @@ impl CadenceState {
     }
 
     /// What follows once its newest step went out or ended.
-    pub fn next(&self, requests: &Requests, ended_at: Timestamp) -> Next<'_> {
+    pub fn next(&self, requests: &Requests, attempts: &Attempts, ended_at: Timestamp) -> Next<'_> {
         let next = self.enrolment.plan.next(self.requests.len(), ended_at, self.enrolment.expires_at);
-        let is_missing = |needed: RequestId| requests.get(&needed).is_none_or(|it| !is_out(it.status));
+        // A message that came back after it had arrived leaves its request's status where it was.
+        let stays_out = |of: &AttemptId| attempts.get(of).is_some_and(|it| it.stays_out());
+        let stands = |it: &RequestState| is_out(it.status) && it.attempts.iter().any(stays_out);
+        let is_missing = |needed: RequestId| requests.get(&needed).is_none_or(|it| !stands(it));
         match next {
             Next::Step { step, .. } if self.needed_by(step).is_some_and(is_missing) => {
                 Next::End(Ending::NotSent)
@@ -325,7 +329,7 @@ pub fn due_step(state: &DebtorState, request: RequestId, at: Timestamp) -> Optio
     if !newest || !cadence.is_live() || !is_through(found.status) {
         return None;
     }
-    match cadence.next(&state.requests, at) {
+    match cadence.next(&state.requests, &state.attempts, at) {
         step @ Next::Step { .. } => Some((id, step)),
         Next::End(_) => None,
     }
@@ -406,14 +410,20 @@ pub(in crate::domain) fn erase(cadences: &mut Cadences, at: Timestamp) {
 }
 
 /// Ends the cadence that a request belongs to, if the request was its newest, went out or ended, and nothing follows.
-pub(in crate::domain) fn settle(cadences: &mut Cadences, requests: &Requests, id: RequestId, at: Timestamp) {
+pub(in crate::domain) fn settle(
+    cadences: &mut Cadences,
+    requests: &Requests,
+    attempts: &Attempts,
+    id: RequestId,
+    at: Timestamp,
+) {
     let Some(request) = requests.get(&id) else { return };
     let Some(place) = request.order.cadence.as_ref().filter(|_| is_through(request.status)) else { return };
     let Some(cadence) = cadences.get_mut(&place.cadence) else { return };
     if !cadence.is_live() || cadence.requests.last() != Some(&id) {
         return;
     }
-    if let Next::End(ending) = cadence.next(requests, at) {
+    if let Next::End(ending) = cadence.next(requests, attempts, at) {
         cadence.ended = Some((ending, at));
     }
 }

@@ -128,6 +128,29 @@ pub struct OptOut {
     pub received_at: Timestamp,
 }
 
+impl OptOut {
+    /// Whether a consent lifts it, for as long as the consent lasts, for contacts over a channel at a point about some accounts
+    /// (empty means that none is named): one given to us after it, for the same point, or for the whole medium where the
+    /// refusal was of the whole medium.
+    pub fn is_lifted_by(
+        &self,
+        given: &Consent,
+        channel: Channel,
+        point: Option<PointKey>,
+        accounts: &[AccountKey],
+    ) -> bool {
+        let same_point = match given.point {
+            Some(given) => point == Some(given),
+            None => self.point.is_none(),
+        };
+        given.granted_at > self.received_at
+            && given.given_to == GivenTo::Collector
+            && given.channel == channel
+            && same_point
+            && covers_all(&given.accounts, accounts)
+    }
+}
+
 words! {
     /// A day of the week.
     Weekday {

@@ -110,6 +110,8 @@ pub struct AttemptState {
     pub failure: Option<AttemptFailure>,
     /// How a call ended, as far as is known.
     pub result: Option<ContactResult>,
+    /// Whether a receipt said that it failed, also where its status did not move back.
+    pub came_back: bool,
     /// The receipts recorded of it: the provider's word and code, so that the same one again is known.
     pub receipts: Vec<(String, Option<String>)>,
     /// The message as sent; gone after erasure.
@@ -152,6 +154,24 @@ impl DebtorState {
     /// The outline of a contact point on file.
     pub fn point(&self, key: PointKey) -> Option<&PointOutline> {
         self.outline.points.iter().find(|point| point.point == key)
+    }
+
+    /// The stops that close a point over a channel at an instant: those that no consent lifts then. Some may be about some
+    /// accounts only.
+    pub fn stops_at(
+        &self,
+        channel: Channel,
+        point: PointKey,
+        at: Timestamp,
+    ) -> impl Iterator<Item = &OptOut> {
+        let closes = move |stop: &&OptOut| {
+            stop.channel.covers(channel) && stop.point.is_none_or(|closed| closed == point)
+        };
+        let lifted = move |stop: &OptOut| {
+            let mut given = self.consents.iter().filter(|given| given.in_force(at));
+            given.any(|given| stop.is_lifted_by(given, channel, Some(point), &[]))
+        };
+        self.opt_outs.iter().filter(closes).filter(move |stop| !lifted(stop))
     }
 
     /// Whether every account is on file.
@@ -340,7 +360,7 @@ impl DebtorState {
         if let Some(request) = self.requests.get_mut(&id) {
             request.become_(status);
         }
-        cadence::settle(&mut self.cadences, &self.requests, id, at);
+        cadence::settle(&mut self.cadences, &self.requests, &self.attempts, id, at);
     }
 
     fn decided(&mut self, record: DecisionRecord, at: Timestamp) {
@@ -356,7 +376,7 @@ impl DebtorState {
             Outcome::Block if liftable => request.become_(RequestStatus::Deferred),
             Outcome::Block => request.become_(RequestStatus::Blocked),
         }
-        cadence::settle(&mut self.cadences, &self.requests, id, at);
+        cadence::settle(&mut self.cadences, &self.requests, &self.attempts, id, at);
     }
 
     fn start(&mut self, start: AttemptStart, message: Sealed<AttemptSecret>, at: Timestamp) {
@@ -376,6 +396,7 @@ impl DebtorState {
                 finished_at: None,
                 failure: None,
                 result: None,
+                came_back: false,
                 receipts: Vec::new(),
                 message,
             }),
@@ -398,6 +419,7 @@ impl DebtorState {
     fn deliver(&mut self, update: DeliveryUpdate, at: Timestamp) {
         if let Some(attempt) = self.attempts.get_mut(&update.attempt) {
             attempt.receipts.push((update.reported.clone(), update.code.clone()));
+            attempt.came_back |= update.cause.is_some();
         }
         if let Some(attempt) = self.attempts.get_mut(&update.attempt)
             && update.status == AttemptStatus::Failed
@@ -451,6 +473,6 @@ impl DebtorState {
         } else {
             request.look_back(status, others);
         }
-        cadence::settle(&mut self.cadences, &self.requests, of, at);
+        cadence::settle(&mut self.cadences, &self.requests, &self.attempts, of, at);
     }
 }

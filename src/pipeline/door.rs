@@ -15,7 +15,7 @@ use crate::pipeline::amend::{self, Effects};
 use crate::pipeline::barrier::Barrier;
 use crate::pipeline::decide::Circumstances;
 use crate::pipeline::filing::Filed;
-use crate::pipeline::landing::Landing;
+use crate::pipeline::landing::{Durable, Landing};
 use crate::pipeline::metrics::Metrics;
 use crate::pipeline::permits::Permit;
 use crate::pipeline::preview::{Counsel, Standing};
@@ -94,6 +94,7 @@ impl Pipeline {
         let (agenda, barrier) = (Arc::new(Agenda::default()), Arc::new(Barrier::new(desk.clock.clone())));
         let (steps, taken) = tokio::sync::mpsc::unbounded_channel();
         let writer = store.writer()?;
+        let durable = Arc::new(Durable::new(writer.log_size()));
         desk.pauses.store(Arc::new(store.reader()?.pauses()?));
         let bench = Bench {
             writer,
@@ -101,7 +102,13 @@ impl Pipeline {
             desk: desk.clone(),
             in_force: InForce { policy: desk.policy.load_full(), pauses: desk.pauses.load_full() },
         };
-        let landing = Landing { desk: desk.clone(), agenda: agenda.clone(), barrier: barrier.clone(), steps };
+        let landing = Landing {
+            desk: desk.clone(),
+            agenda: agenda.clone(),
+            barrier: barrier.clone(),
+            steps,
+            durable: durable.clone(),
+        };
         let recorder = Recorder::start(bench, landing).map_err(|error| StartError::Thread(error.kind()))?;
         let recorder = Arc::new(recorder);
         let shop = Arc::new(Workshop {
@@ -109,6 +116,7 @@ impl Pipeline {
             recorder,
             agenda,
             barrier,
+            durable,
             metrics,
             amended: ArcSwapOption::empty(),
             couriers: ArcSwap::default(),

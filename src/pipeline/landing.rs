@@ -10,7 +10,28 @@ use crate::pipeline::step::Step;
 use crate::pipeline::unit::Effect;
 use crate::storage::Written;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc::UnboundedSender;
+
+/// How much of the log is durable. What stands behind it can be read, but nobody may hear of it.
+#[derive(Debug)]
+pub struct Durable(AtomicU64);
+
+impl Durable {
+    /// Of a log as it was found.
+    pub fn new(log_size: u64) -> Self {
+        Self(AtomicU64::new(log_size))
+    }
+
+    /// How many events of the log, from its first.
+    pub fn log_size(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn reach(&self, log_size: u64) {
+        self.0.fetch_max(log_size, Ordering::Release);
+    }
+}
 
 /// Where what follows from a batch goes.
 pub struct Landing {
@@ -22,6 +43,8 @@ pub struct Landing {
     pub barrier: Arc<Barrier>,
     /// Where messages go that may leave at once.
     pub steps: UnboundedSender<(Due, Step)>,
+    /// What may be told of the log.
+    pub durable: Arc<Durable>,
 }
 
 impl Landing {
@@ -30,6 +53,8 @@ impl Landing {
         match written.sync() {
             Ok(()) => {
                 effects.into_iter().for_each(|effect| self.follow(effect));
+                // Last: whoever is told of a stop may rely on it.
+                self.durable.reach(written.log_size());
                 true
             }
             Err(error) => {
@@ -54,5 +79,19 @@ impl Landing {
             Effect::Pauses(pauses) => self.desk.pauses.store(pauses),
             Effect::Policy(policy) => self.desk.policy.store(policy),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_durable_stays_so() {
+        let durable = Durable::new(7);
+        assert_eq!(durable.log_size(), 7);
+        durable.reach(12);
+        durable.reach(9);
+        assert_eq!(durable.log_size(), 12);
     }
 }

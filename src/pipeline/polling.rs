@@ -59,7 +59,8 @@ impl Pipeline {
             let next = if now < not_before { Err(Some(not_before)) } else { carrier.polls.next(now) };
             let rest = match next {
                 Ok(Due { task: Task::Poll(attempt), debtor, .. }) => {
-                    let patience = self.ask(carrier, poll, debtor, attempt).await;
+                    // Only a question is paced: most of what a start takes up has its end, and keeps nobody waiting.
+                    let Some(patience) = self.ask(carrier, poll, debtor, attempt).await else { continue };
                     not_before = now.plus(patience.min(LONGEST));
                     pace
                 }
@@ -92,32 +93,36 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Asks about one attempt, unless its end is known by now. How long the vendor is to be left alone then.
-    async fn ask(&self, carrier: &Carrier, poll: &PollSpec, debtor: DebtorKey, attempt: AttemptId) -> Span {
+    /// Asks about one attempt, unless its end is known by now. How long the vendor is to be left alone then; none where it was
+    /// not asked.
+    async fn ask(
+        &self,
+        carrier: &Carrier,
+        poll: &PollSpec,
+        debtor: DebtorKey,
+        attempt: AttemptId,
+    ) -> Option<Span> {
         let now = self.desk().clock.now();
-        let at_once = Span::millis(0);
+        let at_once = Some(Span::millis(0));
         let again = |after: Span| put(carrier, debtor, attempt, now.plus(after));
         let (channel, name) = (carrier.channel, carrier.name.as_str());
-        let provider = carrier.name.clone();
-        let found = self.file(move |unit| open(unit, debtor, attempt, &provider).map(Ok)).await;
-        let open = match found {
-            Ok(Some(open)) => open,
-            Ok(None) => return at_once,
-            // The history is out of reach: what would come of it could not be recorded.
+        let open = match self.open(carrier, debtor, attempt).await {
+            Ok(found) => found?,
+            // The history is out of reach: what would come of it could not be recorded, and no other can be looked at either.
             Err(_) => {
                 again(NAP);
-                return at_once;
+                return Some(NAP);
             }
         };
         if now.since(open.since) > poll.until {
             tracing::warn!(attempt.id = %attempt, provider = name, "poll.given_up");
             self.metrics().callback(channel, name, "given_up");
-            return at_once;
+            return None;
         }
         let (manifest, settings) = carrier.vendor();
         let reference = open.reference.as_deref();
         // Without the vendor's identifier there is no question to ask.
-        let Some(request) = manifest.question(attempt, reference, settings, now) else { return at_once };
+        let request = manifest.question(attempt, reference, settings, now)?;
         let answer = match carrier.transport().ask(request).await {
             Some(response) => manifest.answered(attempt, reference, &response),
             None => Answered::Nothing("no_answer".to_owned()),
@@ -126,13 +131,15 @@ impl Pipeline {
             Answered::Said(said) => {
                 let taken = self.take(channel, name, CallbackEvent::Delivery(said)).await;
                 self.metrics().callback(channel, name, if taken.is_ok() { "polled" } else { "unmatched" });
-                // What it says may be the end; the next look at the attempt knows.
-                again(poll.interval);
+                // What it says may be the end. Where that cannot be known now, the next look knows.
+                if !matches!(self.open(carrier, debtor, attempt).await, Ok(None)) {
+                    again(poll.interval);
+                }
             }
             Answered::Patience(seconds) => {
                 let asked = seconds.map_or(PATIENCE, |seconds| Span::seconds(seconds.into()));
                 again(poll.interval.max(asked));
-                return asked;
+                return Some(asked);
             }
             Answered::Nothing(code) => {
                 tracing::warn!(attempt.id = %attempt, provider = name, failure.code = %code, "poll.nothing_said");
@@ -141,6 +148,17 @@ impl Pipeline {
             }
         }
         at_once
+    }
+
+    /// An attempt over a carrier whose end is not known; none where it is.
+    async fn open(
+        &self,
+        carrier: &Carrier,
+        debtor: DebtorKey,
+        attempt: AttemptId,
+    ) -> Result<Option<Open>, Refusal> {
+        let provider = carrier.name.clone();
+        self.file(move |unit| open(unit, debtor, attempt, &provider).map(Ok)).await
     }
 }
 

@@ -102,15 +102,10 @@ fn stopped(
     channel: Channel,
     point: PointKey,
 ) -> Result<bool, StorageError> {
-    let state = unit.debtor(debtor)?;
+    let now = unit.now();
+    let mut stops = unit.debtor(debtor)?.stops_at(channel, point, now);
     // A stop about some accounts alone leaves the point open for the others.
-    let closes = |stop: &&OptOut| {
-        stop.point == Some(point) && stop.channel.covers(channel) && stop.accounts.is_empty()
-    };
-    let stops = state.opt_outs.iter().filter(closes);
-    let lifted =
-        |since| state.consents.iter().any(|given| given.point == Some(point) && given.granted_at > since);
-    Ok(stops.map(|stop| stop.received_at).max().is_some_and(|since| !lifted(since)))
+    Ok(stops.any(|stop| stop.point == Some(point) && stop.accounts.is_empty()))
 }
 
 /// Records that a debtor closed a point for a channel.

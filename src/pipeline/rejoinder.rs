@@ -13,7 +13,6 @@
 //! - 2026-11-23: a shared number is one phone: the first file that has it answers, the others do not.
 
 use crate::domain::channel::{Channel, Priority, Purpose};
-use crate::domain::consent::Consent;
 use crate::domain::event::{Actor, EventBody, RequestSecret};
 use crate::domain::id::{DebtorKey, Pseudonym, RequestId};
 use crate::domain::intent::Intent;
@@ -48,15 +47,8 @@ pub struct Rejoinders {
 }
 
 /// Whether an address was closed already over the medium of a reply: a stop stands, and no later consent lifted it.
-pub fn is_closed(state: &DebtorState, reply: &Reply) -> bool {
-    let here = |consent: &&Consent| consent.channel == reply.channel && consent.point == Some(reply.point);
-    let consented = state.consents.iter().filter(here).map(|consent| consent.granted_at).max();
-    state
-        .opt_outs
-        .iter()
-        .filter(|stop| stop.channel.covers(reply.channel) && stop.accounts.is_empty())
-        .filter(|stop| stop.point.is_none_or(|point| point == reply.point))
-        .any(|stop| consented.is_none_or(|consented| consented <= stop.received_at))
+pub fn is_closed(state: &DebtorState, reply: &Reply, now: Timestamp) -> bool {
+    state.stops_at(reply.channel, reply.point, now).any(|stop| stop.accounts.is_empty())
 }
 
 /// Orders what a reply is answered with, if it is.

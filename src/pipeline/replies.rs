@@ -36,19 +36,22 @@ pub fn receive(unit: &mut Unit<'_>, actor: &Actor, said: &Understood) -> Result<
     {
         return Ok(true);
     }
-    let (mut first, mut was_closed) = (None, false);
+    let now = unit.now();
+    let (mut found, mut answering, mut was_closed) = (false, None, false);
     for debtor in unit.batch.streams_with_point(said.reply.point)? {
         let state = unit.debtor(debtor)?;
         if state.point(said.reply.point).is_some() {
-            was_closed |= rejoinder::is_closed(state, &said.reply);
-            first = first.or(Some(debtor));
+            found = true;
+            was_closed |= rejoinder::is_closed(state, &said.reply, now);
+            // Of an erased file the outline stays, but there is nobody to write to.
+            answering = answering.or(state.is_on_file().then_some(debtor));
             take(unit, actor, debtor, said)?;
         }
     }
-    if let Some(debtor) = first {
+    if let Some(debtor) = answering {
         rejoinder::answer(unit, actor, debtor, said, was_closed)?;
     }
-    Ok(first.is_some())
+    Ok(found)
 }
 
 /// Records a reply on one debtor's file: of somebody of whom it is known on whose behalf it speaks.
@@ -306,28 +309,14 @@ fn start(
 ) -> Result<(), StorageError> {
     let (now, reply) = (unit.now(), &said.reply);
     let state = unit.debtor(debtor)?;
-    let newest = state
-        .opt_outs
-        .iter()
-        .filter(|stop| {
-            stop.channel.covers(reply.channel) && stop.point.is_none_or(|point| point == reply.point)
-        })
-        .map(|stop| stop.received_at)
-        .max();
-    let consented = |since| {
-        let here =
-            |consent: &&Consent| consent.channel == reply.channel && consent.point == Some(reply.point);
-        state.consents.iter().filter(here).any(|consent| consent.granted_at > since)
-    };
+    let newest = state.stops_at(reply.channel, reply.point, now).map(|stop| stop.received_at).max();
     // A sender's address is easily forged in an email; a text comes signed by its vendor.
     let genuine = reply.channel != Channel::Email;
-    if !genuine || said.word() != Understanding::Start || newest.is_none_or(consented) {
+    let Some(newest) = newest.filter(|_| genuine && said.word() == Understanding::Start) else {
         return Ok(());
-    }
+    };
     // A consent lifts a stop that is older than itself.
-    let granted_at = newest
-        .filter(|stopped| *stopped >= now)
-        .map_or(now, |stopped| stopped.plus(crate::domain::time::Span::millis(1)));
+    let granted_at = if newest < now { now } else { newest.plus(crate::domain::time::Span::millis(1)) };
     for scope in [ConsentScope::Automated, ConsentScope::Electronic] {
         if !scope.fits(reply.channel) {
             continue;

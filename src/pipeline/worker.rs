@@ -9,6 +9,7 @@ use crate::pipeline::agenda::{Agenda, Due, Task};
 use crate::pipeline::amend::Effects;
 use crate::pipeline::barrier::{Barrier, Refused};
 use crate::pipeline::carriers::{Carrier, Slot};
+use crate::pipeline::landing::Durable;
 use crate::pipeline::metrics::Metrics;
 use crate::pipeline::recorder::Recorder;
 use crate::pipeline::step::{Departure, Step};
@@ -39,6 +40,8 @@ pub struct Workshop {
     pub agenda: Arc<Agenda>,
     /// Between an acknowledged stop and the sends it forbids.
     pub barrier: Arc<Barrier>,
+    /// What may be told of the log.
+    pub durable: Arc<Durable>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// What the newest change of the law did to what was pending, once that is counted.

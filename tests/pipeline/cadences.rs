@@ -629,7 +629,7 @@ async fn its_history_is_replayed_and_told_like_any_other() {
                 Ok(())
             };
             Replay::new(&reader, &*desk.names, &desk.policy.load_full())?.run(take, |_| {})?;
-            Ok((all, Follower::default().page(&reader, 0)?.0))
+            Ok((all, Follower::default().page(&reader, 0, u64::MAX)?.0))
         })
         .await
         .expect("readable");

@@ -116,7 +116,13 @@ impl Vendor {
 }
 
 fn carriers(address: &str, clock: &Arc<Hand>) -> Carriers {
-    let file = SourceFile { path: "sms/quiet/manifest.toml".to_owned(), text: QUIET.to_owned() };
+    carriers_at(50, address, clock)
+}
+
+/// With so many questions a second.
+fn carriers_at(rate: u32, address: &str, clock: &Arc<Hand>) -> Carriers {
+    let text = QUIET.replace("rate_per_second = 50", &format!("rate_per_second = {rate}"));
+    let file = SourceFile { path: "sms/quiet/manifest.toml".to_owned(), text };
     let manifest = Arc::new(Manifest::read(&file).unwrap_or_else(|faults| panic!("{faults:#?}")));
     let given =
         BTreeMap::from([("base_url".to_owned(), address.into()), ("key".to_owned(), "s3cret".into())]);
@@ -270,4 +276,56 @@ async fn a_vendor_that_knows_nothing_or_asks_for_patience_is_asked_again_later()
     house.pass(Span::seconds(61));
     house.until("d1", &accepted, "delivered").await;
     assert_eq!(vendor.asked(), before + 1);
+}
+
+#[tokio::test]
+async fn what_has_its_end_is_looked_at_no_more() {
+    let vendor = Vendor::default();
+    let address = vendor.open().await;
+    let clock = Arc::new(Hand::at(START));
+    let carriers = carriers(&address, &clock);
+    let carrier = carriers.all().next().expect("one").clone();
+    let house = House::on(Arc::new(tempfile::tempdir().expect("a folder")), clock, carriers).await;
+    let accepted = sent(&house, "d1").await;
+    house.pass(Span::seconds(61));
+    vendor.wait_for(1).await;
+    until("it to be asked about again", async || (carrier.polls.len() == 1).then_some(())).await;
+    vendor.answers(200, r#"{"state":"arrived"}"#);
+    house.pass(Span::seconds(61));
+    house.until("d1", &accepted, "delivered").await;
+    until("nothing to be asked", async || carrier.polls.is_empty().then_some(())).await;
+    house.close().await;
+}
+
+#[tokio::test]
+async fn what_has_its_end_keeps_nobody_waiting_at_a_start() {
+    let vendor = Vendor::default();
+    let (house, address) = house(&vendor).await;
+    let mut done = Vec::new();
+    for n in 1..=15 {
+        let id = format!("d{n}");
+        done.push((sent(&house, &id).await, id));
+    }
+    vendor.answers(200, r#"{"state":"arrived"}"#);
+    house.pass(Span::seconds(61));
+    for (accepted, id) in &done {
+        house.until(id, accepted, "delivered").await;
+    }
+    let open = sent(&house, "d16").await;
+    let (place, clock) = house.close().await;
+    clock.pass_to("2026-11-25T20:30:00Z");
+    let asked = vendor.asked();
+    // One question a second, and the open one is the youngest of them all.
+    let carriers = carriers_at(1, &address, &clock);
+    let house = House::on(place, clock, carriers).await;
+    // Counted and not measured: a machine that stands still proves nothing.
+    let mut naps = 0;
+    while vendor.asked() == asked && naps < 500 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        naps += 1;
+    }
+    assert!(naps < 500, "it waits for fifteen that need no question");
+    house.until("d16", &open, "delivered").await;
+    assert_eq!(vendor.asked(), asked + 1);
+    house.close().await;
 }

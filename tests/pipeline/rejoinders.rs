@@ -239,6 +239,76 @@ async fn a_shared_phone_hears_it_once() {
 }
 
 #[tokio::test]
+async fn who_was_erased_leaves_the_answer_to_whoever_is_on_file() {
+    let (house, sent) = house().await;
+    let names = house.pipeline.desk().names.clone();
+    let mut ids = ["a1", "a2", "a3"];
+    // In the order in which files that share a number are looked through.
+    ids.sort_by_key(|id| names.debtor(id));
+    for id in ids {
+        someone(&house, id, ONE).await;
+    }
+    house.pipeline.erase(&actor(), ids[0]).await.expect("erased");
+    say(&house, ONE, "HELP", Some("m1"), None).await;
+    settled(&house, ids[1]).await;
+    house.pass(Span::minutes(1));
+    say(&house, ONE, "STOP", Some("m2"), None).await;
+    settled(&house, ids[1]).await;
+    assert_eq!(ordered(&house, ids[1]).await, ["help", "opt-out-confirmation"]);
+    assert!(ordered(&house, ids[0]).await.is_empty() && ordered(&house, ids[2]).await.is_empty());
+    assert_eq!(sent.lock().expect("whole").len(), 2);
+    // Where nobody with the number is on file any more it is kept and not answered.
+    for id in &ids[1..] {
+        house.pipeline.erase(&actor(), id).await.expect("erased");
+    }
+    let before = house.events(ids[0]).await.len();
+    say(&house, ONE, "HELP", Some("m3"), None).await;
+    let events = house.events(ids[0]).await;
+    assert!(events[before..].iter().any(|event| matches!(event.body, EventBody::InboundReceived(..))));
+    assert_eq!(sent.lock().expect("whole").len(), 2);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_stop_changes_something_where_the_law_says_that_none_stood() {
+    let (house, sent) = house().await;
+    someone(&house, "a1", ONE).await;
+    let consent = async |given_to: &str, point: Option<&str>| {
+        for scope in ["automated", "electronic"] {
+            let said = json!({
+                "channel": "sms", "scope": scope, "granted_at": house.clock.now(), "contact_point": point,
+                "given_to": given_to, "source": "test",
+            });
+            let said = serde_json::from_value(said).expect("a consent");
+            house.pipeline.add_consent(&actor(), "a1", said).await.expect("recorded");
+        }
+    };
+    // A consent for every number lifts a stop of every number.
+    house.opt_out("a1", "sms").await;
+    house.pass(Span::minutes(1));
+    consent("collector", None).await;
+    house.pass(Span::minutes(1));
+    say(&house, ONE, "STOP", Some("m1"), None).await;
+    settled(&house, "a1").await;
+    assert_eq!(ordered(&house, "a1").await, ["opt-out-confirmation"]);
+    // But not one of this number; and what is given to the creditor lifts nothing.
+    house.pass(Span::minutes(1));
+    consent("collector", None).await;
+    consent("creditor", Some(ONE)).await;
+    house.pass(Span::minutes(1));
+    say(&house, ONE, "STOP", Some("m2"), None).await;
+    assert_eq!(ordered(&house, "a1").await, ["opt-out-confirmation"]);
+    // So a START still has something to lift.
+    say(&house, ONE, "START", Some("m3"), None).await;
+    house.pass(Span::minutes(1));
+    say(&house, ONE, "STOP", Some("m4"), None).await;
+    settled(&house, "a1").await;
+    assert_eq!(ordered(&house, "a1").await, ["opt-out-confirmation", "opt-out-confirmation"]);
+    assert_eq!(sent.lock().expect("whole").len(), 2);
+    house.close().await;
+}
+
+#[tokio::test]
 async fn a_restart_answers_nothing_again() {
     let (house, sent) = house().await;
     someone(&house, "a1", ONE).await;

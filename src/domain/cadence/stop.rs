@@ -1,6 +1,5 @@
 //! What ends a cadence early: what an event says of the debtor's answers, of the accounts, and of contacts made elsewhere.
 
-use crate::domain::attempt::AttemptStatus;
 use crate::domain::cadence::{CadenceState, StopCondition};
 use crate::domain::channel::{Direction, Party};
 use crate::domain::consent::{Hold, HoldKind, covers_any};
@@ -88,8 +87,7 @@ pub(super) fn came_back(state: &DebtorState, cadence: &CadenceState, body: &Even
         cadence.requests.len().checked_sub(1).and_then(|place| cadence.enrolment.plan.steps.get(place));
     let needed = newest.and_then(|step| cadence.needed_by(step)).and_then(|id| state.requests.get(&id));
     let stays_out = |other: &AttemptId| {
-        let status = state.attempts.get(other).map(|other| other.status);
-        other != attempt && matches!(status, Some(AttemptStatus::Sent | AttemptStatus::Delivered))
+        other != attempt && state.attempts.get(other).is_some_and(|other| other.stays_out())
     };
     needed.is_some_and(|needed| needed.attempts.contains(attempt) && !needed.attempts.iter().any(stays_out))
 }

@@ -543,6 +543,14 @@ fn receipt(attempt: AttemptId, status: AttemptStatus) -> EventBody {
     EventBody::DeliveryUpdated(update, Sealed::Gone)
 }
 
+/// A receipt that says an attempt failed, which leaves it at a status.
+fn bounce(attempt: AttemptId, stays: AttemptStatus) -> EventBody {
+    let EventBody::DeliveryUpdated(update, secret) = receipt(attempt, AttemptStatus::Failed) else {
+        unreachable!("a receipt")
+    };
+    EventBody::DeliveryUpdated(DeliveryUpdate { status: stays, ..update }, secret)
+}
+
 #[test]
 fn what_needs_a_step_that_did_not_go_out_does_not_follow() {
     for fate in [Fate::Expired, Fate::Unknown] {
@@ -582,6 +590,55 @@ fn what_needs_a_step_that_came_back_is_taken_back() {
     world.record(receipt(first, AttemptStatus::Failed));
     assert_eq!(world.state.cadences[&id].ended, Some((Ending::NotSent, world.now)));
     is_a_chain(&world, id);
+}
+
+#[test]
+fn what_needs_a_step_that_came_back_does_not_follow_either() {
+    // The second step needs nothing; the third needs the first.
+    let plan = plan(StopCondition::ALL);
+    let third = PlanStep { needs: Some(1), ..plan.steps[1].clone() };
+    let plan = Plan { steps: vec![plan.steps[0].clone(), plan.steps[1].clone(), third], ..plan };
+    for repeated in [false, true] {
+        let mut world = World::new();
+        let id = world.begin(&plan, None);
+        let first = world.waiting(id).expect("one");
+        world.meet(first, Fate::Sent, None);
+        let attempt = *world.state.requests[&first].attempts.last().expect("one");
+        world.record(receipt(attempt, AttemptStatus::Delivered));
+        // Its status does not move back, and stands in the receipt as it stays.
+        world.record(bounce(attempt, AttemptStatus::Delivered));
+        if repeated {
+            world.record(receipt(attempt, AttemptStatus::Delivered));
+        }
+        assert!(world.state.cadences[&id].is_live(), "the second needs nothing");
+        let second = world.waiting(id).expect("one");
+        world.meet(second, Fate::Sent, None);
+        let cadence = &world.state.cadences[&id];
+        assert_eq!((cadence.ended, cadence.requests.len()), (Some((Ending::NotSent, world.now)), 2));
+        is_a_chain(&world, id);
+        // Told from the history again it is the same.
+        let folded = DebtorState::fold(world.events.clone());
+        assert_eq!(folded.cadences[&id].ended, cadence.ended);
+    }
+}
+
+#[test]
+fn what_went_out_another_time_is_enough_for_what_needs_it() {
+    let plan = plan(StopCondition::ALL);
+    let third = PlanStep { needs: Some(1), ..plan.steps[1].clone() };
+    let plan = Plan { steps: vec![plan.steps[0].clone(), plan.steps[1].clone(), third], ..plan };
+    let mut world = World::new();
+    let id = world.begin(&plan, None);
+    let first = world.waiting(id).expect("one");
+    world.meet(first, Fate::Sent, None);
+    let came_back = *world.state.requests[&first].attempts.last().expect("one");
+    world.record(receipt(came_back, AttemptStatus::Delivered));
+    let other = world.start(first);
+    world.record(EventBody::AttemptSent(AttemptSent { attempt: other, provider_ref: None }, Sealed::Gone));
+    world.record(bounce(came_back, AttemptStatus::Delivered));
+    let second = world.waiting(id).expect("one");
+    world.meet(second, Fate::Sent, None);
+    assert_eq!(world.state.cadences[&id].requests.len(), 3, "its other message stays out");
 }
 
 #[test]

@@ -32,6 +32,11 @@ impl Earlier {
 }
 
 impl AttemptState {
+    /// Whether it went out, and nobody has said since that it failed.
+    pub fn stays_out(&self) -> bool {
+        matches!(self.status, AttemptStatus::Sent | AttemptStatus::Delivered) && !self.came_back
+    }
+
     /// Whether it surely reached nobody, for reasons of its provider's own, and another provider may be tried. What a receipt
     /// says comes too late for that: the message had left.
     pub fn gives_way(&self) -> bool {

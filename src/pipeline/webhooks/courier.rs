@@ -3,15 +3,16 @@
 use crate::channel::webhook::{Answer, Teller};
 use crate::domain::time::Timestamp;
 use crate::pipeline::Desk;
+use crate::pipeline::landing::Durable;
 use crate::pipeline::metrics::Metrics;
 use crate::pipeline::recorder::{Recorder, Unavailable};
 use crate::pipeline::webhooks::follow::{Follower, Told};
 use crate::pipeline::webhooks::lines::{Health, Lines, Tried};
 use crate::pipeline::webhooks::{Webhook, filter};
+use crate::pipeline::worker::Workshop;
 use crate::storage::{StorageError, Store};
 use bytes::Bytes;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -32,9 +33,8 @@ pub struct Courier {
     desk: Arc<Desk>,
     recorder: Arc<Recorder>,
     metrics: Arc<Metrics>,
+    durable: Arc<Durable>,
     lines: Mutex<Lines>,
-    /// How long the log was when last looked at.
-    log_size: AtomicU64,
     /// The newest success and failure, for whoever looks.
     last: Mutex<Last>,
     /// Keeping is done by one at a time, so that an older position never replaces a newer one.
@@ -56,9 +56,7 @@ impl Courier {
         webhook: Webhook,
         teller: Teller,
         store: Store,
-        desk: Arc<Desk>,
-        recorder: Arc<Recorder>,
-        metrics: Arc<Metrics>,
+        shop: &Workshop,
     ) -> Result<Self, StorageError> {
         let reader = store.reader()?;
         let known = reader.webhook_position(&webhook.name)?;
@@ -69,11 +67,11 @@ impl Courier {
             webhook,
             teller,
             store,
-            desk,
-            recorder,
-            metrics,
+            desk: shop.desk.clone(),
+            recorder: shop.recorder.clone(),
+            metrics: shop.metrics.clone(),
+            durable: shop.durable.clone(),
             lines: Mutex::new(lines),
-            log_size: AtomicU64::new(position),
             last: Mutex::default(),
             keeping: tokio::sync::Mutex::default(),
         })
@@ -154,18 +152,16 @@ impl Courier {
         next > from
     }
 
-    /// A page of the log from a leaf on; none where nothing is wanted or nothing is new. Where it was read from, what is to be
-    /// told, and where to go on.
+    /// A page of the log from a leaf on; none where nothing is wanted or nothing new is durable. Where it was read from, what is
+    /// to be told, and where to go on.
     fn page(
         &self,
         follower: &mut Follower,
         wanted: Option<u64>,
     ) -> Result<Option<(u64, Vec<Told>, u64)>, StorageError> {
-        let reader = self.store.reader()?;
-        let size = reader.log_size()?;
-        self.log_size.store(size, Ordering::Relaxed);
-        let Some(from) = wanted.filter(|from| *from < size) else { return Ok(None) };
-        follower.page(&reader, from).map(|(told, next)| Some((from, told, next)))
+        let end = self.durable.log_size();
+        let Some(from) = wanted.filter(|from| *from < end) else { return Ok(None) };
+        follower.page(&self.store.reader()?, from, end).map(|(told, next)| Some((from, told, next)))
     }
 
     /// Sends on their way as many as may go now.
@@ -249,7 +245,7 @@ impl Courier {
         let lines = self.lines();
         let (backlog, position, health) = (lines.len(), lines.position(), lines.health());
         drop(lines);
-        let behind = self.log_size.load(Ordering::Relaxed).saturating_sub(position);
+        let behind = self.durable.log_size().saturating_sub(position);
         self.metrics.webhook_standing(&self.webhook.name, backlog, behind, health == Health::Away);
     }
 }

@@ -41,9 +41,10 @@ impl Default for Follower {
 }
 
 impl Follower {
-    /// What is to be told of the events from a leaf on, and the leaf to go on from.
-    pub fn page(&mut self, reader: &Reader, from: u64) -> Result<(Vec<Told>, u64), StorageError> {
-        let places = reader.places_from(from, PAGE)?;
+    /// What is to be told of the events from a leaf on and before another, and the leaf to go on from.
+    pub fn page(&mut self, reader: &Reader, from: u64, end: u64) -> Result<(Vec<Told>, u64), StorageError> {
+        let mut places = reader.places_from(from, PAGE)?;
+        places.retain(|place| place.leaf < end);
         let next = places.last().map_or(from, |place| place.leaf + 1);
         let mut debtors: HashMap<DebtorKey, Vec<EventPlace>> = HashMap::new();
         for place in places {
@@ -123,5 +124,74 @@ fn light(event: Event) -> Event {
             Event { body: EventBody::AttemptStarted(start, Sealed::Gone), ..event }
         }
         body => Event { body, ..event },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::channel::Channel;
+    use crate::domain::event::{Actor, Inbound, InboundSecret, Understanding};
+    use crate::domain::id::Pseudonym;
+    use crate::domain::time::{Entropy, Timestamp};
+    use crate::storage::{Settings, Store};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    struct Counting(AtomicU8);
+    impl Entropy for Counting {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill_with(|| self.0.fetch_add(1, Ordering::Relaxed));
+        }
+    }
+
+    fn heard(text: &str) -> EventBody {
+        let inbound = Inbound {
+            channel: Channel::Sms,
+            intents: Vec::new(),
+            point: None,
+            provider_ref: None,
+            understood: Understanding::Other,
+        };
+        let secret = InboundSecret { from: "+13055550171".to_owned(), text: text.to_owned() };
+        EventBody::InboundReceived(inbound, secret.into())
+    }
+
+    #[test]
+    fn what_is_written_and_not_durable_yet_is_not_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings {
+            url: format!("sqlite:{}", folder.path().join("dunwell.db").display()),
+            data_dir: folder.path().to_owned(),
+            master_key: vec![7; 32].into(),
+            readers: 1,
+        };
+        let store = Store::open(&settings, Arc::new(Counting(AtomicU8::new(0)))).expect("opens");
+        let mut writer = store.writer().expect("the door");
+        let before = writer.log_size();
+        let stream = Stream::Debtor(DebtorKey(Pseudonym::from_bytes([1; 16])));
+        let mut write = |text: &str| {
+            let mut batch = writer.begin().expect("begins");
+            let mut chain = batch.chain(stream).expect("a chain");
+            for _ in 0..2 {
+                let at = Timestamp::from_millis(0);
+                batch.append(&mut chain, at, &Actor::Gateway, &heard(text)).expect("appends");
+            }
+            batch.write().expect("written")
+        };
+        let (landed, in_flight) = (write("first"), write("second"));
+        let end = landed.log_size();
+        assert_eq!((end, in_flight.log_size()), (before + 2, before + 4));
+
+        let reader = store.reader().expect("a reader");
+        let mut follower = Follower::default();
+        let (told, next) = follower.page(&reader, before, end).expect("read");
+        let leaves: Vec<u64> = told.iter().map(|told| told.leaf).collect();
+        assert_eq!((leaves, next), (vec![before, before + 1], end), "{:?}", reader.log_size());
+        let (told, next) = follower.page(&reader, next, end).expect("read");
+        assert!(told.is_empty() && next == end);
+        let (told, next) = follower.page(&reader, next, in_flight.log_size()).expect("read");
+        assert!(told.len() == 2 && told.iter().all(|told| told.body.windows(6).any(|w| w == b"second")));
+        assert_eq!(next, in_flight.log_size());
     }
 }

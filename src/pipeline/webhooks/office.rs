@@ -81,9 +81,7 @@ impl Pipeline {
         let mut couriers = Vec::with_capacity(webhooks.len());
         for webhook in webhooks {
             let teller = Teller::new(webhook.receiver.clone())?;
-            let (desk, recorder) = (self.shop.desk.clone(), self.shop.recorder.clone());
-            let (store, metrics) = (self.store.clone(), self.shop.metrics.clone());
-            couriers.push(Arc::new(Courier::open(webhook, teller, store, desk, recorder, metrics)?));
+            couriers.push(Arc::new(Courier::open(webhook, teller, self.store.clone(), &self.shop)?));
         }
         for courier in &couriers {
             courier.keep().await?;

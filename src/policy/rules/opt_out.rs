@@ -10,7 +10,7 @@
 //!   is yet to be given, and so outlives a stop that comes before it, is seen to where it is filed (`pipeline::filing`).
 
 use crate::domain::channel::Purpose;
-use crate::domain::consent::{Consent, GivenTo, OptOut as Stop, covers_all, covers_any};
+use crate::domain::consent::{Consent, OptOut as Stop, covers_any};
 use crate::domain::time::{Span, Timestamp};
 use crate::policy::case::{Case, FAR};
 use crate::policy::explain::{Words, contacts, local_date};
@@ -105,17 +105,11 @@ fn concerns(case: &Case, stop: &Stop) -> bool {
 
 /// The consents that lift a refusal while they last: given to us, after it.
 fn lifts<'a>(case: &'a Case, stop: &'a Stop) -> impl Iterator<Item = &'a Consent> {
-    case.facts.consents.iter().filter(|given| {
-        let same_point = match given.point {
-            Some(point) => case.point() == Some(point),
-            None => stop.point.is_none(),
-        };
-        given.granted_at > stop.received_at
-            && given.given_to == GivenTo::Collector
-            && given.channel == case.facts.channel
-            && same_point
-            && covers_all(&given.accounts, case.facts.accounts)
-    })
+    let facts = case.facts;
+    facts
+        .consents
+        .iter()
+        .filter(|given| stop.is_lifted_by(given, facts.channel, case.point(), facts.accounts))
 }
 
 /// Until when a refusal is lifted at an instant, if it is.

@@ -305,7 +305,7 @@ impl<'w> Batch<'w> {
             self.writer.database.moved.take(self.writer.dirty.drain());
         }
         self.writer.owes_erasures |= self.erased;
-        Ok(Written { log: Arc::clone(&self.writer.log) })
+        Ok(Written { log: Arc::clone(&self.writer.log), log_size: self.next_leaf })
     }
 
     /// The new keys: durable before what they seal.

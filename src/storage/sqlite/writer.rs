@@ -43,6 +43,7 @@ pub struct Writer {
 #[derive(Clone)]
 pub struct Written {
     pub(super) log: Arc<File>,
+    pub(super) log_size: u64,
 }
 
 impl Written {
@@ -53,6 +54,11 @@ impl Written {
     /// may forget that it had to. The store must be closed and opened anew.
     pub fn sync(&self) -> Result<(), StorageError> {
         sync(&self.log)
+    }
+
+    /// How many events the log has with it.
+    pub fn log_size(&self) -> u64 {
+        self.log_size
     }
 }
 
