@@ -16,6 +16,7 @@
 //!   on: "stop calling" in a text is far more often about the texts too than not.
 
 mod calendar;
+mod hours;
 mod lexicon;
 mod opinion;
 mod phrase;
@@ -26,9 +27,10 @@ mod tokens;
 mod values;
 mod weigh;
 
+pub use hours::Hours;
 pub use lexicon::LexiconError;
 pub use reading::{Doubt, Found, Reading};
-pub use values::{Attorney, Hours, Promise, Promised, Stop};
+pub use values::{Attorney, Promise, Promised, Stop};
 
 use crate::domain::channel::Channel;
 use crate::domain::money::Currency;

@@ -199,7 +199,7 @@ fn index(day: Weekday) -> i8 {
     }
 }
 
-fn day_name(text: &str) -> Option<Weekday> {
+pub(in crate::reply) fn day_name(text: &str) -> Option<Weekday> {
     Some(match text {
         "monday" | "mon" | "lunes" => Weekday::Mon,
         "tuesday" | "tue" | "tues" | "martes" => Weekday::Tue,

@@ -3,6 +3,8 @@
 //! A reply by email carries our own message with it, and ours says STOP. What is quoted is left out only where a mark says
 //! that it is quoted; in doubt the words stay, and a person may have to read them.
 
+use std::borrow::Cow;
+
 /// The fields of a quoted message's head as mail programs write them, in the languages that ours are read in: who, when, to
 /// whom, about what.
 const HEAD: &[&[&str]] = &[
@@ -77,13 +79,51 @@ fn is_header(line: &str, next: &str) -> bool {
     matches!((field(line), field(next)), (Some(first @ (0 | 1)), Some(second)) if first != second)
 }
 
+/// How our own lines with a link to unsubscribe begin; they end in a colon and the link.
+const OURS: &[&str] = &[
+    "to stop ",
+    "to unsubscribe",
+    "to opt out",
+    "para no recibir ",
+    "para dejar de recibir ",
+    "para darse de baja",
+];
+
+/// A line without our own links to unsubscribe; none if nothing is left that the debtor wrote. Beside the link may stand
+/// what the debtor says about it.
+fn without_link<'a>(line: &'a str, link: &str) -> Option<Cow<'a, str>> {
+    if !line.contains(link) {
+        return Some(Cow::Borrowed(line));
+    }
+    let mut pieces = Vec::new();
+    let mut rest = line;
+    while let Some((before, behind)) = rest.split_once(link) {
+        pieces.push(before);
+        let of_link = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '?' | '&' | '=' | '%');
+        rest = behind.trim_start_matches(of_link);
+    }
+    pieces.push(rest);
+    let says = |piece: &str| piece.contains(char::is_alphanumeric);
+    let ours = |piece: &str| {
+        let piece = piece.trim().trim_end_matches(['<', '(', '[', ' ']).to_lowercase();
+        piece.ends_with(':') && OURS.iter().any(|start| piece.starts_with(start))
+    };
+    match pieces.as_slice() {
+        [first, others @ ..] if ours(first) && !others.iter().any(|piece| says(piece)) => None,
+        pieces if pieces.iter().any(|piece| says(piece)) => {
+            Some(Cow::Owned(pieces.concat().trim_end().to_owned()))
+        }
+        _ => None,
+    }
+}
+
 /// The debtor's own words of an email's plain text: quoted lines, the quoted message below and the signature left out, and
-/// any line with our own link to unsubscribe, which stands under `public_url`. Where a debtor wrote between the quoted lines,
-/// those words stay.
+/// our own link to unsubscribe, which stands under `public_url`, with the words that we put before it. Where a debtor wrote
+/// between the quoted lines, those words stay.
 pub fn own_words(text: &str, public_url: &str) -> String {
     let ours = format!("{public_url}/u/");
     let lines: Vec<&str> = text.lines().collect();
-    let mut own: Vec<&str> = Vec::new();
+    let mut own: Vec<Cow<'_, str>> = Vec::new();
     let mut rest_of_announcement = None;
     let spoken = next_spoken(&lines);
     let last_marked = lines.iter().rposition(|line| line.trim_start().starts_with('>'));
@@ -114,10 +154,9 @@ pub fn own_words(text: &str, public_url: &str) -> String {
         if *line == "-- " || bare == "--" {
             break;
         }
-        if is_machine_line(bare) || bare.contains(&ours) {
-            continue;
+        if !is_machine_line(bare) {
+            own.extend(without_link(line, &ours));
         }
-        own.push(line);
     }
     own.join("\n").trim().to_owned()
 }
@@ -193,6 +232,26 @@ mod tests {
             ("", ""),
             ("> only quoted", ""),
             ("ok\nTo stop emails: https://gateway.example/u/abc123", "ok"),
+            (
+                "I'll pay Friday.\nPlease stop these emails https://gateway.example/u/abc",
+                "I'll pay Friday.\nPlease stop these emails",
+            ),
+            (
+                "https://gateway.example/u/a-b_c does not work. Take me off your list",
+                "does not work. Take me off your list",
+            ),
+            ("Stop this <https://gateway.example/u/abc>, now", "Stop this <>, now"),
+            ("ya no me manden esto (https://gateway.example/u/abc)", "ya no me manden esto ()"),
+            ("ok\nhttps://gateway.example/u/abc", "ok"),
+            ("ok\n<https://gateway.example/u/abc>.", "ok"),
+            (
+                "vale\nPara no recibir m\u{e1}s correos, abra este enlace: https://gateway.example/u/abc",
+                "vale",
+            ),
+            (
+                "To stop these I opened this: https://gateway.example/u/abc and they go on",
+                "To stop these I opened this:  and they go on",
+            ),
             ("ok\n-------- Original message --------\nFrom: x\nReply STOP", "ok"),
             ("vale\n-------- Mensaje original --------\nDe: x\nResponda ALTO", "vale"),
             ("ok\n\nDe : First Recovery\nEnvoyé : lundi\nObjet : votre compte\n\nSTOP", "ok"),

@@ -2,11 +2,12 @@
 
 use crate::domain::intent::Intent;
 use crate::reply::Said;
-use crate::reply::lexicon::{Lexicon, Means, Medium, Word};
+use crate::reply::hours::{self, Hours};
+use crate::reply::lexicon::{Lexicon, Means, Word};
 use crate::reply::opinion::{self, Scales};
 use crate::reply::phrase;
 use crate::reply::tokens::tokens;
-use crate::reply::values::{self, Attorney, Hours, Promise, Promised, Stop};
+use crate::reply::values::{self, Attorney, Promise, Promised, Stop};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -72,6 +73,13 @@ pub(in crate::reply) struct Match<'a> {
     pub named: Vec<usize>,
 }
 
+impl Match<'_> {
+    /// Whether both name the same word.
+    pub fn shares(&self, other: &Match<'_>) -> bool {
+        self.named.iter().any(|at| other.named.contains(at))
+    }
+}
+
 /// Bytes of a reply that are read: two or three pages.
 const LONGEST: usize = 8_192;
 
@@ -108,13 +116,19 @@ fn read_all(lexicon: &Lexicon, scales: &Scales, said: &Said<'_>) -> Reading {
     let hours = matches
         .iter()
         .filter(|found| found.means == Means::Says(Intent::Inconvenient))
-        .find_map(|found| Some((values::hours(lexicon, &words, &found.named)?, found.named.clone())));
+        .find_map(|found| Some((hours::hours(lexicon, &words, &found.named)?, found.named.clone())));
+    let mut outweighed = false;
     if let Some((_, named)) = &hours {
         // "Do not call before nine" is no stop.
         let range = named.first().copied().unwrap_or(0)..=named.last().copied().unwrap_or(0);
-        matches.retain(|found| {
-            !matches!(found.means, Means::Says(Intent::Stop | Intent::Cease | Intent::CallBack))
-                || !found.named.iter().any(|at| range.contains(at))
+        let within = |found: &Match<'_>| found.named.iter().any(|at| range.contains(at));
+        matches.retain(|found| match found.means {
+            Means::Says(Intent::Stop | Intent::Cease) if within(found) => {
+                outweighed = true;
+                false
+            }
+            Means::Says(Intent::CallBack) => !within(found),
+            _ => true,
         });
     } else {
         matches.retain(|found| found.means != Means::Says(Intent::Inconvenient));
@@ -128,9 +142,10 @@ fn read_all(lexicon: &Lexicon, scales: &Scales, said: &Said<'_>) -> Reading {
     }
     settle(&mut reading);
     reading.doubt = doubt(&words, &matches, &reading);
-    // "Stop sign": the turn that explains it is nearly all there is. "Not before nine" is what it says.
+    // "Stop sign": the turn that explains it is nearly all there is. "Only after nine" is what it says; where hours took the
+    // place of a stop, the weights may still hold it.
     let turns: BTreeSet<&usize> = harmless.iter().flatten().collect();
-    let explained = turns.len() * 3 >= words.len() * 2 || reading.hours.is_some();
+    let explained = turns.len() * 3 >= words.len() * 2 || (reading.hours.is_some() && !outweighed);
     opinion::second(lexicon, scales, &words, explained, &mut reading);
     if reading.says(Intent::Promise) {
         reading.promised = Promised::of(&words);
@@ -288,15 +303,4 @@ fn doubt(words: &[Word], matches: &[Match<'_>], reading: &Reading) -> Option<Dou
         return Some(Doubt::MayBeStop);
     }
     reading.says(Intent::Complaint).then_some(Doubt::Complaint)
-}
-
-/// Whether the reply lets a medium go on.
-pub(in crate::reply) fn spared(matches: &[Match<'_>]) -> BTreeSet<Medium> {
-    matches
-        .iter()
-        .filter_map(|found| match found.means {
-            Means::Spares(medium) => Some(medium),
-            Means::Says(_) | Means::Harmless | Means::Only(_) | Means::Doubtful => None,
-        })
-        .collect()
 }

@@ -113,7 +113,7 @@ impl Cutter<'_> {
     }
 
     fn end_word(&mut self, at: usize) {
-        let word = std::mem::take(&mut self.word);
+        let word = without_marks(std::mem::take(&mut self.word));
         if !word.is_empty() {
             let end = at.max(self.start);
             self.push(word, self.start..end);
@@ -152,6 +152,14 @@ impl Cutter<'_> {
         self.sentence += 1;
         self.words_in_sentence = 0;
     }
+}
+
+/// `*STOP*` as messengers write bold. A star that stands for a letter stays: `f*ck`, `sh**`.
+fn without_marks(word: String) -> String {
+    let bare = word.trim_matches('*');
+    let whole = bare.chars().count() >= 3 || matches!(bare, "no" | "ya" | "do");
+    let marked = bare.len() < word.len() && whole && bare.chars().all(char::is_alphabetic);
+    if marked { bare.to_owned() } else { word }
 }
 
 /// `S T O P` and `S.T.O.P.` are one word.
@@ -271,11 +279,19 @@ mod tests {
             "🛑",
             "stóp",
             "🅂🅃🄾🄿",
+            "*STOP*",
+            "**Stop**",
+            "_STOP_",
+            "*_stop_*",
+            "_*stop*_",
+            "~*STOP*~",
         ] {
             assert_eq!(words(text), ["stop"], "{text}");
         }
         assert_eq!(words("don’t text: I'm at work"), ["dont", "text", "im", "at", "work"]);
         assert_eq!(words("$1,200.50 on 12/15 at 3:30"), ["$", "1,200.50", "on", "12/15", "at", "3:30"]);
+        assert_eq!(words("*No me ESCRIBAN* más"), ["no", "me", "escriban", "mas"]);
+        assert_eq!(words("f*ck, sh** *ss"), ["f*ck", "sh**", "*ss"]);
         assert_eq!(words("No más, señor"), ["no", "mas", "senor"]);
         assert!(words("").is_empty() && words(" ... ").is_empty());
     }

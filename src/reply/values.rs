@@ -1,14 +1,13 @@
 //! What a reply names: media, dates, amounts, hours, people.
 
 use crate::domain::channel::Channel;
-use crate::domain::consent::MinuteOfDay;
 use crate::domain::intent::Intent;
 use crate::domain::money::Money;
 use crate::domain::time::Date;
 use crate::reply::Said;
 use crate::reply::calendar::{self, Order};
 use crate::reply::lexicon::{Lexicon, Means, Medium, Word};
-use crate::reply::reading::{Match, spared};
+use crate::reply::reading::Match;
 use std::collections::BTreeSet;
 
 /// What a stop closes.
@@ -55,17 +54,6 @@ pub struct Attorney {
     pub phone: Option<String>,
 }
 
-/// Hours of every day at which the debtor does not want to be reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hours {
-    /// From.
-    pub from: MinuteOfDay,
-    /// To, exclusive.
-    pub to: MinuteOfDay,
-    /// Over these media; all where none is named.
-    pub media: BTreeSet<Channel>,
-}
-
 impl Medium {
     fn channel(self) -> Channel {
         match self {
@@ -84,37 +72,53 @@ pub(in crate::reply) fn stop(
     matches: &[Match<'_>],
     came_by: Channel,
 ) -> Option<Stop> {
-    let is = |intent: Intent| matches.iter().any(|found| found.means == Means::Says(intent));
-    let only: BTreeSet<Channel> = matches
+    let stops: Vec<(&Match<'_>, BTreeSet<Channel>)> = matches
         .iter()
-        .filter_map(|found| match found.means {
-            Means::Only(medium) => Some(medium.channel()),
-            Means::Says(_) | Means::Harmless | Means::Spares(_) | Means::Doubtful => None,
-        })
+        .filter(|found| matches!(found.means, Means::Says(Intent::Stop | Intent::Cease)))
+        .map(|found| (found, media(lexicon, words, &found.named)))
         .collect();
-    let everything = is(Intent::Cease);
-    if !everything && !is(Intent::Stop) && only.is_empty() {
+    let mut spared = BTreeSet::new();
+    let mut only = BTreeSet::new();
+    // "Stop contacting me by text" does not wish for texts.
+    for found in matches.iter().filter(|found| !stops.iter().any(|(stop, _)| within(words, stop, found))) {
+        match found.means {
+            Means::Spares(medium) => drop(spared.insert(medium.channel())),
+            Means::Only(medium) => drop(only.insert(medium.channel())),
+            Means::Says(_) | Means::Harmless | Means::Doubtful => {}
+        }
+    }
+    if stops.is_empty() && only.is_empty() {
         return None;
     }
-    let mut named = BTreeSet::new();
-    for found in matches.iter().filter(|found| found.means == Means::Says(Intent::Stop)) {
-        named.extend(media(lexicon, words, &found.named));
-    }
+    let everything = stops.iter().any(|(stop, _)| stop.means == Means::Says(Intent::Cease));
+    let plain = || stops.iter().filter(|(stop, _)| stop.means == Means::Says(Intent::Stop));
+    let mut named: BTreeSet<Channel> = plain().flat_map(|(_, media)| media.iter().copied()).collect();
     // A reply that names the medium it came by means this address; the other addresses of that medium stay.
     named.remove(&came_by);
     if !only.is_empty() {
         let others = [Channel::Sms, Channel::Email, Channel::Voice];
         named.extend(others.into_iter().filter(|channel| !only.contains(channel)));
     }
-    let mut spared: BTreeSet<Channel> = spared(matches).into_iter().map(Medium::channel).collect();
     spared.extend(&only);
     named.retain(|channel| !spared.contains(channel));
-    let here = !spared.contains(&came_by) || named.is_empty();
+    // "STOP" by itself means where it was sent, whatever else is said of media.
+    let bare = plain().any(|(stop, media)| {
+        media.is_empty() && !plain().any(|(other, media)| !media.is_empty() && other.shares(stop))
+    });
+    let here = bare || !spared.contains(&came_by) || named.is_empty();
     Some(Stop { named, here, everything })
 }
 
+/// Whether a phrase that spares a medium is only the rest of a stop: they share a word, and the stop begins first, in the
+/// same part of the sentence. "Just mail me, no texts" and "no texts, only letters" are not.
+fn within(words: &[Word], stop: &Match<'_>, found: &Match<'_>) -> bool {
+    let first = |one: &Match<'_>| one.named.first().and_then(|at| Some((*at, words.get(*at)?.part)));
+    let (Some((begins, part)), Some((at, other))) = (first(stop), first(found)) else { return false };
+    stop.shares(found) && begins < at && part == other
+}
+
 /// The media that a phrase names, and those strung on to it: "calling and texting".
-fn media(lexicon: &Lexicon, words: &[Word], named: &[usize]) -> BTreeSet<Channel> {
+pub(in crate::reply) fn media(lexicon: &Lexicon, words: &[Word], named: &[usize]) -> BTreeSet<Channel> {
     let mut found = BTreeSet::new();
     for at in named {
         found.extend(words.get(*at).and_then(|word| lexicon.medium(word)).map(Medium::channel));
@@ -251,49 +255,55 @@ fn phone(text: &str) -> Option<String> {
     None
 }
 
-/// The hours that a phrase such as "don't call before 9" rules out.
-pub(in crate::reply) fn hours(lexicon: &Lexicon, words: &[Word], named: &[usize]) -> Option<Hours> {
-    let at = named.iter().copied().find(|at| {
-        words.get(*at).is_some_and(|word| {
-            matches!(
-                word.text.as_str(),
-                "before" | "until" | "till" | "after" | "past" | "antes" | "despues" | "hasta"
-            )
-        })
-    })?;
-    let bound = words.get(at)?.text.as_str();
-    let early = matches!(bound, "before" | "until" | "till" | "antes" | "hasta");
-    let rest: Vec<&str> = words.iter().skip(at + 1).take(4).map(|word| word.text.as_str()).collect();
-    let minute = rest.iter().enumerate().find_map(|(place, text)| {
-        let next = rest.get(place + 1).copied().unwrap_or("");
-        clock(text, next, early)
-    })?;
-    let whole = (MinuteOfDay::new(0)?, MinuteOfDay::new(1440)?);
-    let (from, to) = if early { (whole.0, minute) } else { (minute, whole.1) };
-    let media = media(lexicon, words, named);
-    (from < to).then_some(Hours { from, to, media })
-}
+#[cfg(test)]
+mod tests {
+    use crate::domain::channel::Channel::{self, Email, Sms, Voice};
+    use crate::domain::time::Date;
+    use crate::reply::{Reader, Said, Stop};
 
-/// A time of day. Where it does not say, what is early is in the morning and what is late is not.
-fn clock(text: &str, next: &str, early: bool) -> Option<MinuteOfDay> {
-    match text {
-        "noon" | "mediodia" => return MinuteOfDay::new(720),
-        _ => {}
+    fn stop(channel: Channel, text: &str) -> Option<Stop> {
+        let today = Date::constant(2026, 11, 25);
+        Reader::shipped().read(&Said { text, channel, language: None, today, currency: None }).stop
     }
-    let digits = text.trim_end_matches(|c: char| c.is_alphabetic());
-    let suffix = text.get(digits.len()..).filter(|suffix| !suffix.is_empty()).unwrap_or(next);
-    let (hour, minute) = digits.split_once(':').unwrap_or((digits, "0"));
-    let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
-    let half = match suffix {
-        "am" | "a" => Some(false),
-        "pm" | "p" => Some(true),
-        _ if hour > 12 || hour == 0 => None,
-        _ => Some(!early || hour == 12),
-    };
-    let hour = match half {
-        Some(afternoon) if (1..=12).contains(&hour) => hour % 12 + if afternoon { 12 } else { 0 },
-        Some(_) => return None,
-        None => hour,
-    };
-    (hour < 24 && minute < 60).then(|| MinuteOfDay::new(hour * 60 + minute)).flatten()
+
+    #[test]
+    fn a_stop_that_names_another_medium_closes_its_own_address_too() {
+        for (came_by, text, named) in [
+            (Sms, "Stop contacting me by text or email", &[Email][..]),
+            (Sms, "Stop harassing me by text and phone calls", &[Voice]),
+            (Email, "Stop contacting me by email or text", &[Sms]),
+            (Email, "Do not contact me via email or text", &[]),
+            (Sms, "do not contact me by text or by mail", &[]),
+            (Sms, "Dejen de contactarme por mensaje o correo", &[]),
+            (Sms, "no me escriban por texto ni correo", &[Email]),
+            (Sms, "You only text me to harass me. STOP", &[Email, Voice]),
+            (Sms, "You only text me to harass me. Unsubscribe", &[Email, Voice]),
+            (Sms, "STOP. texts are ok", &[]),
+            (Sms, "solo me mandan mensajes para molestar. ALTO", &[]),
+            (Sms, "Do not text me, only send letters by US mail.", &[Email, Sms, Voice]),
+        ] {
+            let stop = stop(came_by, text).expect(text);
+            assert!(stop.here, "{text}: {stop:?}");
+            assert!(named.iter().all(|medium| stop.named.contains(medium)), "{text}: {stop:?}");
+        }
+    }
+
+    #[test]
+    fn a_medium_that_may_go_on_goes_on() {
+        for (came_by, text, named) in [
+            (Sms, "don't call me, text me instead", &[Voice][..]),
+            (Sms, "dont call me just text me", &[Voice]),
+            (Sms, "do not call me, you can text me", &[Voice]),
+            (Sms, "stop calling, texts are fine", &[Voice]),
+            (Sms, "no me llamen, por mensaje est\u{e1} bien", &[Voice]),
+            (Voice, "just mail me, no texts", &[Email, Sms]),
+        ] {
+            let stop = stop(came_by, text).expect(text);
+            assert!(named.iter().all(|medium| stop.named.contains(medium)), "{text}: {stop:?}");
+            assert!(!stop.named.contains(&Channel::Letter), "{text}: {stop:?}");
+            assert!(!stop.here || came_by == Voice, "{text}: {stop:?}");
+        }
+        let stop = stop(Sms, "stop texting me, email is fine").expect("a stop");
+        assert!(stop.here && !stop.named.contains(&Email), "{stop:?}");
+    }
 }

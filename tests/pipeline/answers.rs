@@ -121,6 +121,10 @@ async fn a_stop_closes_what_it_names() {
         ("a5", "stop calling me", &["sms", "voice"], &["email"]),
         ("a6", "no me llamen, por mensaje está bien", &["voice"], &["sms", "email"]),
         ("a7", "only contact me in writing by mail", &["sms", "voice", "email"], &[]),
+        ("a8", "Stop contacting me by text or email", &["sms", "email"], &["voice"]),
+        ("a9", "You only text me to harass me. STOP", &["sms"], &[]),
+        ("b1", "Stop texting me after 2 years", &["sms"], &["email", "voice"]),
+        ("b2", "*STOP*", &["sms"], &["email", "voice"]),
     ] {
         someone(&house, id).await;
         say(&house, id, text).await;
