@@ -436,7 +436,12 @@ kind = "language"
             ("version = 1", "version = 0", "f.toml:1", "starts at 1"),
             ("[\"en\", \"es\"]", "[\"en\", \"en\"]", "f.toml:3", "each once"),
             ("start = \"greeting\"", "start = \"hello\"", "f.toml:4", "no node `hello`"),
-            ("version = 1", "version = 1\nfarewell = \"gone\"", "f.toml:3", "`farewell`: there is no node `gone`"),
+            (
+                "version = 1",
+                "version = 1\nfarewell = \"gone\"",
+                "f.toml:3",
+                "`farewell`: there is no node `gone`",
+            ),
             ("version = 1", "version = 1\nfarewell = \"stop\"", "f.toml:3", "a node of kind hang_up"),
             ("9 = \"stop\"", "9 = \"wrong\"", "f.toml:5", "9 must lead to a node of kind opt_out"),
             ("9 = \"stop\", ", "", "f.toml:5", "9 must lead"),

@@ -328,13 +328,14 @@ fn what_bars_no_call_ends_none() {
     assert!(greeting.contains("press 1"), "{greeting}");
     assert!(call.press(&greeting, "1").contains("482.13"));
 
-    // The one answer that a debtor may have who refused calls and then called: lawful when it was placed, and still.
+    // What was on record before was weighed when the call was placed: a notice that law requires survives a demand to cease.
     let person = person(2);
     person.enter(client, noon());
-    client.post(&format!("{}/opt-outs", person.path()), &stop).ok();
-    let called = with(person.call("e-1", now(), "conversation"), "direction", "inbound");
-    client.post("/v1/contact-events", &called).ok();
-    let request = with(person.request("r-2", &["voice"]), "purpose", "consumer_requested");
+    client.put(&format!("{}/holds/cease", person.path()), &json!({"since": earlier})).ok();
+    let notice = |said: Value| with(said, "purpose", "required_notice");
+    let lawful = decide(client, &notice(person.query("voice")));
+    assert_eq!(lawful["outcome"], "allow", "{lawful}");
+    let request = notice(person.request("r-2", &["voice"]));
     let call = house.place(person, &request);
     let greeting = call.answered_by("human");
     assert!(greeting.contains("press 1"), "{greeting}");
@@ -415,7 +416,9 @@ fn of_a_stranger_s_words_only_what_restricts_is_kept() {
 #[test]
 fn another_language_records_nothing_again() {
     let house = House::new();
-    for (number, (key, kind)) in [("3", "callback.requested"), ("5", "dispute.received")].into_iter().enumerate() {
+    for (number, (key, kind)) in
+        [("3", "callback.requested"), ("5", "dispute.received")].into_iter().enumerate()
+    {
         let call = house.call(number);
         let message = call.press(&call.answered_by("human"), "1");
         let said = call.press(&message, key);
@@ -437,7 +440,9 @@ fn a_key_that_was_not_recorded_is_asked_for_again() {
     let store = rusqlite::Connection::open(house.gateway.database()).expect("opens by hand");
     store.busy_timeout(std::time::Duration::from_secs(30)).expect("a timeout");
     store
-        .execute_batch("CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'no room'); END")
+        .execute_batch(
+            "CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'no room'); END",
+        )
         .expect("nothing can be recorded");
     let again = call.press(&message, "5");
     assert!(again.contains("482.13") && !again.contains("We have recorded"), "{again}");
