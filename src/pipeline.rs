@@ -12,6 +12,7 @@ pub mod answer;
 pub mod barrier;
 pub mod cadences;
 mod callbacks;
+mod called_off;
 pub mod calls;
 pub mod carriers;
 pub mod decide;

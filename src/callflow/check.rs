@@ -64,6 +64,18 @@ impl Check<'_> {
         if !self.flow.nodes.contains_key(head.start.get_ref()) {
             self.offset(head.start.span().start, format!("`start`: {}", self.nowhere(head.start.get_ref())));
         }
+        if let Some(farewell) = &head.farewell {
+            match self.flow.nodes.get(farewell.get_ref()) {
+                Some(node) if node.kind == NodeKind::HangUp => {}
+                Some(_) => {
+                    self.offset(farewell.span().start, "`farewell` must name a node of kind hang_up");
+                }
+                None => {
+                    let nowhere = self.nowhere(farewell.get_ref());
+                    self.offset(farewell.span().start, format!("`farewell`: {nowhere}"));
+                }
+            }
+        }
         if head.machine.get_ref().template.is_empty() {
             self.offset(head.machine.span().start, "[machine] needs its `template`");
         }
@@ -245,10 +257,12 @@ impl Check<'_> {
         let mut confirmed: Vec<&str> = Vec::new();
         let mut seen: BTreeSet<&str> = BTreeSet::from([start]);
         let mut open = VecDeque::from([start]);
-        // Whoever says "wrong number" in words comes there from anywhere.
+        // Whoever says "wrong number" in words comes there from anywhere, and so does who says what bars collection.
         let by_word =
             flow.nodes.iter().filter(|(_, node)| flow.head.speech && node.kind == NodeKind::WrongParty);
-        open.extend(by_word.map(|(name, _)| name.as_str()).filter(|name| seen.insert(name)));
+        let farewell = flow.head.farewell.iter().map(|name| name.get_ref().as_str());
+        let anywhere = by_word.map(|(name, _)| name.as_str()).chain(farewell);
+        open.extend(anywhere.filter(|name| seen.insert(name)));
         while let Some(name) = open.pop_front() {
             let Some(node) = flow.nodes.get(name) else { continue };
             if let Some(telling) = telling(node) {
@@ -371,7 +385,7 @@ kind = "language"
         let text = include_str!("../../config/ivr/standard.toml").to_owned();
         let files = [SourceFile { path: "standard.toml".to_owned(), text }];
         let flows = Flows::load(&files).unwrap_or_else(|faults| panic!("{faults:#?}"));
-        assert_eq!(flows.get("standard").map(Flow::version).as_deref(), Some("standard@1"));
+        assert_eq!(flows.get("standard").map(Flow::version).as_deref(), Some("standard@2"));
     }
 
     /// However it is tried, what discloses is not reached but over the key by which somebody says to be the debtor.
@@ -402,6 +416,10 @@ kind = "language"
                 "{to}: {found:#?}"
             );
         }
+        let farewell = SOUND.replacen("version = 1", "version = 1\nfarewell = \"bye\"", 1)
+            + "\n[nodes.bye]\nkind = \"hang_up\"\nsay.en = \"Please pay. Goodbye.\"\nsay.es = \"Adiós.\"\n";
+        let found = faults(&farewell);
+        assert!(found.iter().any(|f| f.contains("node `bye`") && f.contains(reached)), "{found:#?}");
         for (words, telling) in [
             ("Si es usted, 1.", "Sobre su deuda: 1."),
             ("If it is you, press 1.", "To pay, press 1."),
@@ -418,6 +436,13 @@ kind = "language"
             ("version = 1", "version = 0", "f.toml:1", "starts at 1"),
             ("[\"en\", \"es\"]", "[\"en\", \"en\"]", "f.toml:3", "each once"),
             ("start = \"greeting\"", "start = \"hello\"", "f.toml:4", "no node `hello`"),
+            (
+                "version = 1",
+                "version = 1\nfarewell = \"gone\"",
+                "f.toml:3",
+                "`farewell`: there is no node `gone`",
+            ),
+            ("version = 1", "version = 1\nfarewell = \"stop\"", "f.toml:3", "a node of kind hang_up"),
             ("9 = \"stop\"", "9 = \"wrong\"", "f.toml:5", "9 must lead to a node of kind opt_out"),
             ("9 = \"stop\", ", "", "f.toml:5", "9 must lead"),
             ("8 = \"language\"", "88 = \"language\"", "f.toml:5", "is no key"),

@@ -36,6 +36,9 @@ pub struct Head {
     pub languages: Spanned<Vec<String>>,
     /// The node that a person who answers comes to.
     pub start: Spanned<String>,
+    /// The node whose words end the call where somebody says what bars collection.
+    #[serde(default)]
+    pub farewell: Option<Spanned<String>>,
     /// Whether speech is listened to beside keys.
     #[serde(default)]
     pub speech: bool,

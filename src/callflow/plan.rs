@@ -72,6 +72,7 @@ impl Flow {
         }
         let always = self.head.keys.get_ref().iter();
         Ok(CallPlan {
+            farewell: self.head.farewell.as_ref().map(|name| name.get_ref().clone()),
             flow: self.version(),
             machine: values.machine.iter().filter(|(tag, _)| spoken.contains(tag)).map(pair).collect(),
             language,

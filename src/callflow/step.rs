@@ -50,6 +50,9 @@ pub enum Meaning {
     CallBack,
     /// A person, please.
     Agent,
+    /// The debtor has died, is bankrupt, is represented by an attorney, or refuses to pay: nobody may go on collecting
+    /// (12 CFR 1006.6(b)(2), (c); 11 USC 362(a)(6)).
+    Barred,
 }
 
 /// What must be recorded before the vendor is answered.
@@ -76,6 +79,51 @@ pub struct Step {
     pub ops: Vec<CallOp<CallPosition>>,
     /// What must be recorded first.
     pub effects: Vec<Effect>,
+}
+
+impl Step {
+    /// The same where nothing may be said any more: the call ends, and what has happened counts all the same. `phase` is
+    /// where the call was.
+    #[must_use]
+    pub fn cut_short(mut self, phase: CallPhase) -> Self {
+        self.ops = vec![CallOp::HangUp];
+        self.effects.retain(|effect| match effect {
+            // Neither is true of what would only be said now.
+            Effect::Conversation => phase == CallPhase::Transferred,
+            Effect::LimitedContent => phase == CallPhase::Limited,
+            Effect::OptOut | Effect::WrongParty | Effect::Dispute | Effect::CallBack => true,
+        });
+        self
+    }
+}
+
+/// The question that a call is at, once more and as if it had not been answered; none where no question was asked.
+pub fn asked(plan: &CallPlan, at: &CallPosition) -> Option<CallOp<CallPosition>> {
+    let node = plan.nodes.get(&at.node).filter(|_| at.phase == CallPhase::Node)?;
+    Some(ask(plan, node, String::new(), at.clone()))
+}
+
+fn ask(plan: &CallPlan, node: &CallNode, before: String, next: CallPosition) -> CallOp<CallPosition> {
+    let words = node.say.get(&next.language).map(String::as_str).unwrap_or_default();
+    let text = if before.is_empty() { words.to_owned() } else { format!("{before} {words}") };
+    CallOp::Ask {
+        speech: Speech { language: next.language.clone(), text },
+        digits: 1,
+        wait_seconds: node.wait_seconds,
+        listen: plan.speech,
+        next,
+    }
+}
+
+/// How a call comes to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Coming {
+    /// Anew.
+    Anew,
+    /// Because it was not answered.
+    Again,
+    /// To hear it in another language: what it does was done when the call came to it.
+    Translated,
 }
 
 /// What follows from what was heard where the call is.
@@ -135,7 +183,7 @@ impl<'p> Walk<'p> {
 
     fn start(&mut self) {
         let plan = self.plan;
-        self.enter(&plan.start, true);
+        self.enter(&plan.start, Coming::Anew);
     }
 
     fn hold(&mut self, phase: CallPhase, tries: u8) {
@@ -151,8 +199,11 @@ impl<'p> Walk<'p> {
         let plan = self.plan;
         let Some(node) = plan.nodes.get(&self.at.node) else { return self.hang_up() };
         if let Some(meant) = heard.meant {
+            if meant == Meaning::Barred {
+                return self.take_leave();
+            }
             return match self.meant(meant) {
-                Some(target) => self.enter(target, true),
+                Some(target) => self.enter(target, Coming::Anew),
                 None => self.again(node),
             };
         }
@@ -167,7 +218,7 @@ impl<'p> Walk<'p> {
                 self.go_on(node.next.as_deref());
             }
             Some(key) => match node.keys.get(&key).or_else(|| plan.keys.get(&key)) {
-                Some(target) => self.enter(target, true),
+                Some(target) => self.enter(target, Coming::Anew),
                 None => self.again(node),
             },
             // Having said what it had to say, it goes on by itself; only the right-party check waits for its answer.
@@ -191,6 +242,7 @@ impl<'p> Walk<'p> {
             Meaning::Dispute => NodeKind::Dispute,
             Meaning::CallBack => NodeKind::CallBack,
             Meaning::Agent => NodeKind::Transfer,
+            Meaning::Barred => NodeKind::HangUp,
         };
         let found = self.plan.nodes.iter().find(|(_, node)| node.does == does);
         found.map(|(name, _)| name.as_str())
@@ -200,10 +252,10 @@ impl<'p> Walk<'p> {
     fn again(&mut self, node: &'p CallNode) {
         if self.at.tries < node.tries {
             let name = self.at.node.clone();
-            return self.enter(&name, false);
+            return self.enter(&name, Coming::Again);
         }
         match &node.otherwise {
-            Some(target) => self.enter(target, true),
+            Some(target) => self.enter(target, Coming::Anew),
             None if self.at.confirmed => self.hang_up(),
             // Nobody said who is there: a machine may be listening.
             None => self.limited(),
@@ -212,7 +264,7 @@ impl<'p> Walk<'p> {
 
     fn go_on(&mut self, next: Option<&str>) {
         match next {
-            Some(next) => self.enter(next, true),
+            Some(next) => self.enter(next, Coming::Anew),
             None => self.hang_up(),
         }
     }
@@ -226,21 +278,22 @@ impl<'p> Walk<'p> {
         self.step.ops.push(CallOp::Record);
     }
 
-    /// Comes to a node: anew, or to say it once more.
-    fn enter(&mut self, name: &str, anew: bool) {
+    /// Comes to a node.
+    fn enter(&mut self, name: &str, coming: Coming) {
+        let anew = coming == Coming::Anew;
         let plan = self.plan;
         let Some(node) = plan.nodes.get(name) else { return self.hang_up() };
         match node.does {
             // The flow was checked when it was loaded; this is the bolt behind that lock.
             NodeKind::Message if !self.at.confirmed => self.limited(),
-            NodeKind::RightParty | NodeKind::Ask | NodeKind::Message => self.ask(name, node, anew),
+            NodeKind::RightParty | NodeKind::Ask | NodeKind::Message => self.ask(name, node, coming),
             NodeKind::CallBack => {
                 self.step.effects.extend(anew.then_some(Effect::CallBack));
-                self.ask(name, node, anew);
+                self.ask(name, node, coming);
             }
             NodeKind::Dispute => {
                 self.step.effects.extend(anew.then_some(Effect::Dispute));
-                self.ask(name, node, anew);
+                self.ask(name, node, coming);
             }
             NodeKind::Transfer => self.transfer(name, node),
             NodeKind::OptOut => {
@@ -261,20 +314,13 @@ impl<'p> Walk<'p> {
         }
     }
 
-    fn ask(&mut self, name: &str, node: &CallNode, anew: bool) {
-        self.at.tries = if anew { 1 } else { self.at.tries.saturating_add(1) };
+    fn ask(&mut self, name: &str, node: &CallNode, coming: Coming) {
+        let again = coming == Coming::Again;
+        self.at.tries = if again { self.at.tries.saturating_add(1) } else { 1 };
         name.clone_into(&mut self.at.node);
         self.at.phase = CallPhase::Node;
-        let before = node.again.get(&self.at.language).filter(|_| !anew);
-        let words = node.say.get(&self.at.language).map(String::as_str).unwrap_or_default();
-        let text = before.map_or_else(|| words.to_owned(), |before| format!("{before} {words}"));
-        self.step.ops.push(CallOp::Ask {
-            speech: Speech { language: self.at.language.clone(), text },
-            digits: 1,
-            wait_seconds: node.wait_seconds,
-            listen: self.plan.speech,
-            next: self.at.clone(),
-        });
+        let before = node.again.get(&self.at.language).filter(|_| again).cloned().unwrap_or_default();
+        self.step.ops.push(ask(self.plan, node, before, self.at.clone()));
     }
 
     fn transfer(&mut self, name: &str, node: &CallNode) {
@@ -305,7 +351,7 @@ impl<'p> Walk<'p> {
             self.at.language = language;
         }
         let back = self.at.node.clone();
-        self.enter(&back, true);
+        self.enter(&back, Coming::Translated);
     }
 
     fn languages(&self) -> Vec<&'p String> {
@@ -332,6 +378,15 @@ impl<'p> Walk<'p> {
             let speech = Speech { language: self.at.language.clone(), text: text.clone() };
             self.step.ops.push(CallOp::Say(speech));
         }
+    }
+
+    /// Ends the call with the flow's word of farewell, if it has one.
+    fn take_leave(&mut self) {
+        let plan = self.plan;
+        if let Some(node) = plan.farewell.as_ref().and_then(|name| plan.nodes.get(name)) {
+            self.say(&node.say);
+        }
+        self.hang_up();
     }
 
     fn hang_up(&mut self) {
@@ -580,6 +635,68 @@ mod tests {
         let mut walk = Walker::new(plan(|values| values.recorded = true));
         walk.ability.record = false;
         assert_eq!(walk.answered(AnsweredBy::Human).press("1").ops.len(), 1, "a vendor that cannot record");
+    }
+
+    #[test]
+    fn another_language_says_the_same_again_and_records_nothing() {
+        for (key, effect) in [("3", Effect::CallBack), ("5", Effect::Dispute)] {
+            let mut walk = human();
+            walk.press("1").press(key);
+            let english = walk.said();
+            walk.press("8");
+            assert_ne!(walk.said(), english);
+            assert_eq!(walk.press("8").said(), english);
+            assert_eq!(walk.effects, [Effect::Conversation, effect]);
+        }
+        // It may be heard as often as anew.
+        let mut walk = human();
+        walk.press("4").press("4").press("8");
+        assert_eq!(walk.at.tries, 1);
+        assert!(walk.said().starts_with("Hola."), "{}", walk.said());
+    }
+
+    #[test]
+    fn whoever_may_not_be_collected_from_is_bidden_farewell() {
+        for way in [&[][..], &["1"], &["1", "5"]] {
+            let mut walk = human();
+            way.iter().for_each(|key| {
+                walk.press(key);
+            });
+            let before = walk.effects.clone();
+            walk.mean(Meaning::Barred);
+            assert_eq!(walk.said(), "Thank you. Goodbye.", "{way:?}");
+            assert!(walk.is_over() && walk.ops.len() == 2 && walk.effects == before, "{way:?}");
+        }
+        let mut walk = human();
+        walk.plan.farewell = None;
+        assert_eq!(walk.mean(Meaning::Barred).ops, [CallOp::HangUp]);
+    }
+
+    #[test]
+    fn a_call_cut_short_tells_what_happened_and_no_more() {
+        let cut = |effects: &[Effect], phase| {
+            let ops = vec![CallOp::Record];
+            let step = Step { ops, effects: effects.to_vec() }.cut_short(phase);
+            assert_eq!(step.ops, [CallOp::HangUp]);
+            step.effects
+        };
+        use CallPhase::{Answered, Limited, Node, Transferred};
+        assert_eq!(cut(&[Effect::Conversation], Node), []);
+        assert_eq!(cut(&[Effect::Conversation], Transferred), [Effect::Conversation]);
+        assert_eq!(cut(&[Effect::LimitedContent], Answered), []);
+        assert_eq!(cut(&[Effect::LimitedContent], Limited), [Effect::LimitedContent]);
+        assert_eq!(cut(&[Effect::OptOut], Node), [Effect::OptOut]);
+        assert_eq!(cut(&[Effect::WrongParty], Node), [Effect::WrongParty]);
+    }
+
+    #[test]
+    fn a_question_can_be_asked_once_more_as_it_was() {
+        let mut walk = human();
+        assert_eq!(walk.ops, [asked(&walk.plan, &walk.at).expect("a question")]);
+        walk.press("1");
+        assert_eq!(walk.ops, [asked(&walk.plan, &walk.at).expect("a question")]);
+        walk.press("0");
+        assert_eq!(asked(&walk.plan, &walk.at), None);
     }
 
     #[test]

@@ -15,6 +15,9 @@ pub type Spoken = BTreeMap<String, String>;
 /// Everything that may be said and done on one call. All of it is personal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CallPlan {
+    /// The node whose words end the call where it must not go on; without it, none do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub farewell: Option<String>,
     /// The call flow and its version, `standard@1`.
     pub flow: String,
     /// What an answering machine hears: the limited-content message (12 CFR 1006.2(j)); without it, nothing.

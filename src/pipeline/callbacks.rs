@@ -55,7 +55,8 @@ impl Pipeline {
     /// Takes a vendor's callback and says what to answer.
     ///
     /// # Errors
-    /// Why it was not taken; nothing was recorded then.
+    /// Why it was not taken. Nothing was recorded then but where the history fell out of reach midway: of a callback with
+    /// several events, those before it are recorded, and its repetition finds them.
     pub async fn receive(
         &self,
         channel: Channel,

@@ -2,10 +2,16 @@
 //! that the vendor calls, under our seal; what follows from a key is recorded before the vendor is answered, as every reply.
 //!
 //! # Decisions
-//! - 2026-11-23: a stop binds the number on every file that has it; what else is said on a call is said on behalf of the one
-//!   who was called, and goes to that file alone.
+//! - 2026-11-23: a stop binds the number on every file that has it; what else is said on a call, and its words, are said on
+//!   behalf of the one who was called, and go to that file alone.
 //! - 2026-11-23: of what is said before anybody has said to be the debtor, only what restricts is recorded; after that
 //!   everything that is understood, a promise as well.
+//! - 2026-11-23: a stop or hold that is recorded while a call is under way ends it without a word, until somebody has said to be
+//!   the debtor; what was pressed or said to restrict is recorded all the same.
+//! - 2026-11-23: who says that the debtor has died, is bankrupt or has an attorney, or that nothing will be paid, is bidden
+//!   farewell and handed to nobody: an agent would collect (12 CFR 1006.6(b)(2), (c); 11 USC 362(a)(6)).
+//! - 2026-11-23: what cannot be recorded is tried again for about two seconds, and then the same question is asked again: most
+//!   vendors end a call on a server's error, and with it a stop would be lost.
 //! - 2026-11-23: a call that was taken, and ended before anybody said to be the debtor, counts as one that rang out: it was
 //!   connected (comment 14(b)(3)(ii)-1), and nobody was told anything.
 
@@ -13,19 +19,19 @@ use crate::callflow::{self, Ability, Effect, Flow, Heard, Meaning, Values};
 use crate::domain::attempt::AttemptStatus;
 use crate::domain::call::{CallOp, CallPhase, CallPlace, CallPlan, CallPosition, CallStart, Spoken};
 use crate::domain::channel::Channel;
-use crate::domain::consent::HoldKind;
 use crate::domain::contact::ContactResult;
-use crate::domain::event::Actor;
+use crate::domain::event::{Actor, Stream};
 use crate::domain::id::{AttemptId, DebtorKey, PointKey};
 use crate::domain::intent::Intent;
 use crate::domain::message::Content;
 use crate::domain::outcome::FailureCause;
-use crate::domain::state::{AttemptState, DebtorState};
+use crate::domain::state::DebtorState;
+use crate::pipeline::called_off::Since;
 use crate::pipeline::carriers::Carrier;
 use crate::pipeline::receive::{self, Report};
 use crate::pipeline::understanding::{Reply, Understood};
 use crate::pipeline::unit::Unit;
-use crate::pipeline::{Desk, Pipeline, Refusal, preview, replies};
+use crate::pipeline::{Desk, Pipeline, Refusal, replies};
 use crate::provider::callback::CallReport;
 use crate::provider::dialect::Written;
 use crate::provider::manifest::Manifest;
@@ -38,6 +44,11 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long after each failure what was pressed or said is recorded once more, in milliseconds.
+const ONCE_MORE: [u64; 4] = [100, 300, 600, 1_000];
 
 /// What this installation's calls are made of.
 #[derive(Clone, Debug, Default)]
@@ -176,12 +187,12 @@ struct Call {
     to: String,
     plan: CallPlan,
     result: Option<ContactResult>,
-    /// A stop or a demand to cease came after it was placed.
-    stopped: bool,
+    /// A stop or a hold came after it was placed.
+    called_off: bool,
 }
 
 impl Call {
-    fn of(debtor: DebtorKey, id: AttemptId, state: &DebtorState) -> Option<Self> {
+    fn of(debtor: DebtorKey, id: AttemptId, state: &DebtorState, called_off: bool) -> Option<Self> {
         let attempt = state.attempts.get(&id)?;
         let secret = attempt.message.open()?;
         let Content::Voice { script: _, plan: Some(plan) } = &secret.content else { return None };
@@ -192,22 +203,26 @@ impl Call {
             to: secret.to.clone(),
             plan: plan.as_ref().clone(),
             result: attempt.result,
-            stopped: stopped(state, attempt),
+            called_off,
         })
     }
 }
 
-fn stopped(state: &DebtorState, attempt: &AttemptState) -> bool {
-    let since = attempt.started_at;
-    let stop = state.opt_outs.iter().any(|stop| {
-        stop.received_at >= since
-            && stop.channel.covers(Channel::Voice)
-            && stop.point.is_none_or(|point| Some(point) == attempt.point)
-    });
-    stop || state
-        .holds
-        .iter()
-        .any(|hold| hold.kind == HoldKind::Cease && hold.since >= since && hold.lifted_at.is_none())
+/// What is to be recorded of a call before its vendor is answered.
+struct Told {
+    actor: Actor,
+    debtor: DebtorKey,
+    attempt: AttemptId,
+    effects: Vec<Effect>,
+    /// The keys, as a reply.
+    pressed: Reply,
+    spoken: Option<Understood>,
+}
+
+impl Told {
+    fn is_news(&self) -> bool {
+        !self.effects.is_empty() || self.spoken.as_ref().is_some_and(|said| !said.reading.found.is_empty())
+    }
 }
 
 impl Pipeline {
@@ -263,7 +278,7 @@ impl Pipeline {
         attempt: Option<AttemptId>,
         reference: Option<String>,
     ) -> Result<Option<Call>, Refusal> {
-        let provider = carrier.name.clone();
+        let (provider, now) = (carrier.name.clone(), self.desk().clock.now());
         self.read(move |store| {
             let reader = store.reader()?;
             let row = match (attempt, reference) {
@@ -272,8 +287,11 @@ impl Pipeline {
                 (None, None) => None,
             };
             let Some(row) = row else { return Ok(None) };
-            let state = preview::fold(&reader, row.debtor)?;
-            Ok(Call::of(row.debtor, row.attempt, &state))
+            let history = reader.load(Stream::Debtor(row.debtor))?;
+            let Some(since) = Since::own(&history, row.attempt) else { return Ok(None) };
+            let since = since.and_elsewhere(&reader, row.debtor)?;
+            let state = DebtorState::fold(history);
+            Ok(Call::of(row.debtor, row.attempt, &state, since.bars(&state, now)))
         })
         .await
     }
@@ -289,10 +307,6 @@ impl Pipeline {
         let (manifest, settings) = carrier.vendor();
         if at.language.is_empty() {
             at.language.clone_from(&call.plan.language);
-        }
-        let untold = matches!(at.phase, CallPhase::Answered | CallPhase::Holding | CallPhase::Greeting);
-        if call.stopped && untold {
-            return Ok(written(manifest, settings, &[CallOp::HangUp]));
         }
         let reply = |text: String| Reply {
             channel: Channel::Voice,
@@ -316,23 +330,44 @@ impl Pipeline {
                 heard.keys = "?".to_owned();
             }
         }
-        let step = callflow::step::step(&call.plan, &at, &heard, ability(manifest));
         // Whoever takes a call may refuse; the rest is the debtor's to say, once somebody has said to be the debtor.
-        let tells = |said: &Understood| {
-            said.reading.found.iter().any(|found| at.confirmed || found.intent.is_restrictive())
-        };
-        if !step.effects.is_empty() || spoken.as_ref().is_some_and(tells) {
-            let actor = Actor::Provider(format!("{}/{}", carrier.channel, carrier.name));
-            let effects = step.effects.clone();
-            let (debtor, attempt) = (call.debtor, call.attempt);
-            self.file(move |unit| {
-                record(unit, &actor, (debtor, attempt), &effects, &pressed, spoken.as_ref()).map(Ok)
-            })
-            .await?;
+        let spoken = spoken.map(|said| if at.confirmed { said } else { said.restricting() });
+        let over = call.called_off && !at.confirmed;
+        let mut step = callflow::step::step(&call.plan, &at, &heard, ability(manifest));
+        if over {
+            step = step.cut_short(at.phase);
         }
+        let actor = Actor::Provider(format!("{}/{}", carrier.channel, carrier.name));
+        let (debtor, attempt) = (call.debtor, call.attempt);
+        let told = Told { actor, debtor, attempt, effects: step.effects, pressed, spoken };
+        let ops = match self.keep(told).await {
+            Ok(()) => step.ops,
+            Err(refusal) => {
+                let asked = callflow::step::asked(&call.plan, &at).filter(|_| !over);
+                vec![asked.ok_or(refusal)?]
+            }
+        };
         let ops: Vec<CallOp> =
-            step.ops.into_iter().map(|op| op.placed(|at| place(self.desk(), carrier, &at))).collect();
+            ops.into_iter().map(|op| op.placed(|at| place(self.desk(), carrier, &at))).collect();
         Ok(written(manifest, settings, &ops))
+    }
+
+    /// Records what a call told, more than once if the history is out of reach for a moment: the same again changes nothing.
+    async fn keep(&self, told: Told) -> Result<(), Refusal> {
+        if !told.is_news() {
+            return Ok(());
+        }
+        let told = Arc::new(told);
+        let mut waits = ONCE_MORE.into_iter();
+        loop {
+            let once = told.clone();
+            match (self.file(move |unit| record(unit, &once).map(Ok)).await, waits.next()) {
+                (Err(Refusal::Unavailable), Some(wait)) => {
+                    tokio::time::sleep(Duration::from_millis(wait)).await;
+                }
+                (kept, _) => return kept,
+            }
+        }
     }
 }
 
@@ -355,11 +390,14 @@ pub fn meaning(reading: &Reading) -> Option<Meaning> {
         Some(Meaning::OptOut)
     } else if says(Intent::WrongNumber) {
         Some(Meaning::WrongParty)
+    } else if [Intent::Attorney, Intent::Bankruptcy, Intent::Deceased, Intent::Refusal].into_iter().any(says)
+    {
+        Some(Meaning::Barred)
     } else if says(Intent::Dispute) {
         Some(Meaning::Dispute)
     } else if says(Intent::CallBack) {
         Some(Meaning::CallBack)
-    } else if says(Intent::Help) || reading.found.iter().any(|found| found.intent.is_restrictive()) {
+    } else if says(Intent::Help) {
         Some(Meaning::Agent)
     } else {
         None
@@ -367,14 +405,8 @@ pub fn meaning(reading: &Reading) -> Option<Meaning> {
 }
 
 /// Records what follows from a key or from words; the same again changes nothing.
-fn record(
-    unit: &mut Unit<'_>,
-    actor: &Actor,
-    (debtor, attempt): (DebtorKey, AttemptId),
-    effects: &[Effect],
-    pressed: &Reply,
-    spoken: Option<&Understood>,
-) -> Result<(), StorageError> {
+fn record(unit: &mut Unit<'_>, told: &Told) -> Result<(), StorageError> {
+    let Told { actor, debtor, attempt, effects, pressed, spoken } = told;
     let mut heard = false;
     for effect in effects {
         let (result, intent) = match effect {
@@ -388,31 +420,20 @@ fn record(
             Effect::CallBack => (None, Some(Intent::CallBack)),
         };
         if let Some((result, reported)) = result {
-            receive::report(unit, actor, debtor, attempt, &concluded(result, reported))?;
+            receive::report(unit, actor, *debtor, *attempt, &concluded(result, reported))?;
         }
         if let Some(intent) = intent {
             heard = true;
             let by_key = by_key(pressed.clone(), intent);
-            hear(unit, actor, debtor, spoken.unwrap_or(&by_key))?;
+            replies::receive_on_call(unit, actor, *debtor, spoken.as_ref().unwrap_or(&by_key))?;
         }
     }
     match spoken {
-        Some(said) if !heard => hear(unit, actor, debtor, said),
+        Some(said) if !heard && !said.reading.found.is_empty() => {
+            replies::receive_on_call(unit, actor, *debtor, said)
+        }
         Some(_) | None => Ok(()),
     }
-}
-
-/// A stop closes the number wherever it is on file; the rest concerns the one who was called.
-fn hear(
-    unit: &mut Unit<'_>,
-    actor: &Actor,
-    debtor: DebtorKey,
-    said: &Understood,
-) -> Result<(), StorageError> {
-    if said.reading.stop.is_some() && replies::receive(unit, actor, said)? {
-        return Ok(());
-    }
-    replies::receive_from(unit, actor, debtor, said)
 }
 
 /// What a key means: it needs no reading.

@@ -31,9 +31,7 @@ use crate::storage::StorageError;
 
 /// Records a reply on every file that has its point, and what follows from it. `false` if nobody has the point.
 pub fn receive(unit: &mut Unit<'_>, actor: &Actor, said: &Understood) -> Result<bool, StorageError> {
-    if let (Actor::Provider(provider), Some(reference)) = (actor, &said.reply.provider_ref)
-        && !unit.batch.inbound_ref(provider, reference)?.is_empty()
-    {
+    if was_heard(unit, actor, said)? {
         return Ok(true);
     }
     let now = unit.now();
@@ -54,22 +52,40 @@ pub fn receive(unit: &mut Unit<'_>, actor: &Actor, said: &Understood) -> Result<
     Ok(found)
 }
 
-/// Records a reply on one debtor's file: of somebody of whom it is known on whose behalf it speaks.
-pub fn receive_from(
+/// Records what was said on a call on the file of the one who was called. Of the others who have the number each learns of a
+/// stop, of the number's own, and of nothing else that was said.
+pub fn receive_on_call(
     unit: &mut Unit<'_>,
     actor: &Actor,
-    debtor: DebtorKey,
+    called: DebtorKey,
     said: &Understood,
 ) -> Result<(), StorageError> {
-    if let (Actor::Provider(provider), Some(reference)) = (actor, &said.reply.provider_ref)
-        && !unit.batch.inbound_ref(provider, reference)?.is_empty()
-    {
+    if was_heard(unit, actor, said)? {
         return Ok(());
     }
-    take(unit, actor, debtor, said)
+    let was_closed = rejoinder::is_closed(unit.debtor(called)?, &said.reply);
+    take(unit, actor, called, said)?;
+    let Some(alone) = said.stop_alone() else { return Ok(()) };
+    for other in unit.batch.streams_with_point(said.reply.point)? {
+        if other != called && unit.debtor(other)?.point(said.reply.point).is_some() {
+            receive_from_stranger(unit, actor, other, &alone)?;
+        }
+    }
+    rejoinder::answer(unit, actor, called, said, was_closed)
 }
 
-/// Records a reply from a point that is on no file. A stop is kept with the point, and binds whoever is loaded with it.
+/// Whether the same provider told the same reply before.
+fn was_heard(unit: &mut Unit<'_>, actor: &Actor, said: &Understood) -> Result<bool, StorageError> {
+    match (actor, &said.reply.provider_ref) {
+        (Actor::Provider(provider), Some(reference)) => {
+            Ok(!unit.batch.inbound_ref(provider, reference)?.is_empty())
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Records a reply of somebody of whom no more is known than the point. A stop is kept with the point, and binds whoever is
+/// loaded with it.
 pub fn receive_from_stranger(
     unit: &mut Unit<'_>,
     actor: &Actor,
@@ -78,7 +94,7 @@ pub fn receive_from_stranger(
 ) -> Result<(), StorageError> {
     inbound(unit, actor, stranger, said)?;
     let Some(closes) = &said.reading.stop else { return Ok(()) };
-    // What binds the next one who has the point is what stands with the point: nobody else has this file.
+    // What binds whoever has the point is what stands with the point.
     let with_the_point =
         closed(said, closes).into_iter().map(|(channel, _)| (channel, Some(said.reply.point)));
     stop(unit, actor, stranger, said, with_the_point.collect())
@@ -271,7 +287,7 @@ fn stop(
         let secret = OptOutSecret {
             contact_point: point.filter(|point| *point == said.reply.point).map(|_| said.reply.from.clone()),
             source: Some("debtor".to_owned()),
-            text: Some(said.reply.text.clone()),
+            text: Some(said.reply.text.clone()).filter(|text| !text.is_empty()),
             ..OptOutSecret::default()
         };
         unit.record(debtor, actor, EventBody::OptOutReceived(stop, secret.into()))?;

@@ -9,7 +9,7 @@ use crate::domain::state::DebtorState;
 use crate::domain::time::{Date, Timestamp};
 use crate::pipeline::Refusal;
 use crate::policy::zones_in_play;
-use crate::reply::{Doubt, Promise, Reader, Reading, Said, Stop};
+use crate::reply::{Doubt, Found, Promise, Reader, Reading, Said, Stop};
 use std::collections::BTreeSet;
 
 /// A message that a debtor sent, over whichever medium.
@@ -65,6 +65,22 @@ impl Understood {
     pub async fn off_the_loop(reply: Reply, now: Timestamp) -> Result<Self, Refusal> {
         let read = tokio::task::spawn_blocking(move || Self::of(reply, now)).await;
         read.map_err(|_| Refusal::Unavailable)
+    }
+
+    /// The same without anything that restricts nothing: of somebody who has not said to be the debtor.
+    #[must_use]
+    pub fn restricting(self) -> Self {
+        let Reading { mut found, doubt, stop, attorney, .. } = self.reading;
+        found.retain(|found| found.intent.is_restrictive());
+        Self { reply: self.reply, reading: Reading { found, doubt, stop, attorney, ..Reading::default() } }
+    }
+
+    /// Its stop and nothing else, not even its words; none if it has no stop.
+    pub fn stop_alone(&self) -> Option<Self> {
+        let stop = self.reading.stop.clone()?;
+        let found = vec![Found { intent: Intent::Stop, span: 0..0, phrase: "stop".to_owned() }];
+        let reply = Reply { text: String::new(), ..self.reply.clone() };
+        Some(Self { reply, reading: Reading { found, stop: Some(stop), ..Reading::default() } })
     }
 
     /// What is done about it, in one word.

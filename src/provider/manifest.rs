@@ -391,6 +391,14 @@ impl Manifest {
                     format!("[callbacks.{kind}]: `also` needs `select`: both read the same `events`");
                 check.by(&format!("[callbacks.{kind}"), message);
             }
+            let schemes = self.signatures.get(scheme).into_iter().flatten();
+            let asks = *kind == CallbackKind::Voice || callback.also == Some(CallbackKind::Voice);
+            for once in schemes.filter(|told| asks && told.get_ref().is_once()) {
+                let message = format!(
+                    "[[signatures.{scheme}]]: a question that is repeated is answered again: no `once` where [callbacks.voice] is read"
+                );
+                check.at(once.span(), message);
+            }
             for message in callback.faults(*kind) {
                 check.by(&format!("[callbacks.{kind}"), format!("[callbacks.{kind}]: {message}"));
             }

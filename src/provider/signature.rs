@@ -191,6 +191,11 @@ pub(in crate::provider) fn verify<'s>(
 }
 
 impl Scheme {
+    /// Whether what is signed counts once.
+    pub(in crate::provider) fn is_once(&self) -> bool {
+        self.once
+    }
+
     fn knows(&self, name: &str) -> bool {
         PARTS.contains(&name)
             || self.parts.contains_key(name)

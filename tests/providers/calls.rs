@@ -151,3 +151,27 @@ fn reports_and_questions_of_a_call_may_come_to_one_address() {
     let CallbackEvent::Delivery(over) = over else { panic!("no report") };
     assert_eq!(over.status, DeliveryStatus::Busy);
 }
+
+/// A call waits for an answer: what counts once would be answered with nothing when its vendor asks again.
+#[test]
+fn what_counts_once_asks_no_questions() {
+    let once = r#"primitive = "hmac_sha256"
+keys = ["{secret}"]
+message = "{query:time}"
+given = { query = "signature" }
+fresh = { time = { query = "time" }, within = "PT10M" }
+once = true"#;
+    let text =
+        MENUS.replace("primitive = \"secret\"\nkeys = [\"{secret}\"]\ngiven = { query = \"secret\" }", once);
+    let faults = |text: String| {
+        let file = SourceFile { path: "voice/x/manifest.toml".to_owned(), text };
+        let faults = Manifest::read(&file).err().unwrap_or_default();
+        faults.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    // Questions come to either address.
+    let found = faults(text.clone());
+    assert_eq!(found.len(), 2, "{found:#?}");
+    let told = |fault: &String| fault.starts_with("voice/x/manifest.toml:9: ") && fault.contains("no `once`");
+    assert!(found.iter().all(told), "{found:#?}");
+    assert_eq!(faults(text.replace("once = true", "")), Vec::<String>::new());
+}
