@@ -7,7 +7,7 @@
 //! - 2026-11-23: of holds every kind that bars contact counts, whatever the packs in force make of it.
 
 use crate::domain::channel::Channel;
-use crate::domain::consent::{GivenTo, Hold, HoldKind, OptOut, covers_all, covers_any};
+use crate::domain::consent::{Hold, HoldKind, OptOut, covers_any};
 use crate::domain::event::{Event, EventBody, Stream};
 use crate::domain::id::{AccountKey, AttemptId, DebtorKey, PointKey};
 use crate::domain::state::DebtorState;
@@ -84,15 +84,9 @@ impl Since {
         self.stops.iter().any(stops) || state.holds.iter().any(holds)
     }
 
-    /// Whether a later consent lifts a stop, as policy has it.
+    /// Whether a later consent lifts a stop.
     fn is_lifted(&self, stop: &OptOut, state: &DebtorState, now: Timestamp) -> bool {
-        state.consents.iter().any(|given| {
-            given.granted_at > stop.received_at
-                && given.in_force(now)
-                && given.given_to == GivenTo::Collector
-                && given.channel == Channel::Voice
-                && given.point.map_or(stop.point.is_none(), |point| point == self.point)
-                && covers_all(&given.accounts, &self.accounts)
-        })
+        let mut given = state.consents.iter().filter(|given| given.in_force(now));
+        given.any(|given| stop.is_lifted_by(given, Channel::Voice, Some(self.point), &self.accounts))
     }
 }

@@ -63,7 +63,8 @@ pub fn receive_on_call(
     if was_heard(unit, actor, said)? {
         return Ok(());
     }
-    let was_closed = rejoinder::is_closed(unit.debtor(called)?, &said.reply);
+    let now = unit.now();
+    let was_closed = rejoinder::is_closed(unit.debtor(called)?, &said.reply, now);
     take(unit, actor, called, said)?;
     let Some(alone) = said.stop_alone() else { return Ok(()) };
     for other in unit.batch.streams_with_point(said.reply.point)? {
