@@ -98,8 +98,8 @@ fn clock(text: &str, article: bool, behind: &[&str], early: bool) -> Option<Minu
     let half = match text.get(digits.len()..).unwrap_or_default() {
         "am" | "a" => Half::Morning,
         "pm" | "p" => Half::Later,
-        "" if digits.contains(':') => half(article, behind).unwrap_or(Half::Unsaid),
-        "" => half(article, behind)?,
+        "" if digits.contains(':') => half_of_day(article, behind).unwrap_or(Half::Unsaid),
+        "" => half_of_day(article, behind)?,
         "h" | "hs" | "hrs" if article => Half::Unsaid,
         // "The 5th", "2x".
         _ => return None,
@@ -122,12 +122,12 @@ fn clock(text: &str, article: bool, behind: &[&str], early: bool) -> Option<Minu
 
 /// What the words behind a number say of it. `None` where they are what it counts, or anything else that is not known to
 /// follow a time.
-fn half(article: bool, behind: &[&str]) -> Option<Half> {
+fn half_of_day(article: bool, behind: &[&str]) -> Option<Half> {
     Some(match behind {
         ["am", ..] | ["a", "m", ..] | ["a"] => Half::Morning,
         ["pm", ..] | ["p", "m", ..] | ["p"] => Half::Later,
         ["oclock" | "clock" | "sharp", rest @ ..] | ["en", "punto", rest @ ..] => {
-            half(article, rest).unwrap_or(Half::Unsaid)
+            half_of_day(article, rest).unwrap_or(Half::Unsaid)
         }
         // "Las 20 horas" is a time, "20 horas" is how long.
         ["horas" | "hrs" | "hs" | "h", ..] if article => Half::Unsaid,

@@ -128,7 +128,7 @@ fn read_all(lexicon: &Lexicon, scales: &Scales, said: &Said<'_>) -> Reading {
                 false
             }
             Means::Says(Intent::CallBack) => !within(found),
-            _ => true,
+            Means::Says(_) | Means::Harmless | Means::Spares(_) | Means::Only(_) | Means::Doubtful => true,
         });
     } else {
         matches.retain(|found| found.means != Means::Says(Intent::Inconvenient));

@@ -82,8 +82,12 @@ pub(in crate::reply) fn stop(
     // "Stop contacting me by text" does not wish for texts.
     for found in matches.iter().filter(|found| !stops.iter().any(|(stop, _)| within(words, stop, found))) {
         match found.means {
-            Means::Spares(medium) => drop(spared.insert(medium.channel())),
-            Means::Only(medium) => drop(only.insert(medium.channel())),
+            Means::Spares(medium) => {
+                spared.insert(medium.channel());
+            }
+            Means::Only(medium) => {
+                only.insert(medium.channel());
+            }
             Means::Says(_) | Means::Harmless | Means::Doubtful => {}
         }
     }
