@@ -123,8 +123,8 @@ async fn a_stop_closes_what_it_names() {
         ("a7", "only contact me in writing by mail", &["sms", "voice", "email"], &[]),
         ("a8", "Stop contacting me by text or email", &["sms", "email"], &["voice"]),
         ("a9", "You only text me to harass me. STOP", &["sms"], &[]),
-        ("b1", "Stop texting me after 2 years", &["sms"], &["email", "voice"]),
-        ("b2", "*STOP*", &["sms"], &["email", "voice"]),
+        ("b9", "Stop texting me after 2 years", &["sms"], &["email", "voice"]),
+        ("c9", "*STOP*", &["sms"], &["email", "voice"]),
     ] {
         someone(&house, id).await;
         say(&house, id, text).await;
