@@ -27,23 +27,20 @@ impl Since {
     /// What a debtor's own history says after the attempt was recorded; none if it does not have it.
     pub fn own(history: &[Event], attempt: AttemptId) -> Option<Self> {
         let mut later = history.iter();
-        let (placed, contact) = later.find_map(|event| match &event.body {
-            EventBody::AttemptStarted(start, _) if start.attempt == attempt => {
-                Some((event.at, &start.contact))
-            }
-            _ => None,
+        let (placed, contact) = later.find_map(|event| {
+            let EventBody::AttemptStarted(start, _) = &event.body else { return None };
+            (start.attempt == attempt).then_some((event.at, &start.contact))
         })?;
         let (accounts, point) = (contact.accounts.clone(), contact.point?);
         let mut since = Self { placed, accounts, point, stops: Vec::new(), holds: Vec::new() };
         for event in later {
-            match &event.body {
-                EventBody::OptOutReceived(stop, _) | EventBody::ConsentRevoked(stop, _) => {
-                    since.stops.push(stop.clone());
-                }
-                EventBody::HoldPlaced(hold, _) if hold.kind != HoldKind::Retain => {
-                    since.holds.push(hold.kind)
-                }
-                _ => {}
+            if let EventBody::OptOutReceived(stop, _) | EventBody::ConsentRevoked(stop, _) = &event.body {
+                since.stops.push(stop.clone());
+            }
+            if let EventBody::HoldPlaced(hold, _) = &event.body
+                && hold.kind != HoldKind::Retain
+            {
+                since.holds.push(hold.kind);
             }
         }
         Some(since)

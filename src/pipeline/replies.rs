@@ -77,12 +77,10 @@ pub fn receive_on_call(
 
 /// Whether the same provider told the same reply before.
 fn was_heard(unit: &mut Unit<'_>, actor: &Actor, said: &Understood) -> Result<bool, StorageError> {
-    match (actor, &said.reply.provider_ref) {
-        (Actor::Provider(provider), Some(reference)) => {
-            Ok(!unit.batch.inbound_ref(provider, reference)?.is_empty())
-        }
-        _ => Ok(false),
-    }
+    let (Actor::Provider(provider), Some(reference)) = (actor, &said.reply.provider_ref) else {
+        return Ok(false);
+    };
+    Ok(!unit.batch.inbound_ref(provider, reference)?.is_empty())
 }
 
 /// Records a reply of somebody of whom no more is known than the point. A stop is kept with the point, and binds whoever is

@@ -405,7 +405,7 @@ fn of_a_stranger_s_words_only_what_restricts_is_kept() {
     let house = House::new();
     let call = house.call(1);
     let greeting = call.answered_by("human");
-    ends_without_a_word(&call.say(&greeting, "Stop calling, he will pay 50 dollars on Friday."));
+    ends_without_a_word(&call.say(&greeting, "Stop calling me. He will pay 50 dollars on Friday."));
     assert_eq!((call.count("opt_out.received"), call.count("promise.received")), (1, 0));
     let history = call.history();
     let heard = history.iter().find(|event| event["type"] == "inbound.received").expect("it was heard");

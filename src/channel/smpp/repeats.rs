@@ -131,8 +131,7 @@ mod tests {
     fn a_text_is_known_by_all_that_it_says() {
         let mark = Mark::of(&text("STOP"));
         assert!(mark == Mark::of(&text("STOP")));
-        let mut others =
-            vec![text("START"), text(""), text("STOP"), text("STOP"), text("STOP"), text("STOP")];
+        let mut others = [text("START"), text(""), text("STOP"), text("STOP"), text("STOP"), text("STOP")];
         others[2].data_coding = 8;
         others[3].source.value = "13055550118".to_owned();
         others[4].destination.value = "24273".to_owned();
