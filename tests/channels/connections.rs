@@ -2,7 +2,7 @@
 
 use crate::{open, sms};
 use dunwell::channel::{Gate, Transport};
-use dunwell::domain::outcome::{FailureClass, Outcome};
+use dunwell::domain::outcome::Outcome;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -143,21 +143,4 @@ async fn many_that_were_closed_while_idle_cost_no_message() {
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert!(taken(&transport).await);
     assert_eq!(vendor.counted(), (MANY + 1, MANY + 1), "each left once");
-}
-
-#[tokio::test]
-async fn an_address_with_credentials_is_refused_and_nothing_leaves() {
-    let vendor = Vendor::answering(1).await;
-    let base = vendor.base.replace("http://", "http://name:word@");
-    let settings = [
-        ("base_url", base.as_str()),
-        ("account_sid", "AC00000000000000000000000000000001"),
-        ("auth_token", "tok"),
-        ("from", "+15005550001"),
-    ];
-    let transport = open(&crate::http::patient(), &settings);
-    let outcome = transport.send(&sms("+13055550117", "Sample text"), Gate::open()).await;
-    let (class, _, code) = crate::failure(outcome);
-    assert_eq!((class, code.as_str()), (FailureClass::Refused, "bad_request_address"));
-    assert_eq!(vendor.counted(), (0, 0));
 }
