@@ -167,6 +167,7 @@ pub fn store_settings(config: &Config, environment: &Environment) -> anyhow::Res
         data_dir: config.data.clone(),
         master_key: key.to_vec().into(),
         readers: READERS,
+        bulk: storage::BULK,
     })
 }
 

@@ -36,7 +36,14 @@ pub struct Settings {
     pub master_key: SecretSlice<u8>,
     /// How many readers may read at once.
     pub readers: usize,
+    /// How many events, and how many requests, memory finds before the indexes on disk take them over in bulk. [`BULK`] serves;
+    /// fewer only make it happen often.
+    pub bulk: usize,
 }
+
+/// Events in memory before the indexes on disk take them over: some megabytes, and some tenths of a second to read again after
+/// a crash.
+pub const BULK: usize = 32_768;
 
 /// A database. Cheap to clone.
 #[derive(Clone)]

@@ -1,5 +1,7 @@
 //! The store from outside: one suite for every database, and what holds of the embedded one alone.
 
+#[path = "storage/bulk.rs"]
+mod bulk;
 #[path = "storage/conformance.rs"]
 mod conformance;
 #[path = "storage/crash.rs"]

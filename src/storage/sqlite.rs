@@ -18,6 +18,7 @@ mod rebuild;
 mod requests;
 mod rows;
 mod schema;
+mod tail;
 mod webhooks;
 mod write;
 mod writer;
@@ -87,7 +88,8 @@ impl Database {
         let lookup = Arc::new(Lookup::new(&secret));
         let pool = Pool::new(path.clone(), keys_path.clone(), settings.readers.max(1));
         let reader = connection::open(&path, Role::Reader)?;
-        let (index, moved) = (Index::open(&reader)?, Moved::open(&reader)?);
+        let index = Index::open(&reader, settings.bulk)?;
+        let moved = Moved::open(&reader, settings.bulk)?;
         let checkpointer = Mutex::new(None);
         Ok(Self { path, keys_path, wrapping, lookup, entropy, index, moved, pool, checkpointer })
     }

@@ -270,6 +270,7 @@ fn settings(dir: &Path) -> storage::Settings {
         data_dir: dir.to_owned(),
         master_key: SecretSlice::from(vec![7; 32]),
         readers: 4,
+        bulk: storage::BULK,
     }
 }
 

@@ -244,6 +244,7 @@ impl House {
                 data_dir: place.path().to_owned(),
                 master_key: vec![7; 32].into(),
                 readers: 2,
+                bulk: 16,
             },
             entropy.clone(),
         )

@@ -150,7 +150,7 @@ fn the_log_is_listed_by_place_type_and_time() {
     });
 }
 
-fn row(number: u8, status: RequestStatus) -> RequestRow {
+pub fn row(number: u8, status: RequestStatus) -> RequestRow {
     let accepted_at = at(i64::from(number));
     RequestRow {
         request: RequestId::new(accepted_at, &[number; 10]),
@@ -364,11 +364,11 @@ fn every_end_of_an_attempt_settles_it() {
     });
 }
 
-fn attempt_of(number: u32) -> dunwell::domain::id::AttemptId {
+pub fn attempt_of(number: u32) -> dunwell::domain::id::AttemptId {
     dunwell::domain::id::AttemptId::new(at(i64::from(number)), &[7; 10])
 }
 
-fn of_attempt(end: EventBody, number: u32) -> EventBody {
+pub fn of_attempt(end: EventBody, number: u32) -> EventBody {
     let attempt = attempt_of(number);
     match end {
         EventBody::AttemptSent(sent, sealed) => {
@@ -724,7 +724,7 @@ fn instants_before_1970_are_kept() {
 #[test]
 fn requests_are_listed_alike_whether_or_not_the_table_has_them() {
     for seed in 0..24 {
-        let house = House::embedded();
+        let house = House::embedded().with_bulk([3, 9, usize::MAX][seed as usize % 3]);
         let dice = Dice::new(seed);
         let mut known: BTreeMap<RequestId, RequestRow> = BTreeMap::new();
         for _ in 0..3 {
@@ -840,40 +840,6 @@ fn a_history_is_folded_alike_without_the_words_that_no_state_keeps() {
             assert_eq!(all.message, few.message);
         }
     });
-}
-
-/// The table takes over what moved before the memory of it grows large, also within a commit that moves some more.
-#[test]
-fn requests_are_taken_over_once_they_are_many() {
-    const MANY: u32 = 32_768;
-    let house = House::embedded();
-    let store = house.open();
-    let mut writer = store.writer().expect("the door");
-    let numbered = |number: u32, status: RequestStatus| RequestRow {
-        request: RequestId::new(at(i64::from(number)), &[7; 10]),
-        ..row(3, status)
-    };
-    let mut batch = writer.begin().expect("begins");
-    (0..MANY).for_each(|number| batch.put_request(numbered(number, RequestStatus::Accepted)));
-    batch.commit().expect("commits");
-    let mut batch = writer.begin().expect("begins");
-    batch.put_request(numbered(5, RequestStatus::Sent));
-    batch.put_request(numbered(MANY, RequestStatus::Accepted));
-    batch.commit().expect("commits");
-    let by_hand = house.by_hand();
-    let count = |sql: &str| -> u32 { by_hand.query_row(sql, [], |row| row.get(0)).expect("counts") };
-    assert_eq!(count("SELECT count(*) FROM moved"), 0);
-    assert_eq!(count("SELECT count(*) FROM requests"), MANY + 1);
-    assert_eq!(count("SELECT count(*) FROM requests WHERE status = 'sent'"), 1);
-    drop(by_hand);
-    let again = numbered(6, RequestStatus::Cancelled);
-    let mut batch = writer.begin().expect("begins");
-    batch.put_request(again.clone());
-    batch.commit().expect("commits");
-    let reader = store.reader().expect("a reader");
-    assert_eq!(reader.request(again.request).expect("looks"), Some(again));
-    let fifth = numbered(5, RequestStatus::Sent);
-    assert_eq!(reader.request(fifth.request).expect("looks"), Some(fifth));
 }
 
 /// A store that was opened while another process still wrote begins with what that one left.

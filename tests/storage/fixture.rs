@@ -3,7 +3,7 @@
 use dunwell::domain::event::{Actor, EventBody, Stream};
 use dunwell::domain::id::{DebtorKey, Pseudonym};
 use dunwell::domain::time::Entropy;
-use dunwell::storage::{Appended, Settings, StorageError, Store, Writer};
+use dunwell::storage::{Appended, BULK, Settings, StorageError, Store, Writer};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -48,22 +48,34 @@ pub fn settings(folder: &Path, master: u8) -> Settings {
         data_dir: folder.to_owned(),
         master_key: vec![master; 32].into(),
         readers: 3,
+        bulk: BULK,
     }
 }
 
 pub fn open_at(folder: &Path, seed: u64) -> Result<Store, StorageError> {
-    Store::open(&settings(folder, 7), Dice::new(seed))
+    open_with(folder, BULK, seed)
+}
+
+/// A store with indexes that take over as often.
+pub fn open_with(folder: &Path, bulk: usize, seed: u64) -> Result<Store, StorageError> {
+    Store::open(&Settings { bulk, ..settings(folder, 7) }, Dice::new(seed))
 }
 
 /// A folder with a store; gone when dropped.
 pub struct House {
     folder: tempfile::TempDir,
     backend: Backend,
+    bulk: usize,
 }
 
 impl House {
     pub fn new(backend: Backend) -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder"), backend }
+        Self { folder: tempfile::tempdir().expect("a folder"), backend, bulk: BULK }
+    }
+
+    /// The same with indexes that take over more often.
+    pub fn with_bulk(self, bulk: usize) -> Self {
+        Self { bulk, ..self }
     }
 
     pub fn embedded() -> Self {
@@ -72,7 +84,7 @@ impl House {
 
     pub fn open(&self) -> Store {
         match self.backend {
-            Backend::Sqlite => open_at(self.path(), 1).expect("opens"),
+            Backend::Sqlite => open_with(self.path(), self.bulk, 1).expect("opens"),
         }
     }
 

@@ -165,6 +165,7 @@ mod tests {
             data_dir: folder.path().to_owned(),
             master_key: vec![7; 32].into(),
             readers: 1,
+            bulk: crate::storage::BULK,
         };
         let store = Store::open(&settings, Arc::new(Counting(AtomicU8::new(0)))).expect("opens");
         let mut writer = store.writer().expect("the door");

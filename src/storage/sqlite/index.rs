@@ -2,81 +2,83 @@
 //! With them the attempts themselves, whose beginning and end as a rule come close together.
 //!
 //! Kept up to date with each commit, they would cost every message six pages of the disk. So they follow in bulk: what was
-//! written since is found through memory, the tables take it in sorted order every [`FULL`] events, and after a crash the
-//! log's tail says again what the tables lack.
+//! written since is found through memory, its [`Tail`]. Once that is full, the tables take it over in sorted order, a few
+//! rows with each commit, while a fresh one grows. After a crash the log's end says again what the tables lack.
 //!
-//! A reader asks the tail before it asks the tables: what is taken over in between is then found twice, and counted once. The
-//! tail may also name what is not committed yet: whoever reads a stream or a request does not find that leaf, and stops there;
-//! an attempt may seem begun or ended a moment before it durably is.
+//! A reader asks the tails before it asks the tables: what is taken over in between is then found twice, and counted once. The
+//! fresh one may also name what is not committed yet: whoever reads a stream or a request does not find that leaf, and stops
+//! there; an attempt may seem begun or ended a moment before it durably is.
 
 use super::attempts;
 use super::connection::failed;
 use super::rows::{Count, int, limit, unreadable};
-use crate::domain::event::{EventBody, Stream};
+use super::tail::{Attempted, Place, Tail, Taken, indexed};
+use crate::domain::event::Stream;
 use crate::domain::id::{AttemptId, Pseudonym, RequestId};
 use crate::domain::time::Timestamp;
-use crate::ledger::entry::Entry;
-use crate::storage::seal::{stream_bytes, stream_from};
+use crate::storage::seal::stream_bytes;
 use crate::storage::{AttemptRow, StorageError};
 use rusqlite::{Connection, OptionalExtension};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Events in the tail before the tables take them over: some megabytes of memory, a tenth of a second's work.
-const FULL: u64 = 32_768;
+const TAKING_OVER: &str = "bringing the indexes up to date";
 
-/// Where an event stands: its place in its stream, and in the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) seq: u64,
-    pub(super) leaf: u64,
-}
-
-/// Finds things, in the tail or in the tables.
+/// Finds things, in the tails or in the tables.
 pub(super) struct Index {
-    tail: RwLock<Tail>,
+    tails: RwLock<Tails>,
+    /// Events in a tail before the tables take it over.
+    full: u64,
 }
 
 /// What the tables lack.
 #[derive(Default)]
-struct Tail {
-    /// The first leaf that the tables lack.
-    from: u64,
-    /// The leaf behind the last one.
-    end: u64,
-    streams: HashMap<Stream, Vec<Place>>,
-    requests: HashMap<Pseudonym, (RequestId, u64)>,
-    references: HashMap<String, Vec<(AttemptId, u64)>>,
-    attempts: HashMap<AttemptId, Attempted>,
+struct Tails {
+    fresh: Tail,
+    /// What is being taken over, and how far it is.
+    older: Option<(Tail, Taken)>,
 }
 
-/// An attempt, and the leaves that began and ended it.
-#[derive(Clone)]
-struct Attempted {
-    row: AttemptRow,
-    begun: u64,
-    ended: Option<u64>,
-}
+impl Tails {
+    fn of(fresh: Tail) -> Self {
+        Self { fresh, older: None }
+    }
 
-impl Attempted {
-    fn row(&self) -> AttemptRow {
-        AttemptRow { open: self.ended.is_none(), ..self.row.clone() }
+    /// The newer first.
+    fn each(&self) -> impl Iterator<Item = &Tail> {
+        std::iter::once(&self.fresh).chain(self.older.as_ref().map(|(tail, _)| tail))
+    }
+
+    fn from(&self) -> u64 {
+        self.older.as_ref().map_or(self.fresh.from, |(tail, _)| tail.from)
+    }
+
+    fn places(&self, stream: &Stream) -> Vec<Place> {
+        let older = self.older.as_ref().and_then(|(tail, _)| tail.streams.get(stream));
+        let both = older.into_iter().chain(self.fresh.streams.get(stream));
+        both.flatten().copied().collect()
+    }
+
+    fn attempts(&self) -> BTreeMap<AttemptId, &Attempted> {
+        let older = self.older.iter().flat_map(|(tail, _)| &tail.attempts);
+        older.chain(&self.fresh.attempts).map(|(id, known)| (*id, known)).collect()
     }
 }
 
 impl Index {
     /// The index of a log.
-    pub(super) fn open(connection: &Connection) -> Result<Self, StorageError> {
-        Ok(Self { tail: RwLock::new(Tail::read(connection)?) })
+    pub(super) fn open(connection: &Connection, bulk: usize) -> Result<Self, StorageError> {
+        let full = u64::try_from(bulk).unwrap_or(u64::MAX);
+        Ok(Self { tails: RwLock::new(Tails::of(Tail::read(connection)?)), full })
     }
 
     /// Reads the tail again if another process has written since, or has brought the tables up to date.
     pub(super) fn catch_up(&self, connection: &Connection, log_size: u64) -> Result<(), StorageError> {
-        let tail = self.read();
-        let known = (tail.from, tail.end);
-        drop(tail);
+        let tails = self.read();
+        let known = (tails.from(), tails.fresh.end);
+        drop(tails);
         if known != (indexed(connection)?, log_size) {
-            *self.write() = Tail::read(connection)?;
+            *self.write() = Tails::of(Tail::read(connection)?);
         }
         Ok(())
     }
@@ -89,7 +91,7 @@ impl Index {
         after: u64,
         most: usize,
     ) -> Result<Vec<u64>, StorageError> {
-        let newer = self.read().streams.get(stream).cloned().unwrap_or_default();
+        let newer = self.read().places(stream);
         let failed = failed("reading a stream");
         let mut statement = connection
             .prepare_cached(
@@ -113,7 +115,7 @@ impl Index {
         connection: &Connection,
         stream: &Stream,
     ) -> Result<Option<Place>, StorageError> {
-        if let Some(place) = self.read().newest(stream) {
+        if let Some(place) = self.read().each().find_map(|tail| tail.newest(stream)) {
             return Ok(Some(place));
         }
         connection
@@ -132,7 +134,7 @@ impl Index {
         connection: &Connection,
         key: Pseudonym,
     ) -> Result<Option<RequestId>, StorageError> {
-        if let Some((request, _)) = self.read().requests.get(&key) {
+        if let Some((request, _)) = self.read().each().find_map(|tail| tail.requests.get(&key)) {
             return Ok(Some(*request));
         }
         connection
@@ -149,7 +151,7 @@ impl Index {
         connection: &Connection,
         attempt: AttemptId,
     ) -> Result<Option<AttemptRow>, StorageError> {
-        let newer = self.read().attempts.get(&attempt).map(Attempted::row);
+        let newer = self.read().each().find_map(|tail| tail.attempts.get(&attempt)).map(Attempted::row);
         newer.map_or_else(|| attempts::by_id(connection, attempt), |row| Ok(Some(row)))
     }
 
@@ -173,7 +175,8 @@ impl Index {
     }
 
     fn newer_attempts(&self, wanted: impl Fn(&AttemptRow) -> bool) -> Vec<AttemptRow> {
-        self.read().attempts.values().filter(|known| wanted(&known.row)).map(Attempted::row).collect()
+        let tails = self.read();
+        tails.attempts().values().map(|known| known.row()).filter(wanted).collect()
     }
 
     /// An attempt by the identifier that its provider gave it. One that counts its messages anew may give an identifier
@@ -184,9 +187,13 @@ impl Index {
         provider: &str,
         reference: &str,
     ) -> Result<Option<AttemptRow>, StorageError> {
-        let newer = self.read().references.get(reference).cloned().unwrap_or_default();
-        for (id, _) in newer.iter().rev() {
-            let found = self.attempt(connection, *id)?.filter(|row| row.provider == provider);
+        let newer: Vec<AttemptId> = {
+            let tails = self.read();
+            let named = tails.each().filter_map(|tail| tail.references.get(reference));
+            named.flat_map(|attempts| attempts.iter().rev().map(|(id, _)| *id)).collect()
+        };
+        for id in newer {
+            let found = self.attempt(connection, id)?.filter(|row| row.provider == provider);
             if found.is_some() {
                 return Ok(found);
             }
@@ -202,83 +209,99 @@ impl Index {
 
     /// Takes in an event that is being written.
     pub(super) fn add_event(&self, stream: Stream, place: Place) {
-        self.write().event(stream, place);
+        self.write().fresh.event(stream, place);
     }
 
     /// Takes in a request that is being written, at a leaf.
     pub(super) fn add_request(&self, key: Pseudonym, request: RequestId, leaf: u64) {
-        self.write().requests.insert(key, (request, leaf));
+        self.write().fresh.requests.insert(key, (request, leaf));
     }
 
     /// Takes in what a provider calls an attempt, written at a leaf.
     pub(super) fn add_reference(&self, reference: &str, attempt: AttemptId, leaf: u64) {
-        self.write().references.entry(reference.to_owned()).or_default().push((attempt, leaf));
+        self.write().fresh.references.entry(reference.to_owned()).or_default().push((attempt, leaf));
     }
 
     /// Takes in an attempt that begins at a leaf.
     pub(super) fn add_attempt(&self, row: AttemptRow, leaf: u64) {
-        self.write().attempt(row, leaf);
+        self.write().fresh.attempt(row, leaf);
     }
 
-    /// Takes in that an attempt has ended, at a leaf. `false` where only the table can know it.
+    /// Takes in that an attempt has ended, at a leaf. `false` where the table is to be told.
     pub(super) fn end_attempt(&self, attempt: AttemptId, leaf: u64) -> bool {
-        self.write().ended(attempt, leaf)
+        let Tails { fresh, older } = &mut *self.write();
+        if fresh.ended(attempt, leaf) {
+            return true;
+        }
+        older.as_mut().is_some_and(|(tail, taken)| tail.ended(attempt, leaf) && !taken.has(attempt))
     }
 
     /// Forgets what was written from a leaf on: it was not committed.
     pub(super) fn forget_from(&self, leaf: u64) {
-        let mut tail = self.write();
-        tail.end = leaf;
-        tail.streams.retain(|_, places| {
-            places.retain(|place| place.leaf < leaf);
-            !places.is_empty()
-        });
-        tail.requests.retain(|_, (_, at)| *at < leaf);
-        tail.references.retain(|_, attempts| {
-            attempts.retain(|(_, at)| *at < leaf);
-            !attempts.is_empty()
-        });
-        tail.attempts.retain(|_, known| {
-            known.ended = known.ended.filter(|at| *at < leaf);
-            known.begun < leaf
-        });
-    }
-
-    /// Whether the tables should take the tail over.
-    pub(super) fn is_full(&self) -> bool {
-        let tail = self.read();
-        tail.end - tail.from >= FULL
+        let Tails { fresh, older } = &mut *self.write();
+        fresh.forget_from(leaf);
+        older.iter_mut().for_each(|(tail, _)| tail.forget_ends_from(leaf));
     }
 
     /// Whether the tables lack nothing.
     pub(super) fn is_empty(&self) -> bool {
-        let tail = self.read();
-        tail.end == tail.from
+        let tails = self.read();
+        tails.fresh.end == tails.from()
     }
 
-    /// Brings the tables up to date, in an open transaction; once it is committed, [`Self::clear`].
-    pub(super) fn fold(&self, connection: &Connection) -> Result<(), StorageError> {
-        self.read().fold(connection).map_err(failed("bringing the indexes up to date"))
+    /// Lets the tables take some rows over in an open transaction; once it is committed, [`Self::have_taken`].
+    pub(super) fn take_over(
+        &self,
+        connection: &Connection,
+        rows: usize,
+    ) -> Result<Option<Taken>, StorageError> {
+        let tails = self.read();
+        let Some((older, taken)) = &tails.older else { return Ok(None) };
+        let mut taken = taken.clone();
+        older.take_over(connection, &mut taken, rows).map_err(failed(TAKING_OVER))?;
+        Ok(Some(taken))
+    }
+
+    /// Goes on from what is committed.
+    pub(super) fn have_taken(&self, taken: Option<Taken>) {
+        let mut tails = self.write();
+        let mut whole = None;
+        match (taken, &mut tails.older) {
+            (Some(taken), older) if taken.whole => whole = older.take(),
+            (Some(taken), Some((_, known))) => *known = taken,
+            (Some(_) | None, _) => {}
+        }
+        if tails.older.is_none() && tails.fresh.end - tails.fresh.from >= self.full {
+            let end = tails.fresh.end;
+            let full = std::mem::replace(&mut tails.fresh, Tail { from: end, end, ..Tail::default() });
+            tails.older = Some((full, Taken::default()));
+        }
+        drop(tails);
+        drop(whole);
+    }
+
+    /// Lets the tables take everything over in an open transaction; once it is committed, [`Self::clear`].
+    pub(super) fn take_all_over(&self, connection: &Connection) -> Result<(), StorageError> {
+        let tails = self.read();
+        let failed = failed(TAKING_OVER);
+        if let Some((older, taken)) = &tails.older {
+            older.take_over(connection, &mut taken.clone(), usize::MAX).map_err(failed)?;
+        }
+        tails.fresh.take_over(connection, &mut Taken::default(), usize::MAX).map_err(failed)
     }
 
     /// Forgets what the tables have now.
     pub(super) fn clear(&self, log_size: u64) {
-        *self.write() = Tail { from: log_size, end: log_size, ..Tail::default() };
+        *self.write() = Tails::of(Tail { from: log_size, end: log_size, ..Tail::default() });
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Tail> {
-        self.tail.read().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> RwLockReadGuard<'_, Tails> {
+        self.tails.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Tail> {
-        self.tail.write().unwrap_or_else(PoisonError::into_inner)
+    fn write(&self) -> RwLockWriteGuard<'_, Tails> {
+        self.tails.write().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The first leaf that the tables lack.
-fn indexed(connection: &Connection) -> Result<u64, StorageError> {
-    let leaf = connection.query_row("SELECT leaf FROM indexed", [], |row| row.get::<_, Count>(0));
-    leaf.map(|Count(leaf)| leaf).map_err(failed("reading the log's end"))
 }
 
 /// The rows of the table, and instead of some what is newer; oldest first.
@@ -288,109 +311,4 @@ fn with_newer(mut rows: Vec<AttemptRow>, newer: Vec<AttemptRow>) -> Vec<AttemptR
     rows.extend(newer);
     rows.sort_by_key(|row| (row.started_at, row.attempt));
     rows
-}
-
-impl Tail {
-    /// What the log has and the tables lack.
-    fn read(connection: &Connection) -> Result<Self, StorageError> {
-        let failed = failed("reading the log's end");
-        let from = indexed(connection)?;
-        let mut tail = Self { from, end: from, ..Self::default() };
-        let mut statement = connection
-            .prepare(
-                "SELECT leaf, stream, seq,
-                        CASE WHEN type = 'request.accepted' OR type = 'delivery.updated' OR type GLOB 'attempt.*'
-                             THEN entry END
-                 FROM events WHERE leaf >= ?1 ORDER BY leaf",
-            )
-            .map_err(failed)?;
-        let mut rows = statement.query([int(from)]).map_err(failed)?;
-        while let Some(row) = rows.next().map_err(failed)? {
-            let Count(leaf) = row.get(0).map_err(failed)?;
-            let unreadable = StorageError::Unreadable { leaf };
-            let stream = row.get_ref(1).map_err(failed)?.as_blob().ok().and_then(stream_from);
-            let Some(stream) = stream else { return Err(unreadable) };
-            tail.event(stream, Place { seq: row.get::<_, Count>(2).map_err(failed)?.0, leaf });
-            if let Ok(bytes) = row.get_ref(3).map_err(failed)?.as_blob() {
-                tail.entry(leaf, bytes).ok_or(unreadable)?;
-            }
-        }
-        Ok(tail)
-    }
-
-    fn entry(&mut self, leaf: u64, bytes: &[u8]) -> Option<()> {
-        let entry = Entry::parse(bytes).ok()?;
-        let body = EventBody::read(entry.type_name, entry.clear.as_bytes(), None).ok()?;
-        match &body {
-            EventBody::RequestAccepted(order, _) => {
-                self.requests.insert(order.request_key, (order.request, leaf));
-            }
-            EventBody::AttemptSent(sent, _) => {
-                if let Some(reference) = &sent.provider_ref {
-                    self.references.entry(reference.clone()).or_default().push((sent.attempt, leaf));
-                }
-            }
-            _ => {}
-        }
-        if let Some(attempt) = attempts::begun(entry.stream, entry.at, &body) {
-            self.attempt(attempt, leaf);
-        }
-        if let Some(attempt) = attempts::ended(&body) {
-            // One that the table had already was ended there, in the commit that said so.
-            self.ended(attempt, leaf);
-        }
-        Some(())
-    }
-
-    fn attempt(&mut self, row: AttemptRow, leaf: u64) {
-        self.attempts.insert(row.attempt, Attempted { row, begun: leaf, ended: None });
-    }
-
-    fn ended(&mut self, attempt: AttemptId, leaf: u64) -> bool {
-        let known = self.attempts.get_mut(&attempt);
-        known.map(|known| known.ended.get_or_insert(leaf)).is_some()
-    }
-
-    fn event(&mut self, stream: Stream, place: Place) {
-        self.streams.entry(stream).or_default().push(place);
-        self.end = place.leaf + 1;
-    }
-
-    fn newest(&self, stream: &Stream) -> Option<Place> {
-        self.streams.get(stream).and_then(|places| places.last()).copied()
-    }
-
-    /// Into the tables in the order of their keys, so that each page is touched once.
-    fn fold(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let mut streams: Vec<_> = self.streams.iter().collect();
-        streams.sort_unstable_by(|left, right| stream_bytes(left.0).cmp(stream_bytes(right.0)));
-        let mut insert =
-            connection.prepare_cached("INSERT OR REPLACE INTO stream_index VALUES (?1, ?2, ?3)")?;
-        for (stream, places) in streams {
-            for place in places {
-                insert.execute((stream_bytes(stream), int(place.seq), int(place.leaf)))?;
-            }
-        }
-        let mut requests: Vec<_> = self.requests.iter().collect();
-        requests.sort_unstable_by_key(|(key, _)| *key.as_bytes());
-        let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO request_keys VALUES (?1, ?2)")?;
-        for (key, (request, _)) in requests {
-            insert.execute((key.as_bytes(), request.as_bytes()))?;
-        }
-        // Before what is looked up through them.
-        let mut attempts: Vec<_> = self.attempts.values().collect();
-        attempts.sort_unstable_by_key(|known| known.row.attempt);
-        attempts.into_iter().try_for_each(|known| attempts::put(connection, &known.row()))?;
-        let mut references: Vec<_> = self.references.iter().collect();
-        references.sort_unstable();
-        let mut insert = connection.prepare_cached(
-            "INSERT OR REPLACE INTO provider_refs SELECT provider, ?2, attempt FROM attempts WHERE attempt = ?1",
-        )?;
-        for (reference, attempts) in references {
-            for (attempt, _) in attempts {
-                insert.execute((attempt.as_bytes(), reference))?;
-            }
-        }
-        connection.prepare_cached("UPDATE indexed SET leaf = ?1")?.execute([int(self.end)]).map(|_| ())
-    }
 }

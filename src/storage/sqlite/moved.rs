@@ -1,72 +1,115 @@
 //! The requests that moved since their table last took them over.
 //!
 //! A request moves three times within a second or two, and each move in the table and its indexes would cost six pages of the
-//! disk a commit. So a commit only notes what moved, packed in one row; memory has it until the table takes all of it over in
-//! bulk, together with the [`super::index`].
+//! disk a commit. So a commit only notes what moved, packed in one row; memory has it until the table takes it over in bulk, as
+//! those of the [`super::index`] do.
 //!
 //! A reader asks here before it asks the table: what is taken over in between is then found in both, or the list is made again.
 
 use super::connection::failed;
 use super::index::Index;
 use super::requests;
+use super::tail::behind;
 use crate::domain::channel::{Channel, Priority};
 use crate::domain::id::{DebtorKey, Pseudonym, RequestId};
 use crate::domain::request::RequestStatus;
 use crate::domain::time::Timestamp;
 use crate::storage::{Page, RequestFilter, RequestRow, StorageError};
 use rusqlite::Connection;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Rows in memory before the table takes them over.
-const FULL: usize = 32_768;
+/// Notes that a commit throws away, once the table has what they say.
+const NOTES: i64 = 16;
+const KEEPING: &str = "keeping requests";
 
 /// Finds requests, among those that moved or in the table.
 pub(super) struct Moved {
     newer: RwLock<Newer>,
+    /// Requests in memory before the table takes them over.
+    full: usize,
 }
+
+type Rows = BTreeMap<RequestId, RequestRow>;
 
 /// What the table lacks.
 #[derive(Default)]
 struct Newer {
-    rows: HashMap<RequestId, RequestRow>,
-    /// How often the table has taken them over.
+    fresh: Rows,
+    /// The place of their newest note.
+    noted: i64,
+    /// What is being taken over.
+    older: Option<Older>,
+    /// How often the table has taken everything over.
     folds: u64,
+}
+
+/// What the table is just taking over.
+struct Older {
+    rows: Rows,
+    noted: i64,
+    taken: Taken,
+}
+
+/// How far the table has taken rows over.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Taken {
+    request: Option<RequestId>,
+    /// Whether it has all of them, and their notes are gone.
+    whole: bool,
+}
+
+impl Newer {
+    fn read(connection: &Connection) -> Result<Self, StorageError> {
+        let (fresh, noted) = read(connection)?;
+        Ok(Self { fresh, noted, ..Self::default() })
+    }
+
+    /// Each request's newest row is in the first that has it.
+    fn each(&self) -> impl Iterator<Item = &Rows> {
+        std::iter::once(&self.fresh).chain(self.older.as_ref().map(|older| &older.rows))
+    }
+
+    fn row(&self, request: RequestId) -> Option<&RequestRow> {
+        self.each().find_map(|rows| rows.get(&request))
+    }
 }
 
 impl Moved {
     /// What the table of a store lacks.
-    pub(super) fn open(connection: &Connection) -> Result<Self, StorageError> {
-        Ok(Self { newer: RwLock::new(Newer { rows: read(connection)?, folds: 0 }) })
+    pub(super) fn open(connection: &Connection, bulk: usize) -> Result<Self, StorageError> {
+        Ok(Self { newer: RwLock::new(Newer::read(connection)?), full: bulk })
     }
 
     /// Reads again what the table lacks: another process may have written.
     pub(super) fn catch_up(&self, connection: &Connection) -> Result<(), StorageError> {
-        self.write().rows = read(connection)?;
+        *self.write() = Newer::read(connection)?;
         Ok(())
     }
 
-    /// Notes rows in an open transaction; once it is committed, [`Self::take`].
+    /// Notes rows in an open transaction, and gives the place of the note; once it is committed, [`Self::take`].
     pub(super) fn note<'r>(
         connection: &Connection,
         rows: impl Iterator<Item = &'r RequestRow>,
         packed: &mut Vec<u8>,
-    ) -> Result<(), StorageError> {
+    ) -> Result<Option<i64>, StorageError> {
         packed.clear();
         rows.for_each(|row| pack(row, packed));
         if packed.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         connection
             .prepare_cached("INSERT INTO moved (rows) VALUES (?1)")
-            .and_then(|mut statement| statement.execute([&*packed]))
-            .map(|_| ())
-            .map_err(failed("keeping requests"))
+            .and_then(|mut statement| statement.insert([&*packed]))
+            .map(Some)
+            .map_err(failed(KEEPING))
     }
 
-    /// Takes in rows that are committed.
-    pub(super) fn take(&self, rows: impl Iterator<Item = (RequestId, RequestRow)>) {
-        self.write().rows.extend(rows);
+    /// Takes in rows whose note is committed.
+    pub(super) fn take(&self, rows: impl Iterator<Item = (RequestId, RequestRow)>, noted: Option<i64>) {
+        let mut newer = self.write();
+        newer.fresh.extend(rows);
+        newer.noted = noted.unwrap_or(newer.noted);
     }
 
     /// A request by our identifier.
@@ -75,7 +118,7 @@ impl Moved {
         connection: &Connection,
         request: RequestId,
     ) -> Result<Option<RequestRow>, StorageError> {
-        let newer = self.read().rows.get(&request).cloned();
+        let newer = self.read().row(request).cloned();
         newer.map_or_else(|| requests::by_id(connection, request), |row| Ok(Some(row)))
     }
 
@@ -85,7 +128,11 @@ impl Moved {
         connection: &Connection,
         mut each: impl FnMut(RequestRow),
     ) -> Result<(), StorageError> {
-        let newer = self.read().rows.clone();
+        let newer: Rows = {
+            let newer = self.read();
+            let older = newer.older.iter().flat_map(|older| &older.rows);
+            older.chain(&newer.fresh).map(|(request, row)| (*request, row.clone())).collect()
+        };
         let mut open: Vec<&RequestRow> = newer.values().filter(|row| requests::is_open(row)).collect();
         open.sort_unstable_by_key(|row| (row.due_at, row.request));
         let mut open = open.into_iter().peekable();
@@ -114,7 +161,7 @@ impl Moved {
             let folds = self.read().folds;
             let mut items = self.matching(filter);
             requests::each_matching(connection, index, filter, |row| {
-                let newest = self.read().rows.get(&row.request).cloned().unwrap_or(row);
+                let newest = self.read().row(row.request).cloned().unwrap_or(row);
                 let passes = requests::matches(filter, &newest);
                 if passes {
                     items.entry(newest.request).or_insert(newest);
@@ -132,38 +179,77 @@ impl Moved {
         Ok(Page { items, next })
     }
 
-    /// Those that a filter lets pass, up to one more than it asks for.
-    fn matching(&self, filter: &RequestFilter) -> BTreeMap<RequestId, RequestRow> {
+    /// Those that a filter lets pass: of each part, up to one more than it asks for.
+    fn matching(&self, filter: &RequestFilter) -> Rows {
         let newer = self.read();
-        let mut found: Vec<_> = newer.rows.values().filter(|row| requests::matches(filter, row)).collect();
-        found.sort_unstable_by_key(|row| row.request);
-        found.truncate(filter.limit.saturating_add(1));
-        found.into_iter().map(|row| (row.request, row.clone())).collect()
+        let mut found = Rows::new();
+        for rows in newer.each() {
+            let behind = behind(rows, filter.after.as_ref());
+            let passing = behind.filter(|(request, row)| {
+                requests::matches(filter, row) && newer.row(**request).is_some_and(|newest| newest == *row)
+            });
+            let wanted = passing.take(filter.limit.saturating_add(1));
+            found.extend(wanted.map(|(request, row)| (*request, row.clone())));
+        }
+        found
     }
 
     /// Whether the table lacks nothing.
     pub(super) fn is_empty(&self) -> bool {
-        self.read().rows.is_empty()
+        self.read().each().all(BTreeMap::is_empty)
     }
 
-    /// Whether the table should take them over.
-    pub(super) fn is_full(&self) -> bool {
-        self.read().rows.len() >= FULL
-    }
-
-    /// Brings the table up to date in an open transaction that moves some more, in the order of its keys, so that each page is
-    /// touched once; once it is committed, [`Self::clear`].
-    pub(super) fn fold(
+    /// Lets the table take so many rows over, or throws some notes away that it has, in an open transaction; once it is
+    /// committed, [`Self::have_taken`].
+    pub(super) fn take_over(
         &self,
         connection: &Connection,
-        newest: &HashMap<RequestId, RequestRow>,
-    ) -> Result<(), StorageError> {
+        rows: usize,
+    ) -> Result<Option<Taken>, StorageError> {
         let newer = self.read();
-        let known = newer.rows.values().filter(|row| !newest.contains_key(&row.request));
-        let mut rows: Vec<_> = known.chain(newest.values()).collect();
-        rows.sort_unstable_by_key(|row| row.request);
-        rows.into_iter().try_for_each(|row| requests::put(connection, row))?;
-        connection.execute("DELETE FROM moved", []).map(|_| ()).map_err(failed("keeping requests"))
+        let Some(older) = &newer.older else { return Ok(None) };
+        let mut taken = older.taken;
+        for (request, row) in behind(&older.rows, taken.request.as_ref()).take(rows) {
+            requests::put(connection, row)?;
+            taken.request = Some(*request);
+        }
+        if taken.request.as_ref() == older.rows.last_key_value().map(|(request, _)| request) {
+            // The oldest first: what is left then says again what the table has.
+            let thrown = connection
+                .prepare_cached(
+                    "DELETE FROM moved WHERE place <= ?1 AND place < (SELECT min(place) FROM moved) + ?2",
+                )
+                .and_then(|mut statement| statement.execute([older.noted, NOTES]))
+                .map_err(failed(KEEPING))?;
+            taken.whole = thrown == 0;
+        }
+        Ok(Some(taken))
+    }
+
+    /// Goes on from what is committed.
+    pub(super) fn have_taken(&self, taken: Option<Taken>) {
+        let mut newer = self.write();
+        let mut whole = None;
+        match (taken, &mut newer.older) {
+            (Some(taken), older) if taken.whole => whole = older.take(),
+            (Some(taken), Some(older)) => older.taken = taken,
+            (Some(_) | None, _) => {}
+        }
+        newer.folds += u64::from(whole.is_some());
+        if newer.older.is_none() && newer.fresh.len() >= self.full {
+            let rows = std::mem::take(&mut newer.fresh);
+            newer.older = Some(Older { rows, noted: newer.noted, taken: Taken::default() });
+        }
+        drop(newer);
+        drop(whole);
+    }
+
+    /// Lets the table take everything over in an open transaction; once it is committed, [`Self::clear`].
+    pub(super) fn take_all_over(&self, connection: &Connection) -> Result<(), StorageError> {
+        let newer = self.read();
+        let older = newer.older.iter().flat_map(|older| behind(&older.rows, older.taken.request.as_ref()));
+        older.chain(&newer.fresh).try_for_each(|(_, row)| requests::put(connection, row))?;
+        connection.execute("DELETE FROM moved", []).map(|_| ()).map_err(failed(KEEPING))
     }
 
     /// Forgets what the table has now.
@@ -181,20 +267,21 @@ impl Moved {
     }
 }
 
-/// What the table lacks; of several rows of a request the last counts.
-fn read(connection: &Connection) -> Result<HashMap<RequestId, RequestRow>, StorageError> {
+/// What the table lacks, and the place of its newest note; of several rows of a request the last counts.
+fn read(connection: &Connection) -> Result<(Rows, i64), StorageError> {
     let failed = failed("reading requests");
-    let mut statement = connection.prepare("SELECT rows FROM moved ORDER BY place").map_err(failed)?;
+    let mut statement = connection.prepare("SELECT place, rows FROM moved ORDER BY place").map_err(failed)?;
     let mut found = statement.query([]).map_err(failed)?;
-    let mut rows = HashMap::new();
+    let (mut rows, mut noted) = (Rows::new(), 0);
     while let Some(packed) = found.next().map_err(failed)? {
-        let mut rest = packed.get_ref(0).map_err(failed)?.as_blob().unwrap_or_default();
+        noted = packed.get(0).map_err(failed)?;
+        let mut rest = packed.get_ref(1).map_err(failed)?.as_blob().unwrap_or_default();
         while !rest.is_empty() {
             let row = unpack(&mut rest).ok_or(StorageError::Corrupt { doing: "reading requests" })?;
             rows.insert(row.request, row);
         }
     }
-    Ok(rows)
+    Ok((rows, noted))
 }
 
 /// A row's bytes: identifiers and digest as they are, moments in milliseconds (big-endian), words behind their length. What may

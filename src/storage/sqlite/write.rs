@@ -1,10 +1,9 @@
 //! What one commit holds: commands that become durable together.
 
 use super::connection::{failed, is_conflict};
-use super::moved::Moved;
 use super::rows::int;
 use super::writer::{Writer, Written, slot};
-use super::{Chain, Database, attempts, index, keyring, project, rows};
+use super::{Chain, Database, attempts, keyring, project, rows, tail};
 use crate::domain::event::{Actor, Event, EventBody, Stream};
 use crate::domain::id::{
     AccountKey, AttemptId, DebtorKey, PermitId, PointKey, Pseudonym, RequestId, ReviewId,
@@ -135,7 +134,7 @@ impl<'w> Batch<'w> {
         appended: &Appended,
     ) -> Result<(), StorageError> {
         let index = &self.writer.database.index;
-        index.add_event(stream, index::Place { seq: appended.seq, leaf: appended.leaf });
+        index.add_event(stream, tail::Place { seq: appended.seq, leaf: appended.leaf });
         if let EventBody::RequestAccepted(order, _) = body {
             index.add_request(order.request_key, order.request, appended.leaf);
         }
@@ -288,22 +287,12 @@ impl<'w> Batch<'w> {
         self.sound()?;
         let kept = self.keep_keys();
         self.spoil_on(kept)?;
-        let full = self.writer.database.index.is_full() || self.writer.database.moved.is_full();
-        let followed = if full {
-            self.writer.fold()
-        } else {
-            let Writer { history, dirty, packed, .. } = &mut *self.writer;
-            Moved::note(history, dirty.values(), packed)
-        };
-        self.spoil_on(followed)?;
+        let followed = self.writer.follow(self.appended());
+        let followed = self.spoil_on(followed)?;
         self.writer.run("COMMIT", "committing a batch")?;
         self.ended = true;
         self.writer.next_leaf = self.next_leaf;
-        if full {
-            self.writer.clear();
-        } else {
-            self.writer.database.moved.take(self.writer.dirty.drain());
-        }
+        self.writer.followed(followed);
         self.writer.owes_erasures |= self.erased;
         Ok(Written { log: Arc::clone(&self.writer.log), log_size: self.next_leaf })
     }
@@ -456,6 +445,7 @@ mod tests {
             data_dir: folder.to_owned(),
             master_key: vec![7; 32].into(),
             readers: 1,
+            bulk: crate::storage::BULK,
         };
         Store::open(&settings, Arc::new(Counting(AtomicU8::new(0)))).expect("opens")
     }

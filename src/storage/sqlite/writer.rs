@@ -1,9 +1,10 @@
 //! The write door: one writer a store, and what it knows from batch to batch.
 
 use super::connection::{self, Lock, Role, failed};
+use super::moved::{self, Moved};
 use super::rows::Count;
 use super::write::Batch;
-use super::{Database, keyring};
+use super::{Database, keyring, tail};
 use crate::domain::event::Stream;
 use crate::domain::id::RequestId;
 use crate::storage::seal::{KeyId, Nonces, stream_bytes};
@@ -66,6 +67,18 @@ fn sync(log: &File) -> Result<(), StorageError> {
     log.sync_data().map_err(|_| StorageError::Database { doing: "syncing the log", code: 0 })
 }
 
+/// Rows that a commit brings into the tables that follow in bulk, and more for each of its events: what waits there is taken
+/// over well before as much has come again.
+const ROWS: u64 = 8;
+const ROWS_AN_EVENT: u64 = 4;
+
+/// What a batch did for the tables that follow in bulk.
+pub(super) struct Followed {
+    noted: Option<i64>,
+    moved: Option<moved::Taken>,
+    index: Option<tail::Taken>,
+}
+
 /// Slots of streams: several times as many as there are chains at hand.
 const SLOTS: usize = 1 << 19;
 
@@ -121,24 +134,33 @@ impl Writer {
             return Ok(());
         }
         self.run("BEGIN IMMEDIATE", "bringing the indexes up to date")?;
-        self.dirty.clear();
-        let folded = self.fold();
-        self.run(if folded.is_ok() { "COMMIT" } else { "ROLLBACK" }, "bringing the indexes up to date")?;
-        folded?;
-        self.clear();
+        let Database { index, moved, .. } = self.database.as_ref();
+        let taken = moved.take_all_over(&self.history).and_then(|()| index.take_all_over(&self.history));
+        self.run(if taken.is_ok() { "COMMIT" } else { "ROLLBACK" }, "bringing the indexes up to date")?;
+        taken?;
+        moved.clear();
+        index.clear(self.next_leaf);
         Ok(())
     }
 
-    /// Brings the tables that follow in bulk up to date, in an open transaction; once it is committed, [`Self::clear`].
-    pub(super) fn fold(&self) -> Result<(), StorageError> {
-        self.database.moved.fold(&self.history, &self.dirty)?;
-        self.database.index.fold(&self.history)
+    /// Notes which requests a batch of so many events moved, and brings a part of what waits into the tables that follow in
+    /// bulk, in its transaction; once it is committed, [`Self::followed`].
+    pub(super) fn follow(&mut self, events: u64) -> Result<Followed, StorageError> {
+        let Self { history, dirty, packed, database, .. } = self;
+        let rows = usize::try_from(events * ROWS_AN_EVENT + ROWS).unwrap_or(usize::MAX);
+        Ok(Followed {
+            noted: Moved::note(history, dirty.values(), packed)?,
+            moved: database.moved.take_over(history, rows)?,
+            index: database.index.take_over(history, rows)?,
+        })
     }
 
-    /// Forgets what the tables have now.
-    pub(super) fn clear(&self) {
-        self.database.moved.clear();
-        self.database.index.clear(self.next_leaf);
+    /// Goes on from a batch that is committed.
+    pub(super) fn followed(&mut self, followed: Followed) {
+        let Database { index, moved, .. } = self.database.as_ref();
+        moved.take(self.dirty.drain(), followed.noted);
+        moved.have_taken(followed.moved);
+        index.have_taken(followed.index);
     }
 
     /// How many events the log has.
