@@ -1,7 +1,7 @@
 //! A writer killed with SIGKILL at any moment loses nothing that it acknowledged, and un-erases nobody.
 
 use crate::events::{at, debtor_updated, inbound};
-use crate::fixture::{Dice, open_with, stream};
+use crate::fixture::{Dice, open_at, stream};
 use dunwell::domain::event::{Actor, EventBody};
 use dunwell::storage::{SealedPart, Writer, verify_log};
 use std::collections::BTreeSet;
@@ -10,12 +10,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-const FOLDER: &str = "STORAGE_CRASH_FOLDER";
+pub const FOLDER: &str = "STORAGE_CRASH_FOLDER";
 const SEED: &str = "STORAGE_CRASH_SEED";
 const KILLS: u64 = 25;
 const DEBTORS: u64 = 40;
-/// Few, so that the indexes are just taking over when the kill comes.
-const BULK: usize = 64;
 
 /// The same test plays both parts: it starts itself again as the writer that is killed.
 #[test]
@@ -29,7 +27,7 @@ fn what_was_acknowledged_survives_sigkill() {
     let mut erased = BTreeSet::new();
     let mut grown = 0;
     for seed in 1..=KILLS {
-        let lines = killed_writer(folder.path(), seed);
+        let lines = killed_writer("crash::what_was_acknowledged_survives_sigkill", folder.path(), seed);
         for line in lines {
             match line.split_once(' ') {
                 Some(("leaves", count)) => acknowledged = count.parse().expect("a count"),
@@ -53,7 +51,7 @@ fn what_was_acknowledged_survives_sigkill() {
 
 /// Everything readable is what was written; the erased stay erased.
 fn check(folder: &Path, seed: u64, erased: &BTreeSet<u32>, entries: u64) {
-    let store = open_with(folder, BULK, 1_000 + seed).expect("opens");
+    let store = open_at(folder, 1_000 + seed).expect("opens");
     let writer = store.writer().expect("the lock died with its process");
     assert_eq!(writer.log_size(), entries);
     let reader = store.reader().expect("a reader");
@@ -74,10 +72,10 @@ fn check(folder: &Path, seed: u64, erased: &BTreeSet<u32>, entries: u64) {
     }
 }
 
-/// Starts a writer, kills it after a while, and gives what it had acknowledged.
-fn killed_writer(folder: &Path, seed: u64) -> Vec<String> {
+/// Starts a test again as a writer, kills it after a while, and gives what it had acknowledged.
+pub fn killed_writer(test: &str, folder: &Path, seed: u64) -> Vec<String> {
     let mut child = Command::new(std::env::current_exe().expect("this test"))
-        .args(["crash::what_was_acknowledged_survives_sigkill", "--exact", "--nocapture"])
+        .args([test, "--exact", "--nocapture"])
         .env(FOLDER, folder)
         .env(SEED, seed.to_string())
         .stdout(Stdio::piped())
@@ -102,7 +100,7 @@ fn killed_writer(folder: &Path, seed: u64) -> Vec<String> {
 }
 
 fn write_until_killed(folder: &Path, seed: u64) -> ! {
-    let store = open_with(folder, BULK, seed).expect("opens");
+    let store = open_at(folder, seed).expect("opens");
     let mut writer = store.writer().expect("the door");
     let dice = Dice::new(seed ^ 0x5eed);
     loop {

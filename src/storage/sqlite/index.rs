@@ -19,7 +19,7 @@ use crate::domain::time::Timestamp;
 use crate::storage::seal::stream_bytes;
 use crate::storage::{AttemptRow, StorageError};
 use rusqlite::{Connection, OptionalExtension};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 const TAKING_OVER: &str = "bringing the indexes up to date";
@@ -57,11 +57,6 @@ impl Tails {
         let older = self.older.as_ref().and_then(|(tail, _)| tail.streams.get(stream));
         let both = older.into_iter().chain(self.fresh.streams.get(stream));
         both.flatten().copied().collect()
-    }
-
-    fn attempts(&self) -> BTreeMap<AttemptId, &Attempted> {
-        let older = self.older.iter().flat_map(|(tail, _)| &tail.attempts);
-        older.chain(&self.fresh.attempts).map(|(id, known)| (*id, known)).collect()
     }
 }
 
@@ -176,7 +171,7 @@ impl Index {
 
     fn newer_attempts(&self, wanted: impl Fn(&AttemptRow) -> bool) -> Vec<AttemptRow> {
         let tails = self.read();
-        tails.attempts().values().map(|known| known.row()).filter(wanted).collect()
+        tails.each().flat_map(|tail| tail.attempts.values()).map(Attempted::row).filter(wanted).collect()
     }
 
     /// An attempt by the identifier that its provider gave it. One that counts its messages anew may give an identifier
@@ -247,6 +242,12 @@ impl Index {
     pub(super) fn is_empty(&self) -> bool {
         let tails = self.read();
         tails.fresh.end == tails.from()
+    }
+
+    /// Whether much more waits than the tables should ever lack.
+    pub(super) fn is_overdue(&self) -> bool {
+        let tails = self.read();
+        tails.fresh.end - tails.from() >= self.full.saturating_mul(2)
     }
 
     /// Lets the tables take some rows over in an open transaction; once it is committed, [`Self::have_taken`].

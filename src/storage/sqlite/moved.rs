@@ -40,7 +40,7 @@ struct Newer {
     noted: i64,
     /// What is being taken over.
     older: Option<Older>,
-    /// How often the table has taken everything over.
+    /// How often the table has finished taking over.
     folds: u64,
 }
 
@@ -83,12 +83,15 @@ impl Moved {
 
     /// Reads again what the table lacks: another process may have written.
     pub(super) fn catch_up(&self, connection: &Connection) -> Result<(), StorageError> {
-        *self.write() = Newer::read(connection)?;
+        let read = Newer::read(connection)?;
+        let mut newer = self.write();
+        *newer = Newer { folds: newer.folds + 1, ..read };
         Ok(())
     }
 
-    /// Notes rows in an open transaction, and gives the place of the note; once it is committed, [`Self::take`].
+    /// Notes rows in an open transaction, and gives the place of the note; once it is committed, [`Self::take_in`].
     pub(super) fn note<'r>(
+        &self,
         connection: &Connection,
         rows: impl Iterator<Item = &'r RequestRow>,
         packed: &mut Vec<u8>,
@@ -98,15 +101,17 @@ impl Moved {
         if packed.is_empty() {
             return Ok(None);
         }
+        // Behind every note there ever was: those up to a place are thrown away once the table has what they say.
+        let place = self.read().noted + 1;
         connection
-            .prepare_cached("INSERT INTO moved (rows) VALUES (?1)")
-            .and_then(|mut statement| statement.insert([&*packed]))
-            .map(Some)
+            .prepare_cached("INSERT INTO moved (place, rows) VALUES (?1, ?2)")
+            .and_then(|mut statement| statement.execute((place, &*packed)))
+            .map(|_| Some(place))
             .map_err(failed(KEEPING))
     }
 
     /// Takes in rows whose note is committed.
-    pub(super) fn take(&self, rows: impl Iterator<Item = (RequestId, RequestRow)>, noted: Option<i64>) {
+    pub(super) fn take_in(&self, rows: impl Iterator<Item = (RequestId, RequestRow)>, noted: Option<i64>) {
         let mut newer = self.write();
         newer.fresh.extend(rows);
         newer.noted = noted.unwrap_or(newer.noted);
@@ -197,6 +202,11 @@ impl Moved {
     /// Whether the table lacks nothing.
     pub(super) fn is_empty(&self) -> bool {
         self.read().each().all(BTreeMap::is_empty)
+    }
+
+    /// Whether much more waits than the table should ever lack.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.read().each().map(BTreeMap::len).sum::<usize>() >= self.full.saturating_mul(2)
     }
 
     /// Lets the table take so many rows over, or throws some notes away that it has, in an open transaction; once it is

@@ -162,7 +162,7 @@ impl Tail {
     }
 
     /// Brings so many rows more into the tables, in an open transaction and in the order of their keys: what stands together
-    /// there is written together.
+    /// there is written together. All of a stream go at once, so that what the tables have of it is what came first.
     pub(super) fn take_over(
         &self,
         connection: &Connection,

@@ -1,7 +1,7 @@
 //! The write door: one writer a store, and what it knows from batch to batch.
 
 use super::connection::{self, Lock, Role, failed};
-use super::moved::{self, Moved};
+use super::moved;
 use super::rows::Count;
 use super::write::Batch;
 use super::{Database, keyring, tail};
@@ -67,10 +67,11 @@ fn sync(log: &File) -> Result<(), StorageError> {
     log.sync_data().map_err(|_| StorageError::Database { doing: "syncing the log", code: 0 })
 }
 
-/// Rows that a commit brings into the tables that follow in bulk, and more for each of its events: what waits there is taken
-/// over well before as much has come again.
+/// Rows that a commit brings into the tables that follow in bulk, and more for each of its events and each request that it moves:
+/// what waits there is taken over well before as much has come again.
 const ROWS: u64 = 8;
 const ROWS_AN_EVENT: u64 = 4;
+const ROWS_A_REQUEST: u64 = 2;
 
 /// What a batch did for the tables that follow in bulk.
 pub(super) struct Followed {
@@ -116,6 +117,10 @@ impl Writer {
             owes_erasures: true,
             _lock: lock,
         };
+        // Processes that were all killed soon leave it to the next one.
+        if writer.database.index.is_overdue() || writer.database.moved.is_overdue() {
+            writer.settle()?;
+        }
         writer.finish_erasures()?;
         Ok(writer)
     }
@@ -147,18 +152,19 @@ impl Writer {
     /// bulk, in its transaction; once it is committed, [`Self::followed`].
     pub(super) fn follow(&mut self, events: u64) -> Result<Followed, StorageError> {
         let Self { history, dirty, packed, database, .. } = self;
-        let rows = usize::try_from(events * ROWS_AN_EVENT + ROWS).unwrap_or(usize::MAX);
+        let rows = |of: u64, times: u64| usize::try_from(ROWS + of * times).unwrap_or(usize::MAX);
+        let moved = u64::try_from(dirty.len()).unwrap_or(u64::MAX);
         Ok(Followed {
-            noted: Moved::note(history, dirty.values(), packed)?,
-            moved: database.moved.take_over(history, rows)?,
-            index: database.index.take_over(history, rows)?,
+            noted: database.moved.note(history, dirty.values(), packed)?,
+            moved: database.moved.take_over(history, rows(moved, ROWS_A_REQUEST))?,
+            index: database.index.take_over(history, rows(events, ROWS_AN_EVENT))?,
         })
     }
 
     /// Goes on from a batch that is committed.
     pub(super) fn followed(&mut self, followed: Followed) {
         let Database { index, moved, .. } = self.database.as_ref();
-        moved.take(self.dirty.drain(), followed.noted);
+        moved.take_in(self.dirty.drain(), followed.noted);
         moved.have_taken(followed.moved);
         index.have_taken(followed.index);
     }
