@@ -67,10 +67,10 @@ fn sync(log: &File) -> Result<(), StorageError> {
     log.sync_data().map_err(|_| StorageError::Database { doing: "syncing the log", code: 0 })
 }
 
-/// Rows that a commit brings into the tables that follow in bulk, and more for each of its events and each request that it moves:
-/// what waits there is taken over well before as much has come again.
+/// Rows that a commit brings into the tables that follow in bulk, and more for each of its events and each request that it moves.
+/// None of them adds as many: what waits is taken over before as much has come again, and evenly, for each row is a page to sync.
 const ROWS: u64 = 8;
-const ROWS_AN_EVENT: u64 = 4;
+const ROWS_AN_EVENT: u64 = 3;
 const ROWS_A_REQUEST: u64 = 2;
 
 /// What a batch did for the tables that follow in bulk.
